@@ -1,0 +1,133 @@
+"""mmseq: label sequences of words with the help of pictures.
+
+Everything a plugin or a script needs is a name of this module. Names that need torch are imported
+when first used, so that the command line starts fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from mmseq.errors import UserError
+from mmseq.hookspecs import Add, hookimpl
+
+if TYPE_CHECKING:
+    from mmseq.attention import attend, masked_softmax
+    from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
+    from mmseq.components import (
+        AuxOutput,
+        AuxTask,
+        Callback,
+        Decoded,
+        Decoder,
+        EpochEvent,
+        Fused,
+        Fusion,
+        ImageEncoder,
+        ImageStates,
+        Pictures,
+        Reader,
+        Sizes,
+        StepEvent,
+        Targets,
+        TextEncoder,
+        TextInputs,
+        TextStates,
+        Weighted,
+        Weighting,
+    )
+    from mmseq.config import Config
+    from mmseq.data import Example
+    from mmseq.processes import all_sum, gather
+    from mmseq.tagger import Span, TaggedSentence, Tagger, load
+    from mmseq.training import train
+
+try:
+    __version__ = version("mmseq")
+except PackageNotFoundError:
+    __version__ = "0"
+
+_LAZY = {
+    "mmseq.attention": ("attend", "masked_softmax"),
+    "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
+    "mmseq.components": (
+        "AuxOutput",
+        "AuxTask",
+        "Callback",
+        "Decoded",
+        "Decoder",
+        "EpochEvent",
+        "Fused",
+        "Fusion",
+        "ImageEncoder",
+        "ImageStates",
+        "Pictures",
+        "Reader",
+        "Sizes",
+        "StepEvent",
+        "Targets",
+        "TextEncoder",
+        "TextInputs",
+        "TextStates",
+        "Weighted",
+        "Weighting",
+    ),
+    "mmseq.config": ("Config",),
+    "mmseq.data": ("Example",),
+    "mmseq.processes": ("all_sum", "gather"),
+    "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
+    "mmseq.training": ("train",),
+}
+_HOME = {name: module for module, names in _LAZY.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'mmseq' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
+__all__ = [
+    "Add",
+    "AuxOutput",
+    "AuxTask",
+    "Callback",
+    "Config",
+    "CrfDecoder",
+    "Decoded",
+    "Decoder",
+    "EpochEvent",
+    "Example",
+    "Fused",
+    "Fusion",
+    "ImageEncoder",
+    "ImageStates",
+    "Pictures",
+    "Reader",
+    "Sizes",
+    "SoftmaxDecoder",
+    "Span",
+    "StepEvent",
+    "TaggedSentence",
+    "Tagger",
+    "Targets",
+    "TextEncoder",
+    "TextInputs",
+    "TextStates",
+    "UserError",
+    "Weighted",
+    "Weighting",
+    "all_sum",
+    "attend",
+    "gather",
+    "hookimpl",
+    "load",
+    "masked_softmax",
+    "train",
+]

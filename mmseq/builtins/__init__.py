@@ -1,0 +1,22 @@
+"""The engine's own components, registered through the same hook as everybody else's."""
+
+from __future__ import annotations
+
+from mmseq.hookspecs import Add, hookimpl
+
+
+@hookimpl
+def register_components(add: Add) -> None:
+    """Register every component that comes with the engine."""
+    add.text_encoder("transformer", "mmseq.builtins.text_transformer:TransformerEncoder")
+    add.image_encoder("timm", "mmseq.builtins.image_timm:TimmEncoder")
+    add.fusion("none", "mmseq.builtins.fusion:NoFusion")
+    add.fusion("concat", "mmseq.builtins.fusion:ConcatFusion")
+    add.fusion("gate", "mmseq.builtins.fusion:GateFusion")
+    add.decoder("crf", "mmseq.builtins.decoders:CrfDecoder")
+    add.decoder("softmax", "mmseq.builtins.decoders:SoftmaxDecoder")
+    add.weighting("fixed", "mmseq.builtins.weighting:FixedWeighting")
+    add.reader("conll", "mmseq.builtins.readers:ConllReader")
+    add.reader("jsonl", "mmseq.builtins.readers:JsonlReader")
+    add.callback("early-stopping", "mmseq.builtins.callbacks:EarlyStopping")
+    add.callback("history", "mmseq.builtins.callbacks:History")

@@ -1,0 +1,377 @@
+"""The contracts: what passes between components, and what each kind must do.
+
+Shapes: B sentences, W words (padded), R regions (padded, over all pictures of a sentence), N
+pictures in the batch, D text width, E image width, F fused width, L labels. Masks are bool, true
+where something is. Components get tensors in these small frozen dataclasses; never the model, the
+trainer or the config.
+
+Constructor arguments named `sizes`, `assets` and `fitted` are filled in by the engine; every other
+argument is an option of the component, validated from its annotation. `assets` is None when the
+component is new, and the folder that its `save_assets` filled when a finished run is loaded: then
+only the structure is rebuilt, the weights come from the run. `fitted` is what the classmethod `fit`
+learned from the training text (JSON; kept in the run).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from PIL import Image
+from torch import Tensor, nn
+
+from mmseq.data import Example
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What a component must know of the others to build its layers."""
+
+    labels: tuple[str, ...]
+    """Tag names, index = id; ``O`` is first."""
+    text: int = 0
+    """D, the width of word vectors."""
+    image: int = 0
+    """E, the width of region vectors; 0 without an image encoder."""
+    levels: tuple[int, ...] = ()
+    """Widths of the image encoder's pyramid levels, finest first."""
+    parts: Mapping[str, int] = field(default_factory=dict)
+    """Widths of the text encoder's named parts (``word``, ``char``, …)."""
+    views: Mapping[str, int] = field(default_factory=dict)
+    """Widths of the views that tasks may read; ``words`` (D) and ``fused`` (F) always exist."""
+    losses: Mapping[str, float] = field(default_factory=dict)
+    """Configured weight of each loss; ``main`` is first."""
+
+
+@dataclass(frozen=True)
+class ImageStates:
+    """Pictures as the image encoder gives them, gathered by sentence.
+
+    A sentence without a picture has an all-false row in `mask` and a zero `vector`; R is at
+    least 1.
+    """
+
+    regions: Tensor
+    """(B, R, E)"""
+    mask: Tensor
+    """(B, R) bool: a real region"""
+    vector: Tensor | None = None
+    """(B, E): pooled pictures, their mean where a sentence has several"""
+    grid: Tensor | None = None
+    """(B, R, 4): x0 y0 x1 y1 of each region as shares of its picture"""
+    image_index: Tensor | None = None
+    """(B, R) long: which of the sentence's pictures a region is from"""
+    levels: tuple[Tensor, ...] = ()
+    """Pyramid maps (B, C, h, w), mean over the sentence's pictures, on request"""
+
+    @property
+    def present(self) -> Tensor:
+        """(B,) bool: the sentence has a picture."""
+        return self.mask.any(dim=1)
+
+
+@dataclass(frozen=True)
+class TextInputs:
+    """A batch of sentences as a text encoder gets it."""
+
+    tensors: Mapping[str, Tensor]
+    """What the encoder's own `collate` made"""
+    mask: Tensor
+    """(B, W) bool: a real word"""
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """Per-word fields a component asked for, padded with 0: (B, W) or (B, W, k)"""
+
+
+@dataclass(frozen=True)
+class TextStates:
+    """One vector a word, whatever the encoder works on inside."""
+
+    words: Tensor
+    """(B, W, D)"""
+    mask: Tensor
+    """(B, W) bool"""
+    vector: Tensor | None = None
+    """(B, D): the sentence, where the encoder has such a state"""
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+    """Named parts (B, W, width), as announced by the encoder's `parts`"""
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """As in `TextInputs`; the engine passes them on to the fusion"""
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What a fusion gives: one vector a word, and views for auxiliary tasks."""
+
+    states: Tensor
+    """(B, W, F)"""
+    views: Mapping[str, Tensor] = field(default_factory=dict)
+    """(B, W, width) each, as announced by the fusion's `views`"""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What losses are computed against."""
+
+    mask: Tensor
+    """(B, W) bool: a real word"""
+    has_image: Tensor
+    """(B,) bool: the sentence has a picture"""
+    tags: Tensor | None = None
+    """(B, W) long, 0 at padding; None in prediction"""
+    tokens: tuple[tuple[str, ...], ...] = ()
+    """The words themselves"""
+    extras: Mapping[str, Tensor] = field(default_factory=dict)
+    """As in `TextInputs`"""
+
+
+@dataclass(frozen=True)
+class AuxOutput:
+    """What a task gives for a batch."""
+
+    loss: Tensor
+    """Scalar: the SUM over the task's items; their number is the task's `count`"""
+    emissions: Tensor | None = None
+    """(B, W, L): the emissions as refined by the task, where it refines"""
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """Tags with their probabilities."""
+
+    tags: Tensor
+    """(B, W) long, 0 at padding"""
+    scores: Tensor
+    """(B, W): probability of the given tag at each word, 0 at padding"""
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """What a weighting gives."""
+
+    total: Tensor
+    """Scalar to call backward on"""
+    weights: Mapping[str, float]
+    """Weight of each loss at this step, for the log"""
+
+
+class TextEncoder(nn.Module, ABC):
+    """Words to vectors. Sub-words and characters begin and end in here."""
+
+    width: int
+    """D"""
+    learning_rate: float
+    """Rate of the encoder's weights; most encoders make it an option"""
+    epochs: ClassVar[int] = 8
+    """Epochs of training where the user names none"""
+    parts: Mapping[str, int] = {}
+    extras: ClassVar[tuple[str, ...]] = ()
+    """Fields of an example it reads from `TextInputs.extras`"""
+    needs_images: ClassVar[bool] = False
+
+    @abstractmethod
+    def encode(self, tokens: Sequence[str]) -> Any:
+        """One sentence in the encoder's own form; computed once and kept. At least one word."""
+
+    @abstractmethod
+    def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
+        """A batch of `encode` results, padded. Runs on the CPU."""
+
+    @abstractmethod
+    def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
+        """One vector for every word; the padding may hold anything finite."""
+
+    def save_assets(self, folder: Path) -> None:  # noqa: B027
+        """Write what rebuilding needs besides weights (tokenizer, structure) into `folder`."""
+
+
+class ImageEncoder(nn.Module, ABC):
+    """A picture to region vectors, in a frozen part that runs once per picture and the rest."""
+
+    width: int
+    """E"""
+    learning_rate: float
+    levels: tuple[int, ...] = ()
+    """Widths of the pyramid levels it gives, if asked to"""
+    whole_page: bool = False
+    """True: pictures are resized without cropping, so that `grid` covers the page"""
+
+    @property
+    @abstractmethod
+    def fingerprint(self) -> str | None:
+        """Names all that `precompute` depends on (weights, transform); None: do not store."""
+
+    @abstractmethod
+    def transform(self, image: Image.Image) -> Tensor:
+        """(3, H, W), one size for every picture. Runs on the CPU."""
+
+    @abstractmethod
+    def precompute(self, pixels: Tensor) -> dict[str, Tensor]:
+        """(N, 3, H, W) to named tensors (N, …): the frozen part, run without gradient."""
+
+    @abstractmethod
+    def forward(self, precomputed: Mapping[str, Tensor]) -> Pictures:
+        """The part that runs at each step."""
+
+    def save_assets(self, folder: Path) -> None:  # noqa: B027
+        """Write what rebuilding needs besides weights into `folder`."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """N pictures as an image encoder gives them; the engine gathers them by sentence."""
+
+    regions: Tensor
+    """(N, r, E)"""
+    vector: Tensor
+    """(N, E)"""
+    grid: Tensor
+    """(r, 4): x0 y0 x1 y1 of each region as shares of the picture"""
+    levels: tuple[Tensor, ...] = ()
+    """(N, C, h, w) each"""
+
+
+class Fusion(nn.Module, ABC):
+    """Word and region vectors to one fused vector a word.
+
+    Attention over no region contributes 0: a sentence without a picture gives the same whether
+    its batch has pictures or not (`mmseq.masked_softmax` and `mmseq.attend` do that).
+    """
+
+    width: int
+    """F"""
+    views: Mapping[str, int] = {}
+    """Further views offered to tasks: name -> width"""
+    needs_images: ClassVar[bool] = True
+    extras: ClassVar[tuple[str, ...]] = ()
+    """Fields of an example it reads from `TextStates.extras`"""
+
+    @abstractmethod
+    def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
+        """(B, W, F) and the announced views. `images` is None without an image encoder."""
+
+
+class AuxTask(nn.Module, ABC):
+    """A further loss on the model's views, at training; it may refine the emissions, always."""
+
+    views: ClassVar[tuple[str, ...]] = ("fused",)
+    """The views it reads: ``words``, ``fused`` or one the fusion offers"""
+    weight: ClassVar[float] = 1.0
+    """Its weight in the total where the config names none"""
+    refines: bool = False
+    """True: it is also called in prediction, for its `AuxOutput.emissions`"""
+    preparation: int = 0
+    """Epochs of main-task training before the task can begin; then `observe` and `finish`"""
+
+    @abstractmethod
+    def count(self, targets: Targets) -> int:
+        """Number of the task's items in the batch; 0: absent. Known before the forward pass, so
+        that sums are divided by the number over all accumulation steps and processes.
+        """
+
+    @abstractmethod
+    def forward(
+        self, views: Mapping[str, Tensor], targets: Targets, emissions: Tensor
+    ) -> AuxOutput:
+        """The loss summed over the items (0 in prediction, where `targets.tags` is None)."""
+
+    def observe(self, views: Mapping[str, Tensor], targets: Targets) -> None:  # noqa: B027
+        """Called with every training batch after the preparation epochs, without gradient.
+        Accumulate in buffers: they are checkpointed.
+        """
+
+    def finish(self) -> None:  # noqa: B027
+        """Called once after the last `observe`; `mmseq.all_sum` adds over processes."""
+
+
+class Decoder(nn.Module, ABC):
+    """Emissions to tags."""
+
+    @abstractmethod
+    def count(self, targets: Targets) -> int:
+        """Number of items the loss sums over."""
+
+    @abstractmethod
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Scalar: negative log-likelihood (natural log), SUMMED over the items."""
+
+    @abstractmethod
+    def decode(self, emissions: Tensor, mask: Tensor) -> Decoded:
+        """The best tags and their probabilities."""
+
+
+class Weighting(nn.Module, ABC):
+    """Several losses to one. Absent losses are not in `losses`."""
+
+    @abstractmethod
+    def forward(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
+        """`losses`: mean of each, scalar; `shared` (B, W, D): the text encoder's states;
+        `progress`: share of the training done, 0 to 1.
+        """
+
+
+class Reader(ABC):
+    """A file to examples."""
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """File endings it reads, with the dot"""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Example]:
+        """Examples in file order; `UserError` naming file, line and remedy for a bad line.
+        Tags as written; pictures as file names, which the engine looks up.
+        """
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """After an optimiser step."""
+
+    step: int
+    epoch: int
+    losses: Mapping[str, float]
+    """Mean of each loss over the step's items; absent ones left out"""
+    weights: Mapping[str, float]
+    learning_rates: Mapping[str, float]
+    gradient_norm: float
+
+
+@dataclass(frozen=True)
+class EpochEvent:
+    """After an epoch and its validation."""
+
+    epoch: int
+    step: int
+    preparing: bool
+    """An epoch of the preparation phase: no candidate for the best"""
+    losses: Mapping[str, float]
+    valid: Mapping[str, Any] | None
+    """Scores as in metrics.json; None without a validation split"""
+    best_epoch: int
+
+
+class Callback:
+    """Told what happens in training; sees numbers and paths. May ask to stop by a reason."""
+
+    def on_start(self, folder: Path, resumed_step: int) -> None:
+        """Training begins, or goes on after `resumed_step` steps."""
+
+    def on_step(self, event: StepEvent) -> str | None:
+        """After each optimiser step; a returned reason stops training after the epoch's end."""
+        return None
+
+    def on_epoch(self, event: EpochEvent) -> str | None:
+        """After each epoch; a returned reason stops training."""
+        return None
+
+    def on_end(self, folder: Path) -> None:
+        """Training has ended and the run folder is whole."""
+
+    def state(self) -> dict[str, Any]:
+        """JSON to be kept in checkpoints."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up `state` when resuming."""

@@ -1,0 +1,29 @@
+"""Errors meant for the person who reads them: one line that says what, where and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """A mistake the user can mend: printed as one line, exit code 2, no traceback."""
+
+
+class ComponentError(RuntimeError):
+    """A component broke its contract; the message names it and its distribution."""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, or None where nothing is alike."""
+    folded = {name.lower(): name for name in known}
+    match = difflib.get_close_matches(word.lower(), list(folded), n=1, cutoff=0.6)
+    return folded[match[0]] if match else None
+
+
+def unknown(what: str, word: str, known: Iterable[str]) -> UserError:
+    """The error for a name that does not exist: what was asked, the closest, all there is."""
+    names = sorted(known)
+    guess = closest(word, names)
+    hint = f" Did you mean '{guess}'?" if guess else ""
+    return UserError(f"Unknown {what} '{word}'.{hint} Available: {', '.join(names) or 'none'}.")
