@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         AuxOutput,
         AuxTask,
         Callback,
-        Decoded,
         Decoder,
         EpochEvent,
         Fused,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
         ImageEncoder,
         ImageStates,
         Pictures,
-        Reader,
         Sizes,
         StepEvent,
         Targets,
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
         Weighting,
     )
     from mmseq.config import Config
-    from mmseq.data import Example
+    from mmseq.data import Example, Reader
     from mmseq.processes import all_sum, gather
     from mmseq.tagger import Span, TaggedSentence, Tagger, load
     from mmseq.training import train
@@ -56,7 +54,6 @@ _LAZY = {
         "AuxOutput",
         "AuxTask",
         "Callback",
-        "Decoded",
         "Decoder",
         "EpochEvent",
         "Fused",
@@ -64,7 +61,6 @@ _LAZY = {
         "ImageEncoder",
         "ImageStates",
         "Pictures",
-        "Reader",
         "Sizes",
         "StepEvent",
         "Targets",
@@ -75,7 +71,7 @@ _LAZY = {
         "Weighting",
     ),
     "mmseq.config": ("Config",),
-    "mmseq.data": ("Example",),
+    "mmseq.data": ("Example", "Reader"),
     "mmseq.processes": ("all_sum", "gather"),
     "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
     "mmseq.training": ("train",),
@@ -100,7 +96,6 @@ __all__ = [
     "Callback",
     "Config",
     "CrfDecoder",
-    "Decoded",
     "Decoder",
     "EpochEvent",
     "Example",

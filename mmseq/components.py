@@ -15,15 +15,13 @@ learned from the training text (JSON; kept in the run).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from PIL import Image
 from torch import Tensor, nn
-
-from mmseq.data import Example
 
 
 @dataclass(frozen=True)
@@ -138,16 +136,6 @@ class AuxOutput:
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """Tags with their probabilities."""
-
-    tags: Tensor
-    """(B, W) long, 0 at padding"""
-    scores: Tensor
-    """(B, W): probability of the given tag at each word, 0 at padding"""
-
-
-@dataclass(frozen=True)
 class Weighted:
     """What a weighting gives."""
 
@@ -170,6 +158,7 @@ class TextEncoder(nn.Module, ABC):
     extras: ClassVar[tuple[str, ...]] = ()
     """Fields of an example it reads from `TextInputs.extras`"""
     needs_images: ClassVar[bool] = False
+    """True: `forward` reads pictures (the image encoder runs first)"""
 
     @abstractmethod
     def encode(self, tokens: Sequence[str]) -> Any:
@@ -298,8 +287,12 @@ class Decoder(nn.Module, ABC):
         """Scalar: negative log-likelihood (natural log), SUMMED over the items."""
 
     @abstractmethod
-    def decode(self, emissions: Tensor, mask: Tensor) -> Decoded:
-        """The best tags and their probabilities."""
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The best tags: (B, W) long, 0 at padding."""
+
+    @abstractmethod
+    def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Probability of the given tag at each word: (B, W), 0 at padding."""
 
 
 class Weighting(nn.Module, ABC):
@@ -309,19 +302,6 @@ class Weighting(nn.Module, ABC):
     def forward(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
         """`losses`: mean of each, scalar; `shared` (B, W, D): the text encoder's states;
         `progress`: share of the training done, 0 to 1.
-        """
-
-
-class Reader(ABC):
-    """A file to examples."""
-
-    suffixes: ClassVar[tuple[str, ...]]
-    """File endings it reads, with the dot"""
-
-    @abstractmethod
-    def read(self, path: Path) -> Iterator[Example]:
-        """Examples in file order; `UserError` naming file, line and remedy for a bad line.
-        Tags as written; pictures as file names, which the engine looks up.
         """
 
 

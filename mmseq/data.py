@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
+
+from mmseq import labels as tagging
+from mmseq.errors import UserError, closest
+from mmseq.lookup import (
+    PictureFolder,
+    file_names,
+    find_split,
+    no_split,
+    not_found,
+    reader_of,
+    require_folder,
+)
+
+SPLITS = ("train", "valid", "test")
+SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +46,221 @@ class Example:
     def where(self) -> str:
         """``file:line`` for messages."""
         return f"{self.file}:{self.line}"
+
+
+class Reader(ABC):
+    """A file to examples."""
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """File endings it reads, with the dot"""
+    word_per_line: ClassVar[bool] = False
+    """True: word i of a sentence stands i lines below its first, which messages then name"""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Example]:
+        """Examples in file order; `UserError` naming file, line and remedy for a bad line.
+        Tags as written; pictures as file names, which the engine looks up.
+        """
+
+
+@dataclass(frozen=True)
+class Split:
+    """One file of a data folder, read: BIO tags, pictures looked up."""
+
+    name: str
+    path: Path
+    sha256: str
+    """Of the file's bytes"""
+    examples: list[Example]
+    scheme: str
+    """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
+    word_per_line: bool = False
+
+    def where(self, example: Example, word: int) -> str:
+        """``file:line`` of a word (of its sentence, where the format has no line a word)."""
+        return f"{example.file}:{example.line + word * self.word_per_line}"
+
+
+def load_folder(
+    folder: Path,
+    *,
+    reader: str = "auto",
+    scheme: SchemeOption = "auto",
+    mapping: Mapping[str, str] | None = None,
+    image_folder: Path | None = None,
+    splits: Sequence[str] = SPLITS,
+) -> dict[str, Split]:
+    """The splits that `folder` has, in the order of `splits`.
+
+    Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
+    ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
+    looked up in `image_folder`, else in ``images`` in `folder`. `UserError` for a folder or
+    picture folder that is missing, no file at all, two files for one split, and bad content.
+    """
+    found = {name: find_split(folder, name, reader) for name in splits}
+    loaded = {
+        name: load_file(path, name=name, reader=reader, scheme=scheme, image_folder=image_folder)
+        for name, path in found.items()
+        if path is not None
+    }
+    if not loaded:
+        raise no_split(folder, tuple(splits), reader)
+    return rename_types(loaded, mapping or {})
+
+
+def load_file(
+    path: Path,
+    *,
+    name: str = "",
+    reader: str = "auto",
+    scheme: SchemeOption = "auto",
+    mapping: Mapping[str, str] | None = None,
+    image_folder: Path | None = None,
+) -> Split:
+    """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
+    if not path.is_file():
+        raise not_found(path, "data file")
+    if image_folder is not None:
+        require_folder(image_folder, "picture folder")
+    parser = reader_of(path, reader)
+    pictures = PictureFolder(image_folder or path.parent / "images")
+    examples = [
+        replace(example, images=tuple(pictures.find(image) for image in example.images))
+        for example in parser.read(path)
+    ]
+    if not examples:
+        raise UserError(f"{path}: holds no sentence; fill it or remove it.")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    per_line = bool(getattr(parser, "word_per_line", False))
+    split = Split(name or path.stem, path, digest, examples, "none", per_line)
+    split = _to_bio(split, scheme)
+    return rename_types({split.name: split}, mapping or {})[split.name]
+
+
+def _to_bio(split: Split, scheme: SchemeOption) -> Split:
+    """The split with BIO tags and the scheme of its file; `scheme` is what the user says it is."""
+    tagged = [example.tags for example in split.examples if example.tags is not None]
+    if not tagged:
+        return split
+    detected = tagging.detect_scheme(tagged)
+    if scheme in ("bio", "iob1") and detected == "bioes":
+        for example in split.examples:
+            for index, tag in enumerate(example.tags or ()):
+                if tag != "O" and tag[0] not in "BI":
+                    raise UserError(
+                        f"{split.where(example, index)}: tag '{tag}' is not of scheme {scheme}; "
+                        "set data.scheme to bioes or auto."
+                    )
+    found = detected if scheme == "auto" else scheme
+    if found == "bio":
+        return replace(split, scheme=found)
+    convert = tagging.bioes_to_bio if found == "bioes" else tagging.iob1_to_bio
+    examples = [replace(e, tags=e.tags and convert(e.tags)) for e in split.examples]
+    return replace(split, scheme=found, examples=examples)
+
+
+def rename_types(splits: Mapping[str, Split], mapping: Mapping[str, str]) -> dict[str, Split]:
+    """The splits with types renamed; `UserError` for a type that none of them has."""
+    present = sorted({kind for split in splits.values() for kind in types_of(split)})
+    if not mapping or not present:
+        return dict(splits)
+    for kind, target in mapping.items():
+        if kind not in present:
+            guess = closest(kind, present)
+            hint = f" Did you mean '{guess}'?" if guess else ""
+            raise UserError(
+                f"Cannot map type '{kind}': the data has no such type.{hint} "
+                f"Types: {', '.join(present)}."
+            )
+        if not tagging.is_tag(f"B-{target}"):
+            raise UserError(f"Cannot map type '{kind}' to '{target}': not a type; O drops a type.")
+    return {
+        name: replace(
+            split,
+            examples=[
+                replace(e, tags=e.tags and tagging.map_types(e.tags, mapping))
+                for e in split.examples
+            ],
+        )
+        for name, split in splits.items()
+    }
+
+
+def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split:
+    """The split `name`; `UserError` if the folder has no such file."""
+    if name in splits:
+        return splits[name]
+    names = " or ".join(f"{stem}.txt, {stem}.jsonl" for stem in file_names(name))
+    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).")
+
+
+def require_tags(split: Split) -> None:
+    """`UserError` naming the first sentence without tags."""
+    for example in split.examples:
+        if example.tags is None:
+            raise UserError(
+                f"{example.where}: the sentence has no tags; '{split.name}' needs them."
+            )
+
+
+def types_of(split: Split) -> tuple[str, ...]:
+    """The entity types in a split's tags, sorted."""
+    tags = {tag for example in split.examples for tag in example.tags or ()}
+    return tuple(sorted({tagging.split_tag(tag)[1] for tag in tags} - {""}))
+
+
+def check_known(split: Split, labels: Iterable[str]) -> None:
+    """`UserError` naming the first word whose type is not among the run's `labels`."""
+    known = {tagging.split_tag(label)[1] for label in labels} - {""}
+    if known.issuperset(types_of(split)):
+        return
+    for example in split.examples:
+        for index, tag in enumerate(example.tags or ()):
+            kind = tagging.split_tag(tag)[1]
+            if kind and kind not in known:
+                raise UserError(
+                    f"{split.where(example, index)}: the run does not know the type of tag '{tag}' "
+                    f"(it knows {', '.join(sorted(known))}); rename it (`--map {kind}=…`) or "
+                    f"ignore it (`--map {kind}=O`)."
+                )
+
+
+def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
+    """Every mention of a picture that has no file; nothing is opened."""
+    exists: dict[Path, bool] = {}
+    missing = []
+    for example in examples:
+        for path in example.images:
+            if path not in exists:
+                exists[path] = path.is_file()
+            if not exists[path]:
+                missing.append((example, path))
+    return missing
+
+
+def per_word(example: Example, field: str) -> list[list[float]]:
+    """A numeric field with one entry a word: a number or a list of numbers, here always a list.
+
+    `UserError` where it is missing, of another length, not numeric or uneven.
+    """
+    values = example.extras.get(field)
+    need = f"{example.where}: field '{field}'"
+    count = len(example.tokens)
+    if values is None:
+        raise UserError(f"{need} is missing; a component of this run reads it, one entry a word.")
+    if not isinstance(values, list | tuple) or len(values) != count:
+        size = f"{len(values)} entries" if isinstance(values, list | tuple) else "no list"
+        raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")
+    rows = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
+    for index, row in enumerate(rows):
+        if not all(_is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
+            raise UserError(
+                f"{need}, entry {index + 1}: {values[index]!r} is not a number or a list of as "
+                "many numbers as the first; mend it."
+            )
+    return [[float(v) for v in row] for row in rows]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_gather
 
 
@@ -43,3 +43,24 @@ def all_sum(tensor: Tensor) -> Tensor:
 
 def _running() -> bool:
     return distributed.is_available() and distributed.is_initialized()
+
+
+def sum_gradients(module: nn.Module) -> None:
+    """Add up every parameter's gradient over the processes.
+
+    Losses are already divided by the number of items of all processes, so the sum is exact also
+    where one process had no picture or no entity; a weight unused in one process counts 0 there.
+    """
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    flat = torch.cat(
+        [(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters]
+    )
+    used = torch.tensor([float(p.grad is not None) for p in parameters], device=flat.device)
+    distributed.all_reduce(flat)
+    distributed.all_reduce(used)
+    start = 0
+    for parameter, count in zip(parameters, used.tolist(), strict=True):
+        part = flat[start : start + parameter.numel()]
+        start += parameter.numel()
+        # A weight that no process used keeps no gradient, as in one process.
+        parameter.grad = part.view_as(parameter).clone() if count else None

@@ -88,6 +88,11 @@ class Entry:
         return self._source[2].partition("\n")[0].strip()
 
     @property
+    def documentation(self) -> str:
+        """The target's whole docstring."""
+        return self._source[2]
+
+    @property
     def location(self) -> str:
         """``file:line`` of the target."""
         return f"{self._source[0]}:{self._source[1]}"

@@ -1,0 +1,62 @@
+"""The command line's front door: errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+
+import click
+
+from mmseq.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run `mmseq`: exit code 0 on success, 2 for a user's mistake, 1 otherwise."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    # Accepted anywhere on the line: it is typed after a command has failed.
+    debug = "--debug" in arguments
+    sys.exit(run([a for a in arguments if a != "--debug"], debug=debug))
+
+
+def run(arguments: list[str], *, debug: bool = False) -> int:
+    """Run a command line and give its exit code."""
+    try:
+        from mmseq.cli import build
+
+        result = build().main(arguments, prog_name="mmseq", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        if debug:
+            traceback.print_exc()
+        error.show()
+        return 2
+    except UserError as error:
+        if debug:
+            traceback.print_exc()
+        return _tell(str(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _tell("Interrupted.", 1)
+    except BrokenPipeError:
+        # `mmseq predict … | head`: the reader has what it wanted.
+        sys.stderr.close()
+        return 1
+    except OSError as error:
+        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        reason = "no space left on the disk" if error.errno in _FULL else error.strerror
+        return _tell(f"{error.filename or 'writing'}: {reason}; nothing written before is lost.", 2)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def _tell(text: str, code: int) -> int:
+    print(f"Error: {text}" if code == 2 else text, file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    main()

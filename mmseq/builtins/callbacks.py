@@ -1,0 +1,99 @@
+"""Callbacks: the history file, and early stopping."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmseq.components import Callback, EpochEvent, StepEvent
+
+
+class History(Callback):
+    """Writes history.jsonl: a line every few steps and one each epoch.
+
+    `steps`: a line every so many optimiser steps (0: epochs only). Lines hold losses, weights,
+    rates and validation scores, and no times, so that equal runs give equal files.
+    """
+
+    def __init__(self, *, steps: int = 10) -> None:
+        self.steps = steps
+        self.path = Path()
+
+    def on_start(self, folder: Path, resumed_step: int) -> None:
+        self.path = folder / "history.jsonl"
+        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        # What an interrupted run logged after its last checkpoint will be done, and logged, again.
+        kept = [line for line in lines if _step(line) <= resumed_step]
+        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def on_step(self, event: StepEvent) -> str | None:
+        if self.steps and event.step % self.steps == 0:
+            self._append(
+                {
+                    "kind": "step",
+                    "step": event.step,
+                    "epoch": event.epoch,
+                    "losses": dict(event.losses),
+                    "weights": dict(event.weights),
+                    "learning_rates": dict(event.learning_rates),
+                    "gradient_norm": event.gradient_norm,
+                }
+            )
+        return None
+
+    def on_epoch(self, event: EpochEvent) -> str | None:
+        self._append(
+            {
+                "kind": "epoch",
+                "step": event.step,
+                "epoch": event.epoch,
+                "preparing": event.preparing,
+                "losses": dict(event.losses),
+                "valid": event.valid,
+                "best_epoch": event.best_epoch,
+            }
+        )
+        return None
+
+    def _append(self, record: Mapping[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+
+def _step(line: str) -> float:
+    """The step a line belongs to; infinite for a half-written line, so that it is dropped."""
+    try:
+        return int(json.loads(line)["step"])
+    except ValueError:
+        return float("inf")
+
+
+class EarlyStopping(Callback):
+    """Stops when validation F1 has not risen for `patience` epochs.
+
+    Epochs of the preparation phase do not count; without a validation split it never stops.
+    """
+
+    def __init__(self, *, patience: int = 3) -> None:
+        self.patience = patience
+        self.best = -1.0
+        self.waited = 0
+
+    def on_epoch(self, event: EpochEvent) -> str | None:
+        if event.preparing or event.valid is None:
+            return None
+        if event.valid["f1"] > self.best:
+            self.best, self.waited = event.valid["f1"], 0
+            return None
+        self.waited += 1
+        if self.waited < self.patience:
+            return None
+        return f"validation F1 has not risen for {self.waited} epochs"
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.waited = state["best"], state["waited"]

@@ -1,0 +1,55 @@
+"""The one file that knows pytorch-crf."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torchcrf import CRF
+
+
+class LinearChain(nn.Module):
+    """A linear-chain CRF over emissions (B, W, L) with ragged sentences.
+
+    Masks are bool (B, W), true at real words, which come first. A row without any word counts for
+    nothing: pytorch-crf insists that every row begins with one.
+    """
+
+    def __init__(self, labels: int) -> None:
+        super().__init__()
+        self.crf = CRF(labels, batch_first=True)
+
+    def negative_log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Sum over the sentences of -log p(tags | emissions), natural log; scalar."""
+        rows = mask[:, 0]
+        if not rows.any():
+            return emissions.sum() * 0.0
+        # Half precision loses the forward recursion's small differences: always 32 bits or more.
+        emissions = emissions if emissions.dtype == torch.float64 else emissions.float()
+        likelihood: Tensor = self.crf(emissions[rows], tags[rows], mask=mask[rows], reduction="sum")
+        return -likelihood
+
+    def best_paths(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """Viterbi: (B, W) long, 0 at padding."""
+        paths = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
+        rows = mask[:, 0]
+        if rows.any():
+            found = self.crf.decode(emissions[rows].float(), mask=mask[rows])
+            for row, path in zip(rows.nonzero()[:, 0].tolist(), found, strict=True):
+                paths[row, : len(path)] = torch.tensor(path, device=mask.device)
+        return paths
+
+    def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """p(tag at each word | the whole sentence): (B, W, L), 0 at padding.
+
+        log Z's gradient with respect to an emission is that tag's marginal, and log Z is the
+        score of any path minus its log-likelihood.
+        """
+        tags = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
+        # Enabled here because prediction runs without gradients.
+        with torch.enable_grad():
+            inputs = emissions.detach().float().requires_grad_()
+            loss = self.negative_log_likelihood(inputs, tags, mask)
+            # -log p = log Z - score(path of zeros); the path's score adds its own emissions.
+            score = (inputs[..., 0] * mask).sum()
+            (gradient,) = torch.autograd.grad(loss + score, inputs)
+        return gradient.clamp(0.0, 1.0) * mask[..., None]

@@ -1,0 +1,118 @@
+"""Decoders: a linear-chain CRF, and a softmax at each word."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from mmseq.builtins.crf import LinearChain
+from mmseq.components import Decoder, Sizes, Targets
+
+FORBIDDEN = -1e4
+"""Added to a forbidden step: far below any score, and finite in half precision."""
+
+
+def forbidden_steps(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """The BIO steps that cannot be: I-X must follow B-X or I-X.
+
+    Gives (L, L) bool, true where tag j may not follow tag i, and (L,) bool, true where a sentence
+    may not begin with the tag.
+    """
+    inside = [label.startswith("I-") for label in labels]
+    steps = [
+        [
+            starts and before not in (after, f"B-{after[2:]}")
+            for after, starts in zip(labels, inside, strict=True)
+        ]
+        for before in labels
+    ]
+    return torch.tensor(steps), torch.tensor(inside)
+
+
+class CrfDecoder(Decoder):
+    """A linear-chain CRF: tags of a sentence are judged together.
+
+    The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
+    score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after anything
+    but B-X or I-X) are excluded at decoding; training and scores are unchanged.
+    """
+
+    def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
+        super().__init__()
+        self.chain = LinearChain(len(sizes.labels))
+        self.constrain = constrain
+        steps, starts = forbidden_steps(sizes.labels)
+        self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
+        self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+
+    def count(self, targets: Targets) -> int:
+        return int(targets.mask.any(dim=1).sum())
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        return self.chain.negative_log_likelihood(emissions, tags, mask)
+
+    def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        return self.chain.marginals(emissions, mask).gather(2, tags[..., None])[..., 0]
+
+    @torch.no_grad()
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        if not self.constrain:
+            return self.chain.best_paths(emissions, mask)
+        crf = self.chain.crf
+        learned = crf.transitions.clone(), crf.start_transitions.clone()
+        crf.transitions.add_(self.steps)
+        crf.start_transitions.add_(self.starts)
+        try:
+            return self.chain.best_paths(emissions, mask)
+        finally:
+            crf.transitions.copy_(learned[0])
+            crf.start_transitions.copy_(learned[1])
+
+
+class SoftmaxDecoder(Decoder):
+    """A softmax at each word, independent of its neighbours.
+
+    The loss is the sum over words of -log p(tag). With `constrain`, the best path among those that
+    BIO allows is taken; a word's score is its softmax probability either way.
+    """
+
+    def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
+        super().__init__()
+        self.constrain = constrain
+        steps, starts = forbidden_steps(sizes.labels)
+        self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
+        self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+
+    def count(self, targets: Targets) -> int:
+        return int(targets.mask.sum())
+
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        return cross_entropy(emissions[mask].float(), tags[mask], reduction="sum")
+
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        if not self.constrain:
+            return emissions.argmax(dim=-1) * mask
+        return self._allowed(emissions.float() * mask[..., None]) * mask
+
+    def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        return emissions.float().softmax(dim=-1).gather(2, tags[..., None])[..., 0] * mask
+
+    def _allowed(self, emissions: Tensor) -> Tensor:
+        """Viterbi with scores 0 for allowed steps.
+
+        Emissions are 0 at padding, where O, which may follow anything, then costs nothing: padding
+        cannot change the path before it.
+        """
+        best = emissions[:, 0] + self.starts
+        pointers: list[Tensor] = []
+        for word in range(1, emissions.shape[1]):
+            totals, pointer = (best[:, :, None] + self.steps).max(dim=1)
+            pointers.append(pointer)
+            best = totals + emissions[:, word]
+        tag = best.argmax(dim=-1)
+        path = [tag]
+        for pointer in reversed(pointers):
+            tag = pointer.gather(1, tag[:, None])[:, 0]
+            path.append(tag)
+        return torch.stack(path[::-1], dim=1)

@@ -1,0 +1,224 @@
+"""Readers of the two file formats of the engine: CoNLL columns and JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mmseq.data import Example, Reader
+from mmseq.errors import UserError
+from mmseq.labels import is_tag
+from mmseq.lookup import PICTURE_SUFFIXES
+
+_BLANK = " \t"
+_PICTURE = "IMGID:"
+_EXPECTED = "write O, or B-, I- (BIOES: E-, S-) and a type, such as B-PER"
+
+
+class ConllReader(Reader):
+    """A word and its tag a line, a blank line between sentences, `IMGID:` for the picture.
+
+    The word is the first column, the tag the last; columns are separated by tabs, in a line
+    without a tab by spaces. `IMGID:17_06_1` lines stand before a sentence's first word and name
+    the picture ``17_06_1.jpg``. Lines that begin with ``-DOCSTART-`` are skipped. With one column
+    everywhere the sentences have no tags. UTF-8. Only a line feed (or carriage return and line
+    feed) ends a line, since words may hold any other character.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".txt", ".conll", ".bio")
+    word_per_line: ClassVar[bool] = True
+
+    def read(self, path: Path) -> Iterator[Example]:
+        sentence = _Sentence(path, 1)
+        untagged = tagged = 0
+        for number, line in _lines(path):
+            if not line.strip(_BLANK) or line.startswith("-DOCSTART-"):
+                if sentence.started:
+                    yield sentence.example()
+                    sentence = _Sentence(path, sentence.number + 1)
+            elif line.startswith(_PICTURE):
+                sentence.add_picture(number, line)
+            else:
+                has_tag = sentence.add_word(number, line)
+                tagged = tagged or number * has_tag
+                untagged = untagged or number * (not has_tag)
+                if tagged and untagged:
+                    raise UserError(
+                        f"{path}:{untagged}: no tag, but line {tagged} has one; add the tag after "
+                        "a tab (O outside entities), or remove the tags of the whole file."
+                    )
+        if sentence.started:
+            yield sentence.example()
+
+
+class _Sentence:
+    """What has been read of a sentence."""
+
+    def __init__(self, path: Path, number: int) -> None:
+        self._path = path
+        self.number = number
+        self._pictures: list[str] = []
+        self._picture_line = 0
+        self._first = 0
+        self._tokens: list[str] = []
+        self._tags: list[str] = []
+
+    @property
+    def started(self) -> bool:
+        return bool(self._pictures or self._tokens)
+
+    def add_picture(self, number: int, line: str) -> None:
+        name = line.removeprefix(_PICTURE).strip(_BLANK)
+        if not name:
+            raise UserError(f"{self._path}:{number}: '{_PICTURE}' without a name; add it.")
+        if self._tokens:
+            raise UserError(
+                f"{self._path}:{number}: '{line}' stands inside a sentence; put a blank line "
+                "before it."
+            )
+        self._pictures.append(name)
+        self._picture_line = number
+
+    def add_word(self, number: int, line: str) -> bool:
+        """Take up a word's line; whether it has a tag."""
+        text = line.rstrip(_BLANK)
+        columns = text.split("\t") if "\t" in text else [c for c in text.split(" ") if c]
+        token, tag = columns[0], columns[-1].strip(" ")
+        if not token.strip(_BLANK):
+            raise UserError(f"{self._path}:{number}: no word before the tab; add the word.")
+        self._first = self._first or number
+        self._tokens.append(token)
+        if len(columns) == 1:
+            return False
+        if not is_tag(tag):
+            raise UserError(
+                f"{self._path}:{number}: '{tag}', the last column, is not a tag; {_EXPECTED}."
+            )
+        self._tags.append(tag)
+        return True
+
+    def example(self) -> Example:
+        if not self._tokens:
+            raise UserError(
+                f"{self._path}:{self._picture_line}: no word follows "
+                f"'{_PICTURE}{self._pictures[-1]}'; add the words or remove the line."
+            )
+        return Example(
+            tuple(self._tokens),
+            tuple(self._tags) if self._tags else None,
+            tuple(_picture(name) for name in self._pictures),
+            self._pictures[0] if self._pictures else f"{self._path.stem}-{self.number}",
+            file=self._path,
+            line=self._first,
+        )
+
+
+def _picture(name: str) -> Path:
+    known = Path(name).suffix.lower() in PICTURE_SUFFIXES
+    return Path(name if known else f"{name}.jpg")
+
+
+class JsonlReader(Reader):
+    """An object a line: "tokens", and if it has them "id", "tags", "images"; the rest is kept.
+
+    "images" is a list of file names or one name. Further fields become `Example.extras` as they
+    are. Blank lines are skipped. UTF-8.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
+
+    def read(self, path: Path) -> Iterator[Example]:
+        for number, line in _lines(path):
+            if line.strip(_BLANK):
+                yield _from_json(path, number, line)
+
+
+def _from_json(path: Path, number: int, line: str) -> Example:
+    where = f"{path}:{number}"
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        reason = str(error).replace("line 1 column", "column")
+        raise UserError(f"{where}: not JSON ({reason}); write one whole object a line.") from error
+    if not isinstance(record, dict):
+        raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
+    if "tokens" not in record:
+        raise UserError(f'{where}: the object needs "tokens", a list of words.')
+    tokens = _strings(where, "tokens", record.pop("tokens"))
+    if not tokens:
+        raise UserError(f'{where}: "tokens" is empty; add its words or remove the line.')
+    for index, token in enumerate(tokens):
+        if not token.strip(" \t\r\n"):
+            raise UserError(f'{where}: "tokens", entry {index + 1}: an empty word; remove it.')
+    tags = record.pop("tags", None)
+    if tags is not None:
+        tags = _tags(where, tags, len(tokens))
+    images = record.pop("images", None)
+    images = [images] if isinstance(images, str) else images
+    pictures = () if images is None else _strings(where, "images", images)
+    if "" in pictures:
+        raise UserError(f'{where}: "images" has an empty name; remove it.')
+    name = record.pop("id", None)
+    if name is not None and (isinstance(name, bool) or not isinstance(name, str | int)):
+        raise UserError(f'{where}: "id" is {name!r}; make it a string.')
+    return Example(
+        tokens,
+        tags,
+        tuple(Path(picture) for picture in pictures),
+        f"{path.stem}-{number}" if name in (None, "") else str(name),
+        record,
+        path,
+        number,
+    )
+
+
+def _tags(where: str, value: Any, words: int) -> tuple[str, ...]:
+    tags = _strings(where, "tags", value)
+    if len(tags) != words:
+        raise UserError(f'{where}: {words} "tokens" but {len(tags)} "tags"; give every word a tag.')
+    for index, tag in enumerate(tags):
+        if not is_tag(tag):
+            raise UserError(
+                f"{where}: \"tags\", entry {index + 1}: '{tag}' is not a tag; {_EXPECTED}."
+            )
+    return tags
+
+
+def _strings(where: str, field: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise UserError(f'{where}: "{field}" is {_kind(value)}; make it a list of strings.')
+    for index, entry in enumerate(value):
+        if not isinstance(entry, str):
+            raise UserError(
+                f'{where}: "{field}", entry {index + 1} is {_kind(entry)}; make it a string.'
+            )
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f'{where}: "{field}" holds half a character (\\ud800 to \\udfff); write both halves.'
+        ) from error
+    return tuple(value)
+
+
+def _kind(value: Any) -> str:
+    shown = json.dumps(value, ensure_ascii=False)
+    return f"{shown if len(shown) <= 30 else shown[:30] + '…'} ({type(value).__name__})"
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines without their ends; a byte order mark is dropped."""
+    try:
+        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        try:
+            yield number, line.removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "
+                "file as UTF-8."
+            ) from error

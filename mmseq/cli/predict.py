@@ -1,0 +1,164 @@
+"""`mmseq evaluate` and `mmseq predict`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmseq.cli.data import renamings
+from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from mmseq.data import Split
+    from mmseq.tagger import TaggedSentence, Tagger
+
+COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("data", required=False)
+@click.option("--split", default="test", help="train, valid or test [test].")
+@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(
+    run: Path,
+    data: str | None,
+    split: str,
+    images: str | None,
+    renamed: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
+
+    \b
+    Example:
+      mmseq evaluate runs/sample-gate-1 --split valid
+    """
+    from mmseq.console import Reporter, score_table
+    from mmseq.tagger import load
+
+    tagger = load(run)
+    reporter = Reporter(quiet=as_json)
+    tagger.reporter = reporter
+    found = _split(tagger, data, split, images, renamed)
+    scores = tagger.evaluate(found)
+    if as_json:
+        facts = {"path": str(found.path), "sha256": found.sha256}
+        click.echo(json.dumps({split: scores, "data": facts}, indent=2))
+        return
+    reporter.table(score_table({split: scores}, str(found.path)))
+
+
+def _split(
+    tagger: Tagger, data: str | None, split: str, images: str | None, renamed: tuple[str, ...]
+) -> Split:
+    from mmseq.data import load_file, require_split
+    from mmseq.setup import load_data
+
+    settings: dict[str, Any] = {}
+    if data is not None:
+        # Other data: the reader, scheme and folders of the training data need not fit.
+        settings = {"path": data, "image_folder": "", "reader": "auto", "scheme": "auto"}
+    if images is not None:
+        settings["image_folder"] = images
+    if renamed:
+        settings["map"] = renamings(renamed)
+    options = tagger.config.data.model_copy(update=settings)
+    if data is not None and Path(data).is_file():
+        folder = Path(options.image_folder) if options.image_folder else None
+        return load_file(Path(data), name=split, mapping=options.map, image_folder=folder)
+    return require_split(load_data(options, (split,)), split, Path(options.path))
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--text", metavar="TEXT", help="One sentence.")
+@click.option("--image", metavar="FILE", multiple=True, help="Its picture; may be repeated.")
+@click.option(
+    "--input", "source", metavar="FILE", help="CoNLL or JSONL file; plain text: one line each."
+)
+@click.option("--images", metavar="DIR", help="Folder of the input's pictures [beside it: images].")
+@click.option("--output", "target", metavar="FILE", help="JSONL file to write (new).")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["auto", "text", "conll", "jsonl"]),
+    default="auto",
+    help="Of the input [by its ending; standard input: text].",
+)
+def predict(
+    run: Path,
+    text: str | None,
+    image: tuple[str, ...],
+    source: str | None,
+    images: str | None,
+    target: str | None,
+    form: str,
+) -> None:
+    """Tag sentences with the tagger in RUN.
+
+    Takes one sentence, a file, or standard input. Prints sentences with their entities on a
+    terminal, and JSON lines into a file or pipe.
+
+    \b
+    Examples:
+      mmseq predict RUN --text "Kevin Durant enters Oracle Arena" --image a.jpg
+      mmseq predict RUN --input tweets.jsonl --output tagged.jsonl
+      cat tweets.txt | mmseq predict RUN
+    """
+    from mmseq.inputs import sentences
+    from mmseq.tagger import load
+
+    if text is not None and source is not None:
+        raise UserError("Give --text or --input, not both.")
+    if image and text is None:
+        raise UserError("--image belongs to --text; an input file names its own pictures.")
+    for path in image:
+        if not Path(path).is_file():
+            raise UserError(f"--image {path}: no such file.")
+    if source not in (None, "-") and not Path(str(source)).is_file():
+        raise UserError(f"--input {source}: no such file.")
+    if target is not None and Path(target).exists():
+        raise UserError(f"--output {target}: exists; give another name.")
+    tagger = load(run)
+    if text is not None:
+        _write(tagger.stream([tagger.sentence(text, list(image))]), target, pretty=True)
+        return
+    if source is None and sys.stdin.isatty():
+        raise UserError("Nothing to tag: give --text, --input or standard input.")
+    stream = sentences(tagger, source or "-", form, Path(images) if images else None)
+    _write(tagger.stream(stream), target, pretty=sys.stdout.isatty())
+
+
+def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:
+    if target is None:
+        for sentence in tagged:
+            click.echo(_coloured(sentence) if pretty else _json(sentence))
+            sys.stdout.flush()
+        return
+    with Path(target).open("x", encoding="utf-8") as file:
+        for sentence in tagged:
+            file.write(_json(sentence) + "\n")
+
+
+def _json(sentence: TaggedSentence) -> str:
+    return json.dumps(sentence.to_dict(), ensure_ascii=False)
+
+
+def _coloured(sentence: TaggedSentence) -> str:
+    """The text with ``[entity TYPE 0.98]``, coloured by type (click drops colours in a pipe)."""
+    parts, position = [], 0
+    for span in sentence.spans:
+        colour = COLOURS[sum(span.type.encode()) % len(COLOURS)]
+        parts.append(sentence.text[position : span.start_char])
+        marked = f"[{span.text} {span.type} {span.score:.2f}]"
+        parts.append(click.style(marked, fg=colour, bold=True))
+        position = span.end_char
+    return "".join([*parts, sentence.text[position:]])

@@ -1,0 +1,108 @@
+"""`mmseq train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmseq.cli.data import renamings
+from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from mmseq.config import Config
+
+
+@click.command()
+@click.argument("data", required=False)
+@click.option("--preset", metavar="NAME", help="Begin with this preset (mmseq list preset).")
+@click.option(
+    "--config", "file", type=click.Path(path_type=Path), help="Begin with this TOML file."
+)
+@click.option("--text-encoder", metavar="NAME", help="Words to vectors.")
+@click.option("--image-encoder", metavar="NAME", help="Picture to region vectors; or none.")
+@click.option("--fusion", metavar="NAME", help="How words and pictures meet; none: text only.")
+@click.option("--aux", metavar="A,B,…", help="Auxiliary tasks, by commas; or none.")
+@click.option("--decoder", metavar="NAME", help="Emissions to tags.")
+@click.option("--weighting", metavar="NAME", help="Several losses to one.")
+@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting: train.epochs=3."
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of all that is random [1].")
+@click.option("--init", "initial", metavar="RUN", help="Start from another run's weights.")
+@click.option("--output", metavar="DIR", help="Run folder, new [runs/DATA-FUSION-N].")
+@click.option("--resume", is_flag=True, help="Go on with the unfinished run in --output.")
+@click.option("--dry-run", is_flag=True, help="Print model, data and steps, and stop.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def train(
+    data: str | None,
+    preset: str | None,
+    file: Path | None,
+    aux: str | None,
+    images: str | None,
+    renamed: tuple[str, ...],
+    settings: tuple[str, ...],
+    seed: int | None,
+    initial: str | None,
+    output: str | None,
+    resume: bool,
+    dry_run: bool,
+    quiet: bool,
+    **names: str | None,
+) -> None:
+    """Train a tagger on DATA: a folder with train, valid and test files, or `sample`.
+
+    Without DATA it is the sample data set that comes with the package.
+
+    \b
+    Examples:
+      mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
+      mmseq train data/twitter2017 --fusion none --aux none
+      mmseq train data/twitter2017 --images pictures --preset mlmner --set train.epochs=10
+      mmseq train --resume --output runs/sample-gate-1
+    """
+    from mmseq.config import Config, parse_setting
+
+    flags: dict[str, Any] = {k: {"name": v} for k, v in names.items() if v is not None}
+    tasks = None if aux is None else [a.strip() for a in aux.split(",") if a.strip() != "none"]
+    values = dict(parse_setting(text) for text in settings)
+    given = {
+        "data.path": data,
+        "data.image_folder": images,
+        "train.seed": seed,
+        "train.init": initial,
+    }
+    # A flag is a name for a setting; the more explicit --set wins.
+    given = {key: value for key, value in given.items() if value is not None}
+    mapping = renamings(renamed)
+    if mapping:
+        given["data.map"] = mapping
+    if resume and (flags or tasks is not None or values or given or preset or file):
+        raise UserError("--resume goes on with the run's own config: give only --output RUN.")
+    config = None
+    if not resume:
+        config = Config.from_layers(preset, file, flags, tasks, {**given, **values})
+    _run(config, output, resume=resume, dry_run=dry_run, quiet=quiet)
+
+
+def _run(
+    config: Config | None, output: str | None, *, resume: bool, dry_run: bool, quiet: bool
+) -> None:
+    from mmseq.console import Reporter
+    from mmseq.training import Interrupted
+    from mmseq.training import train as run
+
+    reporter = Reporter(quiet=quiet)
+    if dry_run:
+        from mmseq.dryrun import describe
+
+        describe(config, Path(output) if output else None, reporter)
+        return
+    try:
+        run(config, output=output, resume=resume, reporter=reporter)
+    except Interrupted as stop:
+        click.echo(str(stop), err=True)
+        raise click.exceptions.Exit(1) from None

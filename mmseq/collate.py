@@ -1,0 +1,170 @@
+"""Sentences to batches: prepared once, bucketed by length, collated at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mmseq.components import Targets, TextEncoder, TextInputs
+from mmseq.data import Example, per_word
+
+
+class PictureSource(Protocol):
+    """Where precomputed pictures come from."""
+
+    def has(self, path: Path) -> bool:
+        """The picture can be used."""
+
+    def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
+        """What the image encoder's `precompute` gave for each picture, stacked."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch as the model gets it."""
+
+    text: TextInputs
+    targets: Targets
+    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    """Precomputed pictures, N rows each; empty without pictures"""
+    owner: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    """(N,) long: the sentence a picture belongs to"""
+    slot: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    """(N,) long: the picture's number within its sentence"""
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch with every tensor on `device`."""
+
+        def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {k: t.to(device, non_blocking=True) for k, t in tensors.items()}
+
+        extras = moved(self.text.extras)
+        mask = self.text.mask.to(device)
+        tags = self.targets.tags
+        return Batch(
+            TextInputs(moved(self.text.tensors), mask, extras),
+            replace(
+                self.targets,
+                mask=mask,
+                has_image=self.targets.has_image.to(device),
+                tags=None if tags is None else tags.to(device),
+                extras=extras,
+            ),
+            moved(self.pictures),
+            self.owner.to(device),
+            self.slot.to(device),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sentence with what is computed once."""
+
+    example: Example
+    encoded: Any
+    tags: tuple[int, ...] | None
+    images: tuple[Path, ...]
+    """Those that can be used"""
+    extras: Mapping[str, list[list[float]]]
+
+
+class Collator:
+    """Prepares sentences for one model, and puts batches together."""
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        labels: Sequence[str],
+        pictures: PictureSource | None,
+        extras: Sequence[str] = (),
+    ) -> None:
+        self._encoder = encoder
+        self._ids = {label: index for index, label in enumerate(labels)}
+        self._pictures = pictures
+        self._extras = tuple(extras)
+
+    def prepare(self, example: Example) -> Prepared:
+        """What does not change from epoch to epoch. Tags must be known to the model."""
+        usable = self._pictures.has if self._pictures else lambda path: False
+        return Prepared(
+            example,
+            self._encoder.encode(example.tokens),
+            None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
+            tuple(path for path in example.images if usable(path)),
+            {name: per_word(example, name) for name in self._extras},
+        )
+
+    def batch(self, sentences: Sequence[Prepared], hidden: Sequence[bool] = ()) -> Batch:
+        """A batch; `hidden` says whose pictures to leave out."""
+        lengths = [len(s.example.tokens) for s in sentences]
+        positions = torch.arange(max(lengths))
+        mask = positions[None, :] < torch.tensor(lengths)[:, None]
+        images = [() if hidden and hidden[index] else s.images for index, s in enumerate(sentences)]
+        places = [(b, n) for b, paths in enumerate(images) for n in range(len(paths))]
+        owner, slot = torch.tensor(places, dtype=torch.long).reshape(-1, 2).unbind(dim=1)
+        pictures: dict[str, Tensor] = {}
+        if places and self._pictures:
+            pictures = self._pictures.rows([path for paths in images for path in paths])
+        extras = {name: _padded([s.extras[name] for s in sentences]) for name in self._extras}
+        return Batch(
+            TextInputs(self._encoder.collate([s.encoded for s in sentences]), mask, extras),
+            Targets(
+                mask,
+                torch.tensor([bool(paths) for paths in images]),
+                _tags([s.tags for s in sentences], mask),
+                tuple(s.example.tokens for s in sentences),
+                extras,
+            ),
+            pictures,
+            owner,
+            slot,
+        )
+
+
+def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:
+    known = [t for t in tags if t is not None]
+    if len(known) < len(tags):
+        return None
+    padded = torch.zeros(mask.shape, dtype=torch.long)
+    padded[mask] = torch.tensor([tag for sentence in known for tag in sentence])
+    return padded
+
+
+def _padded(fields: Sequence[Sequence[Sequence[float]]]) -> Tensor:
+    """Per-word numbers (B, W, k), 0 at padding."""
+    size = len(fields[0][0])
+    padded = torch.zeros(len(fields), max(len(f) for f in fields), size)
+    for row, values in enumerate(fields):
+        padded[row, : len(values)] = torch.tensor(values)
+    return padded
+
+
+BUCKET = 50
+"""Batches to a bucket: long enough to sort by length, short enough to stay random."""
+
+
+def training_order(
+    lengths: Sequence[int], batch_size: int, seed: int, epoch: int
+) -> list[list[int]]:
+    """Batches of sentence numbers, alike in length, in an order drawn from seed and epoch."""
+    generator = np.random.default_rng([seed, epoch])
+    order = generator.permutation(len(lengths))
+    batches: list[list[int]] = []
+    size = BUCKET * batch_size
+    for start in range(0, len(order), size):
+        bucket = sorted(order[start : start + size].tolist(), key=lambda i: lengths[i])
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    return [batches[i] for i in generator.permutation(len(batches))]
+
+
+def by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
+    """Batches of sentence numbers, longest first, for evaluation."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]

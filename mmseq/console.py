@@ -1,0 +1,80 @@
+"""What the user sees: progress on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+Advance = Callable[[int, str], None]
+"""Called with how many items are done since the last call, and a text to show."""
+
+
+class Reporter:
+    """Lines, progress bars and tables for people. `quiet` silences all of it."""
+
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self.console = console or Console(soft_wrap=True)
+        self.quiet = quiet
+
+    def line(self, text: str) -> None:
+        """One line, as it is."""
+        if not self.quiet:
+            self.console.print(text, markup=False, highlight=False)
+
+    def table(self, table: Table) -> None:
+        if not self.quiet:
+            self.console.print(table)
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """A bar with the time left on a terminal; elsewhere nothing (lines tell the epochs)."""
+        if self.quiet or not self.console.is_terminal:
+            yield lambda count, text: None
+            return
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[text]}"),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(title, total=total, text="")
+            yield lambda count, text: bar.update(task, advance=count, text=text)
+
+
+def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
+    """Scores of one or several splits, per type."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("split", "type", "P", "R", "F1", "gold"):
+        table.add_column(heading, justify="left" if heading in ("split", "type") else "right")
+    for split, values in scores.items():
+        for name, row in sorted(values["per_type"].items()):
+            table.add_row(split, name, *_figures(row), str(row["support"]))
+        table.add_row(split, "all (seqeval)", *_figures(values), str(values["gold"]), style="bold")
+        strict = values["strict"]
+        table.add_row(split, "all (strict IOB2)", *_figures(strict), str(strict["gold"]))
+        table.add_section()
+    return table
+
+
+def loss_text(losses: Mapping[str, float]) -> str:
+    """``main 1.23 boundary 0.45`` for progress and lines."""
+    return "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
+
+
+def _figures(row: Mapping[str, float]) -> list[str]:
+    return [f"{row[key]:.2f}" for key in ("precision", "recall", "f1")]

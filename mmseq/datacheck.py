@@ -1,0 +1,292 @@
+"""The data check: what a data folder holds, and what in it will trouble training."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from math import ceil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmseq.data import SPLITS, Example, SchemeOption, Split, load_file, rename_types
+from mmseq.errors import UserError
+from mmseq.labels import orphans, repair, spans
+from mmseq.lookup import find_split, no_split, not_found
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PERCENTILES = (50, 90, 95, 99)
+SHOWN = 5
+"""How many places of each finding are named"""
+
+
+def check_folder(
+    folder: Path,
+    *,
+    reader: str = "auto",
+    scheme: SchemeOption = "auto",
+    mapping: Mapping[str, str] | None = None,
+    image_folder: Path | None = None,
+    subwords: Callable[[Sequence[str]], int] | None = None,
+) -> dict[str, Any]:
+    """A report on a data folder, fit for JSON; options as in `mmseq.data.load_folder`.
+
+    `subwords` gives the length of a sentence as the text encoder will see it. What cannot be read
+    is a line in ``problems``, and the rest is still checked. Every picture is opened once.
+    """
+    problems: list[str] = []
+    splits: dict[str, Split] = {}
+    if image_folder is not None and not image_folder.is_dir():
+        problems.append(str(not_found(image_folder, "picture folder")))
+        image_folder = None
+    for name in SPLITS:
+        try:
+            if path := find_split(folder, name, reader):
+                splits[name] = load_file(
+                    path, name=name, reader=reader, scheme=scheme, image_folder=image_folder
+                )
+        except UserError as error:
+            problems.append(str(error))
+    if not splits and not problems:
+        problems.append(str(no_split(folder, SPLITS, reader)))
+    try:
+        splits = rename_types(splits, mapping or {})
+    except UserError as error:
+        problems.append(str(error))
+    pictures = _open_all(
+        {path for split in splits.values() for e in split.examples for path in e.images}
+    )
+    return {
+        "folder": str(folder),
+        "problems": list(dict.fromkeys(problems)),
+        "splits": {name: _split(split, pictures, subwords) for name, split in splits.items()},
+        "shared": {
+            f"{a.name}-{b.name}": {
+                "sentences": _shared_sentences(a, b),
+                "pictures": _shared_pictures(a, b),
+            }
+            for a, b in combinations(splits.values(), 2)
+        },
+    }
+
+
+def _split(
+    split: Split,
+    pictures: Mapping[Path, tuple[str, str]],
+    subwords: Callable[[Sequence[str]], int] | None,
+) -> dict[str, Any]:
+    tagged = [example for example in split.examples if example.tags is not None]
+    entities = Counter(kind for e in tagged for _, _, kind in spans(e.tags or ()))
+    return {
+        "file": str(split.path),
+        "sha256": split.sha256,
+        "scheme": split.scheme,
+        "sentences": len(split.examples),
+        "words": sum(len(example.tokens) for example in split.examples),
+        "entities": dict(sorted(entities.items())),
+        "untagged": _finding([e.where for e in split.examples if e.tags is None]),
+        "length": {
+            "words": percentiles([len(example.tokens) for example in split.examples]),
+            "subwords": subwords and percentiles([subwords(e.tokens) for e in split.examples]),
+        },
+        "orphans": _orphans(split, tagged),
+        "duplicates": _duplicates(split),
+        "pictures": _pictures(split, pictures),
+    }
+
+
+def percentiles(lengths: Sequence[int]) -> dict[str, int]:
+    """The lengths that so many per cent of the sentences do not exceed, and the largest."""
+    ordered = sorted(lengths)
+    ranks = {str(p): ordered[ceil(p / 100 * len(ordered)) - 1] for p in PERCENTILES}
+    return {**ranks, "max": ordered[-1]}
+
+
+def _orphans(split: Split, tagged: Sequence[Example]) -> dict[str, Any]:
+    """Orphan ``I-`` tags, and how many gold entities each way to read them makes."""
+    found = [
+        {"where": split.where(e, index), "word": e.tokens[index], "tag": (e.tags or ())[index]}
+        for e in tagged
+        for index in orphans(e.tags or ())
+    ]
+    tags = [example.tags or () for example in tagged]
+    return {
+        **_finding(found),
+        "gold": {
+            "default": sum(len(spans(t)) for t in tags),
+            "strict": _begun(tags),
+            "repaired": _begun(repair(t) for t in tags),
+        },
+    }
+
+
+def _begun(sentences: Iterable[Sequence[str]]) -> int:
+    """Entities by strict IOB2: each begins with ``B-``."""
+    return sum(tag.startswith("B-") for tags in sentences for tag in tags)
+
+
+def _duplicates(split: Split) -> dict[str, Any]:
+    """Sentences whose words an earlier sentence of the split has too."""
+    first: dict[tuple[str, ...], Example] = {}
+    pairs = []
+    for example in split.examples:
+        earlier = first.setdefault(example.tokens, example)
+        if earlier is not example:
+            pairs.append([earlier.where, example.where])
+    return _finding(pairs)
+
+
+def _shared_sentences(one: Split, other: Split) -> dict[str, Any]:
+    """Sentences of `other` whose words a sentence of `one` has too."""
+    first = {example.tokens: example for example in reversed(one.examples)}
+    return _finding([[first[e.tokens].where, e.where] for e in other.examples if e.tokens in first])
+
+
+def _shared_pictures(one: Split, other: Split) -> dict[str, Any]:
+    """Pictures that both splits mention."""
+    first, second = _mentions(one), _mentions(other)
+    shared = [path for path in first if path in second]
+    return _finding([[str(path), first[path], second[path]] for path in shared])
+
+
+def _mentions(split: Split) -> dict[Path, str]:
+    """Each picture of a split and the sentence that mentions it first."""
+    return {path: e.where for e in reversed(split.examples) for path in reversed(e.images)}
+
+
+def _open_all(paths: set[Path]) -> dict[Path, tuple[str, str]]:
+    """Kind and reason for each picture that cannot be used."""
+    from mmseq.images import PictureProblem, open_picture
+
+    def problem(path: Path) -> tuple[str, str] | None:
+        try:
+            open_picture(path)
+        except PictureProblem as error:
+            return error.kind, error.reason
+        return None
+
+    ordered = sorted(paths)
+    with ThreadPoolExecutor() as pool:
+        results = zip(ordered, pool.map(problem, ordered), strict=True)
+        return {path: found for path, found in results if found}
+
+
+def _pictures(split: Split, problems: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
+    mentions = [(path, example) for example in split.examples for path in example.images]
+    bad: dict[str, list[dict[str, str]]] = {"missing": [], "unreadable": [], "tiny": []}
+    for path, example in mentions:
+        if path in problems:
+            kind, reason = problems[path]
+            bad[kind].append({"where": example.where, "path": str(path), "reason": reason})
+    return {
+        "referenced": len(mentions),
+        "distinct": len({path for path, _ in mentions}),
+        "sentences_without": sum(not example.images for example in split.examples),
+        **{kind: _finding(found) for kind, found in bad.items()},
+    }
+
+
+def _finding(found: Sequence[Any]) -> dict[str, Any]:
+    return {"count": len(found), "first": list(found[:SHOWN])}
+
+
+def render(report: Mapping[str, Any], console: Console) -> None:
+    """Print a report of `check_folder` as tables, then the places of what was found."""
+    from rich.table import Table
+
+    splits: Mapping[str, Any] = report["splits"]
+    if splits:
+        table = Table(title=f"Data in {report['folder']}", title_justify="left")
+        table.add_column("")
+        for name in splits:
+            table.add_column(name, justify="right")
+        for cells in _rows(splits):
+            table.add_row(*cells)
+        console.print(table)
+    for line in (*_findings(splits), *_shared(report["shared"])):
+        console.print(line, markup=False, highlight=False)
+    for problem in report["problems"]:
+        console.print(f"Problem: {problem}", markup=False, highlight=False)
+
+
+def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
+    """The table's rows: a heading, then a cell for each split."""
+
+    def row(heading: str, value: Callable[[Any], Any]) -> list[str]:
+        cells = [value(split) for split in splits.values()]
+        return [heading, *(f"{c:,}" if isinstance(c, int) else str(c) for c in cells)]
+
+    def entities(kind: str) -> list[str]:
+        return row(f"  {kind}", lambda s: s["entities"].get(kind, 0))
+
+    def lengths(unit: str) -> list[str]:
+        heading = f"{unit} a sentence: 50/90/95/99 % / max"
+        return row(heading, lambda s: " / ".join(map(str, s["length"][unit].values())))
+
+    def unusable(kind: str) -> list[str]:
+        return row(f"  {kind}", lambda s: s["pictures"][kind]["count"])
+
+    units = [u for u in ("words", "subwords") if all(s["length"][u] for s in splits.values())]
+    return [
+        row("scheme", lambda s: s["scheme"]),
+        row("sentences", lambda s: s["sentences"]),
+        row("  without tags", lambda s: s["untagged"]["count"]),
+        row("  repeated", lambda s: s["duplicates"]["count"]),
+        row("words", lambda s: s["words"]),
+        row("entities (seqeval)", lambda s: s["orphans"]["gold"]["default"]),
+        *(entities(kind) for kind in sorted({k for s in splits.values() for k in s["entities"]})),
+        row("entities (strict IOB2)", lambda s: s["orphans"]["gold"]["strict"]),
+        row("entities (orphans as B-)", lambda s: s["orphans"]["gold"]["repaired"]),
+        row("orphan I- tags", lambda s: s["orphans"]["count"]),
+        *(lengths(unit) for unit in units),
+        row("pictures: mentions", lambda s: s["pictures"]["referenced"]),
+        row("  distinct", lambda s: s["pictures"]["distinct"]),
+        *(unusable(kind) for kind in ("missing", "unreadable", "tiny")),
+        row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
+    ]
+
+
+def _findings(splits: Mapping[str, Any]) -> list[str]:
+    """One line for each kind of finding of each split, with the first places."""
+    lines = []
+    for name, split in splits.items():
+        pictures = split["pictures"]
+        lines += [
+            _line(f"{name}: {what}", found, show)
+            for what, found, show in (
+                ("sentences without tags", split["untagged"], str),
+                ("orphan I- tags", split["orphans"], _tag_place),
+                ("repeated sentences", split["duplicates"], " = ".join),
+                ("pictures missing", pictures["missing"], _picture_place),
+                ("pictures unreadable", pictures["unreadable"], _picture_place),
+                ("pictures tiny", pictures["tiny"], _picture_place),
+            )
+            if found["count"]
+        ]
+    return lines
+
+
+def _shared(shared: Mapping[str, Any]) -> list[str]:
+    return [
+        _line(f"{pair}: {kind} in both", found[kind], " = ".join)
+        for pair, found in shared.items()
+        for kind in ("sentences", "pictures")
+        if found[kind]["count"]
+    ]
+
+
+def _tag_place(found: Mapping[str, str]) -> str:
+    return f"{found['where']} {found['word']} {found['tag']}"
+
+
+def _picture_place(found: Mapping[str, str]) -> str:
+    return f"{found['where']} {found['path']} ({found['reason']})"
+
+
+def _line(what: str, found: Mapping[str, Any], show: Callable[[Any], str]) -> str:
+    places = "; ".join(show(place) for place in found["first"])
+    more = "; …" if found["count"] > len(found["first"]) else ""
+    return f"{what}: {found['count']:,}. {places}{more}"

@@ -1,0 +1,161 @@
+"""Opening pictures: any common file to RGB, or a problem that is counted, never a fake picture."""
+
+from __future__ import annotations
+
+import io
+import threading
+import warnings
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+MIN_SIDE = 16
+"""Pixels; a picture with a shorter side can show nothing"""
+MAX_PIXELS = 100_000_000
+"""Pixels; a file that claims more is refused before it is decoded"""
+# Named, because Pillow hands some others (EPS) to programs outside.
+FORMATS = (
+    "JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA",
+    "AVIF",
+)  # fmt: skip
+
+Kind = Literal["missing", "unreadable", "tiny"]
+
+
+class PictureProblem(Exception):
+    """A picture that cannot be used: missing, unreadable or tiny."""
+
+    def __init__(self, path: Path, kind: Kind, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = path
+        self.kind: Kind = kind
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[type[PictureProblem], tuple[Path, Kind, str]]:
+        return type(self), (self.path, self.kind, self.reason)
+
+
+def open_picture(path: Path) -> Image.Image:
+    """The picture in RGB, upright and wholly decoded.
+
+    Orientation is taken from EXIF, transparency is laid over white, 16-bit and float greys are
+    scaled to 8 bits, of an animation the first frame is taken. Raises `PictureProblem`.
+    """
+    return decode_picture(read_picture(path), path)
+
+
+def read_picture(path: Path) -> bytes:
+    """The bytes of a picture file. Raises `PictureProblem`."""
+    try:
+        return Path(path).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise PictureProblem(path, "missing", "no such file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PictureProblem(path, "unreadable", reason) from error
+
+
+def decode_picture(data: bytes, path: Path) -> Image.Image:
+    """As `open_picture`, from the bytes of the file; `path` names it in a problem."""
+    if not data:
+        raise PictureProblem(path, "unreadable", "the file is empty")
+    with quiet_pillow():
+        try:
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_size(image, path)
+                image.load()
+                return _to_rgb(_upright(image))
+        except PictureProblem:
+            raise
+        except Image.UnidentifiedImageError:
+            raise PictureProblem(path, "unreadable", "not a picture") from None
+        except Exception as error:  # Pillow's decoders raise nearly everything
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise PictureProblem(path, "unreadable", reason) from error
+
+
+def summarise(problems: Collection[PictureProblem], total: int) -> list[str]:
+    """One line on the pictures that cannot be used, of `total`; no line where there is none."""
+    if not problems:
+        return []
+    counts = Counter(problem.kind for problem in problems)
+    kinds: tuple[Kind, ...] = ("missing", "unreadable", "tiny")
+    parts = ", ".join(f"{counts[kind]} {kind}" for kind in kinds if counts[kind])
+    first = "; ".join(str(problem) for problem in list(problems)[:5])
+    return [
+        f"{len(problems)} of {total} pictures cannot be used ({parts}); "
+        f"training goes on without them. First: {first}"
+    ]
+
+
+def _check_size(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        reason = f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded"
+        raise PictureProblem(path, "unreadable", reason)
+    if min(width, height) < MIN_SIDE:
+        reason = f"{width} x {height} pixels; a side needs {MIN_SIDE}"
+        raise PictureProblem(path, "tiny", reason)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # Broken EXIF is no reason to lose the picture.
+    with suppress(Exception):
+        return ImageOps.exif_transpose(image)
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return _to_eight_bits(image).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    # A copy even of RGB: the opened file is closed on return.
+    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.float64)
+    if image.mode == "F":
+        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    else:
+        # Mode I also holds 16-bit files; what goes beyond is scaled by its own largest value.
+        low, high = 0.0, max(65535.0, float(values.max()))
+    scaled = (values - low) / ((high - low) or 1.0) * 255.0
+    return Image.fromarray(np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8))
+
+
+_lock = threading.Lock()
+_inside = 0
+_filters: warnings.catch_warnings[None] | None = None
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """No warnings from Pillow inside; may be entered by several threads at once.
+
+    Warning filters belong to the whole process, and `warnings.catch_warnings` in threads that
+    overlap can leave them wrong: the first thread in sets them and the last one out restores them.
+    """
+    global _inside, _filters
+    with _lock:
+        if _inside == 0:
+            _filters = warnings.catch_warnings()
+            _filters.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0 and _filters is not None:
+                _filters.__exit__(None, None, None)
+                _filters = None

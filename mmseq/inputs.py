@@ -1,0 +1,82 @@
+"""What `mmseq predict` reads: CoNLL, JSONL or plain lines, from a file or standard input."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from mmseq.data import Example
+from mmseq.errors import UserError
+from mmseq.lookup import PictureFolder, reader_of
+from mmseq.tagger import Sentence, Tagger
+
+FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
+
+
+def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> Iterator[Sentence]:
+    """Sentences of `source` (``-``: standard input) one by one, in order.
+
+    `form`: auto, text, conll, jsonl. `images`: folder of pictures; by default `images` beside the
+    file. JSON objects may have ``text`` in place of ``tokens``.
+    """
+    path = Path(source)
+    standard = source == "-"
+    if form == "auto":
+        form = "text" if standard else FORMATS.get(path.suffix, "reader")
+    if images is not None and not images.is_dir():
+        raise UserError(f"--images {images}: no such folder.")
+    folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
+    if form == "text":
+        with _lines(source) as lines:
+            for number, line in enumerate(lines, 1):
+                yield tagger.sentence(line.rstrip("\r\n"), name=str(number))
+    elif form == "jsonl":
+        with _lines(source) as lines:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _from_json(tagger, line, f"{source}:{number}", str(number), folder)
+    elif standard:
+        raise UserError("CoNLL from standard input: give the file with --input.")
+    else:
+        reader = reader_of(path, "conll" if form == "conll" else "auto")
+        for example in reader.read(path):
+            yield _from_example(tagger, example, folder)
+
+
+def _lines(source: str) -> IO[str]:
+    if source == "-":
+        return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n")
+    return Path(source).open(encoding="utf-8", errors="replace", newline="\n")
+
+
+def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:
+    files = [folder.find(image) for image in example.images]
+    return tagger.sentence(example.tokens, files, dict(example.extras), example.id)
+
+
+def _from_json(
+    tagger: Tagger, line: str, where: str, number: str, folder: PictureFolder
+) -> Sentence:
+    try:
+        record: Any = json.loads(line)
+    except ValueError as error:
+        raise UserError(f"{where}: broken JSON ({error}).") from error
+    if not isinstance(record, dict):
+        raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
+    given = record.pop("tokens", None)
+    text = record.pop("text", None)
+    sentence = given if given is not None else text
+    words = isinstance(sentence, list) and all(isinstance(w, str) and w for w in sentence)
+    if not words and not isinstance(sentence, str):
+        raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string).')
+    images = record.pop("images", None) or []
+    images = [images] if isinstance(images, str) else images
+    if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
+        raise UserError(f'{where}: "images" is not a list of file names.')
+    name = str(record.pop("id", number))
+    record.pop("tags", None)
+    return tagger.sentence(sentence, [folder.find(Path(i)) for i in images], record, name)

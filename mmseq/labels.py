@@ -1,0 +1,145 @@
+"""Tags: their parts, their schemes, and the entities they mark.
+
+Inside `mmseq` tags are BIO: ``B-X`` opens an entity of type X, ``I-X`` goes on with it, ``O`` is
+outside. Files may be written in BIOES (or BILOU, the same with other letters) or IOB1 and are
+converted when loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal
+
+Scheme = Literal["bio", "bioes"]
+
+_OPENS_ALONE = "SU"
+_CLOSES = "ESLU"
+_PREFIXES = "BI" + _CLOSES
+
+
+@lru_cache(maxsize=4096)
+def split_tag(tag: str) -> tuple[str, str]:
+    """Prefix and type of a tag: ``("B", "LOC")``; of ``O``: ``("O", "")``.
+
+    Split at the first hyphen, so that a type may hold hyphens itself. `ValueError` if the tag is
+    not valid (`is_tag`).
+    """
+    if tag == "O":
+        return "O", ""
+    prefix, hyphen, kind = tag.partition("-")
+    if len(prefix) != 1 or prefix not in _PREFIXES or not hyphen or kind != kind.strip("- \t"):
+        raise ValueError(f"'{tag}' is not a tag")
+    if not kind:
+        raise ValueError(f"'{tag}' has no type")
+    return prefix, kind
+
+
+def is_tag(tag: str) -> bool:
+    """Whether `tag` is ``O`` or one of ``BIESLU``, a hyphen and a type.
+
+    A type neither begins nor ends with a hyphen or a space (seqeval's two readings would differ).
+    """
+    try:
+        split_tag(tag)
+    except ValueError:
+        return False
+    return True
+
+
+def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
+    """``bioes`` if any tag is of BIOES or BILOU alone (E, S, L, U), else ``bio``.
+
+    IOB1 cannot be told from BIO with orphan ``I-`` tags: it is for the user to name.
+    """
+    seen = {tag for tags in sentences for tag in tags}
+    return "bioes" if any(split_tag(tag)[0] in _CLOSES for tag in seen) else "bio"
+
+
+def bioes_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
+    """BIOES or BILOU to BIO: S and U open an entity, E and L go on with one.
+
+    After a tag that closes an entity, a stray I, E or L opens the next one, as seqeval reads it.
+    """
+    converted = []
+    closed = False
+    for tag in tags:
+        prefix, kind = split_tag(tag)
+        if prefix == "O":
+            converted.append(tag)
+        else:
+            opens = prefix == "B" or prefix in _OPENS_ALONE or closed
+            converted.append(f"{'B' if opens else 'I'}-{kind}")
+        closed = prefix in _CLOSES
+    return tuple(converted)
+
+
+def iob1_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
+    """IOB1 to BIO: ``I-X`` opens an entity unless the tag before is of type X too."""
+    converted = []
+    before = ""
+    for tag in tags:
+        prefix, kind = split_tag(tag)
+        converted.append(f"B-{kind}" if prefix == "I" and kind != before else tag)
+        before = kind
+    return tuple(converted)
+
+
+def map_types(tags: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:
+    """BIO tags with types renamed; to ``O`` drops the type.
+
+    Where two types become one, an ``I-`` tag that opened an entity after another type becomes
+    ``B-``, so that neighbours do not melt into one.
+    """
+    mapped = []
+    before = ""
+    for tag in tags:
+        prefix, kind = split_tag(tag)
+        target = mapping.get(kind, kind)
+        if prefix == "O" or target == "O":
+            mapped.append("O")
+        elif prefix == "I" and before not in ("", kind) and mapping.get(before, before) == target:
+            mapped.append(f"B-{target}")
+        else:
+            mapped.append(f"{prefix}-{target}")
+        before = kind
+    return tuple(mapped)
+
+
+def label_names(types: Iterable[str]) -> tuple[str, ...]:
+    """All tags for these types, index = id: ``("O", "B-LOC", "I-LOC", …)``, sorted by type."""
+    return ("O", *(f"{prefix}-{kind}" for kind in sorted(set(types)) for prefix in "BI"))
+
+
+def orphans(tags: Sequence[str]) -> list[int]:
+    """Indexes of BIO tags ``I-X`` that follow neither ``B-X`` nor ``I-X``."""
+    found = []
+    before = ""
+    for index, tag in enumerate(tags):
+        prefix, kind = split_tag(tag)
+        if prefix == "I" and kind != before:
+            found.append(index)
+        before = kind
+    return found
+
+
+def repair(tags: Sequence[str]) -> tuple[str, ...]:
+    """BIO tags with every orphan ``I-X`` made ``B-X``: the reading of IOB1."""
+    return iob1_to_bio(tags)
+
+
+def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:
+    """Entities of BIO tags as (first word, word after the last, type).
+
+    Read as seqeval does by default (and conlleval did): an orphan ``I-X`` opens an entity.
+    """
+    found = []
+    start, open_kind = 0, ""
+    for index, tag in enumerate((*tags, "O")):
+        prefix, kind = split_tag(tag)
+        if open_kind and (prefix != "I" or kind != open_kind):
+            found.append((start, index, open_kind))
+            open_kind = ""
+        if kind and not open_kind:
+            start, open_kind = index, kind
+    return found

@@ -1,0 +1,157 @@
+"""Finding what belongs to a data folder: split files, their readers, picture files."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmseq.errors import UserError, closest
+
+if TYPE_CHECKING:
+    from mmseq.data import Reader
+
+ALIASES = {"valid": ("valid", "dev")}
+"""Split -> file names, where there is more than its own"""
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+
+
+def file_names(split: str) -> tuple[str, ...]:
+    """Names, without ending, that the file of a split may have."""
+    return ALIASES.get(split, (split,))
+
+
+def readers(name: str = "auto") -> dict[str, Reader]:
+    """Readers by file ending: of the reader `name`; with ``auto`` of the engine and all plugins."""
+    if name != "auto":
+        return _named(name)
+    return _from_plugins() | _from_engine()
+
+
+def reader_of(path: Path, name: str = "auto") -> Reader:
+    """The reader for a file: the one named, whatever the file's ending, or by its ending."""
+    if name != "auto":
+        return next(iter(_named(name).values()))
+    for source in (_from_engine, _from_plugins):
+        for suffix, reader in source().items():
+            if path.name.endswith(suffix):
+                return reader
+    raise UserError(
+        f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
+        "file, or name a reader (`--set data.reader=NAME`; `mmseq list reader` shows them)."
+    )
+
+
+def find_split(folder: Path, split: str, reader: str = "auto") -> Path | None:
+    """The file of a split in `folder`; None without one.
+
+    `UserError` where two files claim to be it, and where the folder is missing. With ``auto``,
+    plugins' readers are looked at only where the engine's own find nothing, so that installing a
+    plugin never changes what is read.
+    """
+    require_folder(folder, "data folder")
+    sources = (_from_engine, _from_plugins) if reader == "auto" else (lambda: _named(reader),)
+    for source in sources:
+        files = [folder / f"{name}{ending}" for name in file_names(split) for ending in source()]
+        found = [path for path in files if path.is_file()]
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
+            raise UserError(f"{folder}: {names} both claim to be the split '{split}'; keep one.")
+        if found:
+            return found[0]
+    return None
+
+
+def _named(name: str) -> dict[str, Reader]:
+    from mmseq.plugins import registry
+
+    reader: Reader = registry().get("reader", name).load()()
+    return dict.fromkeys(reader.suffixes, reader)
+
+
+def _from_engine() -> dict[str, Reader]:
+    from mmseq.plugins import registry
+
+    names = [e.name for e in registry().entries("reader") if e.distribution == "mmseq"]
+    return {suffix: reader for name in names for suffix, reader in _named(name).items()}
+
+
+def _from_plugins() -> dict[str, Reader]:
+    from mmseq.plugins import registry
+
+    found: dict[str, Reader] = {}
+    clashing: set[str] = set()
+    names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
+    for name in sorted(names):
+        # A reader that cannot be loaded is an error where it is named, not here.
+        with suppress(UserError):
+            for suffix, reader in _named(name).items():
+                if suffix in found:
+                    clashing.add(suffix)
+                found[suffix] = reader
+    return {suffix: reader for suffix, reader in found.items() if suffix not in clashing}
+
+
+def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
+    """The error for a folder without any data file."""
+    names = ", ".join(name for split in splits for name in file_names(split))
+    inside = sorted(path.name for path in folder.iterdir())
+    more = ", …" if len(inside) > 5 else ""
+    holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"
+    return UserError(
+        f"{folder}: no data file ({holds}); a data file is named {names}, with an ending of "
+        f"{', '.join(sorted(readers(reader)))}."
+    )
+
+
+def require_folder(folder: Path, what: str) -> None:
+    """`UserError` if there is no such folder, naming the neighbour most like it."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise UserError(f"The {what} {folder} is a file; give the folder that holds it.")
+    raise not_found(folder, what)
+
+
+def not_found(path: Path, what: str) -> UserError:
+    """The error for a path that does not exist, with the neighbour most like it."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        return UserError(f"No {what} {path}: {parent} does not exist either; check the path.")
+    guess = closest(path.name, (entry.name for entry in parent.iterdir()))
+    hint = f"did you mean {path.with_name(guess)}?" if guess and path.name else "check the path."
+    return UserError(f"No {what} {path}: {hint}")
+
+
+class PictureFolder:
+    """Picture names to files, each directory listed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listed: dict[Path, frozenset[str]] = {}
+
+    def find(self, name: Path) -> Path:
+        """The file for `name`, trying other picture endings; if there is none, where it should be.
+
+        An absolute name stays as it is.
+        """
+        if name.is_absolute():
+            return name
+        path = self._folder / name
+        files = self._list(path.parent)
+        if path.name in files:
+            return path
+        stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
+        for suffix in PICTURE_SUFFIXES:
+            for candidate in (stem + suffix, stem + suffix.upper()):
+                if candidate in files:
+                    return path.with_name(candidate)
+        return path
+
+    def _list(self, directory: Path) -> frozenset[str]:
+        if directory not in self._listed:
+            names = os.listdir(directory) if directory.is_dir() else ()
+            self._listed[directory] = frozenset(names)
+        return self._listed[directory]

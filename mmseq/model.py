@@ -1,0 +1,248 @@
+"""The assembled model: encoders, fusion, head, tasks, decoder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmseq.collate import Batch
+from mmseq.components import (
+    AuxTask,
+    Decoder,
+    Fusion,
+    ImageEncoder,
+    ImageStates,
+    Sizes,
+    TextEncoder,
+    Weighting,
+)
+from mmseq.config import Choice, Config
+from mmseq.data import Example
+from mmseq.errors import UserError
+from mmseq.plugins import registry
+from mmseq.registry import KINDS
+
+
+@dataclass(frozen=True)
+class Output:
+    """A forward pass: loss sums by name, emissions, and the states that all losses share."""
+
+    losses: Mapping[str, Tensor]
+    emissions: Tensor
+    shared: Tensor
+
+
+class Model(nn.Module):
+    """One tagger put together from components; knows none of them by name."""
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        text_encoder: TextEncoder,
+        image_encoder: ImageEncoder | None,
+        fusion: Fusion,
+        tasks: Mapping[str, AuxTask],
+        decoder: Decoder,
+        weighting: Weighting,
+    ) -> None:
+        super().__init__()
+        self.labels = tuple(labels)
+        self.text_encoder = text_encoder
+        self.image_encoder = image_encoder
+        self.fusion = fusion
+        self.head = nn.Linear(fusion.width, len(labels))
+        self.tasks = nn.ModuleDict(tasks)
+        self.decoder = decoder
+        self.weighting = weighting
+
+    def task(self, name: str) -> AuxTask:
+        """The auxiliary task of that name."""
+        task = self.tasks[name]
+        assert isinstance(task, AuxTask)
+        return task
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """Fields of an example that a component reads."""
+        return tuple(dict.fromkeys([*self.text_encoder.extras, *self.fusion.extras]))
+
+    @property
+    def preparation(self) -> int:
+        """Epochs of main-task training that the tasks ask for."""
+        return max([0, *(self.task(name).preparation for name in self.tasks)])
+
+    def views(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """Every view by name, and the text encoder's states."""
+        images = None if self.image_encoder is None else self._images(batch, self.image_encoder)
+        text = self.text_encoder(batch.text, images)
+        text = replace(text, extras=batch.text.extras)
+        fused = self.fusion(text, images)
+        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
+        return views, text.words
+
+    def forward(self, batch: Batch, tasks: Sequence[str]) -> Output:
+        """Losses of the main task and of `tasks`; in prediction (no tags) emissions only.
+
+        A task that refines does so in the order of the config, and the main loss is taken of the
+        refined emissions.
+        """
+        views, shared = self.views(batch)
+        emissions = self.head(views["fused"])
+        losses: dict[str, Tensor] = {}
+        training = batch.targets.tags is not None
+        for name in tasks:
+            task = self.task(name)
+            if training or task.refines:
+                read = {view: views[view] for view in task.views}
+                output = task(read, batch.targets, emissions)
+                losses[name] = output.loss
+                emissions = emissions if output.emissions is None else output.emissions
+        if not training:
+            return Output({}, emissions, shared)
+        main = self.decoder.loss(emissions, batch.targets.tags, batch.targets.mask)
+        return Output({"main": main, **losses}, emissions, shared)
+
+    def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
+        """Number of items of each loss in the batch."""
+        counts = {name: self.task(name).count(batch.targets) for name in tasks}
+        return {"main": self.decoder.count(batch.targets), **counts}
+
+    def _images(self, batch: Batch, encoder: ImageEncoder) -> ImageStates:
+        sentences, device = len(batch.text.mask), batch.text.mask.device
+        if not len(batch.owner):
+            # One region that is masked out: attention over nothing is defined, and every weight
+            # keeps its place in the graph.
+            return ImageStates(
+                regions=torch.zeros(sentences, 1, encoder.width, device=device),
+                mask=torch.zeros(sentences, 1, dtype=torch.bool, device=device),
+                vector=torch.zeros(sentences, encoder.width, device=device),
+                grid=torch.zeros(sentences, 1, 4, device=device),
+                image_index=torch.zeros(sentences, 1, dtype=torch.long, device=device),
+                levels=tuple(
+                    torch.zeros(sentences, c, 1, 1, device=device) for c in encoder.levels
+                ),
+            )
+        pictures = encoder(batch.pictures)
+        slots = int(batch.slot.max()) + 1
+        count, width = pictures.regions.shape[1:]
+        place = batch.owner * slots + batch.slot
+        # Out of place and by rows: a sentence's pictures side by side, empty slots zero.
+        regions = pictures.regions.new_zeros(sentences * slots, count, width)
+        regions = regions.index_copy(0, place, pictures.regions)
+        present = torch.zeros(sentences * slots, dtype=torch.bool, device=device)
+        present[place] = True
+        return ImageStates(
+            regions=regions.view(sentences, slots * count, width),
+            mask=present.view(sentences, slots, 1)
+            .expand(-1, -1, count)
+            .reshape(sentences, slots * count),
+            vector=_mean(pictures.vector, batch.owner, sentences),
+            grid=pictures.grid.repeat(slots, 1).expand(sentences, -1, -1),
+            image_index=torch.arange(slots, device=device)
+            .repeat_interleave(count)
+            .expand(sentences, -1),
+            levels=tuple(_mean(level, batch.owner, sentences) for level in pictures.levels),
+        )
+
+
+def _mean(rows: Tensor, owner: Tensor, sentences: int) -> Tensor:
+    """Mean of the rows of each sentence, zero where it has none."""
+    total = rows.new_zeros(sentences, *rows.shape[1:]).index_add(0, owner, rows)
+    count = torch.bincount(owner, minlength=sentences).clamp(min=1)
+    return total / count.view(-1, *[1] * (rows.dim() - 1))
+
+
+def needs_images(config: Config) -> bool:
+    """Does anything in the run look at pictures? Told from the classes, before they are built."""
+    text, fusion = config.component("text_encoder"), config.component("fusion")
+    return bool(text.entry.load().needs_images or fusion.entry.load().needs_images)
+
+
+def build_model(
+    config: Config,
+    labels: Sequence[str],
+    *,
+    examples: Iterable[Example] = (),
+    assets: Path | None = None,
+) -> tuple[Model, dict[str, Any]]:
+    """The model of a config, and what its components learned from the training text.
+
+    New: weights as each component makes them, vocabularies from `examples`. With `assets` (the
+    folder of a finished run) only the structure is rebuilt and nothing is fetched.
+    """
+    fitted: dict[str, Any] = {}
+    examples = list(examples)
+
+    def build(key: str, choice: Choice, sizes: Sizes) -> Any:
+        cls = choice.entry.load()
+        arguments = dict(choice.options)
+        wanted = cls.__init__.__annotations__
+        if "assets" in wanted:
+            arguments["assets"] = assets / key if assets else None
+        if hasattr(cls, "fit"):
+            if assets:
+                learned = json.loads((assets / key / "fitted.json").read_text(encoding="utf-8"))
+            else:
+                learned = cls.fit(examples, **choice.options)
+            fitted[key] = arguments["fitted"] = learned
+        component = cls(sizes, **arguments)
+        if not isinstance(component, nn.Module):
+            raise UserError(f"{choice.entry.target} is not a torch module.")
+        return component
+
+    losses = {"main": 1.0, **{name: choice.weight for name, choice in config.aux.items()}}
+    sizes = Sizes(labels=tuple(labels), losses=losses)
+    image_encoder: ImageEncoder | None = None
+    image_choice = config.single["image_encoder"]
+    if needs_images(config):
+        if image_choice is None:
+            raise UserError(
+                f"fusion '{config.component('fusion').name}' needs pictures, but image_encoder is "
+                "'none'; give --image-encoder timm, or --fusion none."
+            )
+        image_encoder = build("image_encoder", image_choice, sizes)
+        assert image_encoder is not None
+        sizes = replace(sizes, image=image_encoder.width, levels=tuple(image_encoder.levels))
+    text_encoder = build("text_encoder", config.component("text_encoder"), sizes)
+    sizes = replace(sizes, text=text_encoder.width, parts=dict(text_encoder.parts))
+    fusion = build("fusion", config.component("fusion"), sizes)
+    views = {**sizes.parts, **fusion.views, "words": sizes.text, "fused": fusion.width}
+    sizes = replace(sizes, views=views)
+    tasks = {}
+    for name, choice in config.aux.items():
+        _check_views(choice, views, config.component("fusion").name, sizes)
+        tasks[name] = build(f"aux.{name}", choice, sizes)
+    decoder = build("decoder", config.component("decoder"), sizes)
+    weighting = build("weighting", config.component("weighting"), sizes)
+    model = Model(labels, text_encoder, image_encoder, fusion, tasks, decoder, weighting)
+    return model, fitted
+
+
+def _check_views(choice: Choice, views: Mapping[str, int], fusion: str, sizes: Sizes) -> None:
+    for view in choice.entry.load().views:
+        if view not in views:
+            having = ", ".join(_fusions_with(view, sizes)) or "none of the installed ones"
+            raise UserError(
+                f"{KINDS[choice.entry.kind]} '{choice.name}' reads the view '{view}', which fusion "
+                f"'{fusion}' does not offer. Fusions that do: {having}."
+            )
+
+
+def _fusions_with(view: str, sizes: Sizes) -> list[str]:
+    """Names of the fusions that offer a view, found by building each; only for a message."""
+    names = []
+    for entry in registry().entries("fusion"):
+        try:
+            fusion = entry.load()(replace(sizes, image=sizes.image or sizes.text))
+        # A stranger's fusion that cannot be built with its defaults is no help to the reader.
+        except Exception:  # noqa: S112
+            continue
+        if view in fusion.views:
+            names.append(entry.name)
+    return names

@@ -1,0 +1,67 @@
+"""The pictures of some sentences, made ready for an image encoder, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+
+from mmseq.components import ImageEncoder
+from mmseq.config import DataConfig
+from mmseq.console import Reporter
+from mmseq.data import Example
+from mmseq.errors import UserError
+from mmseq.features import FeatureStore, FeatureTable, compute_features, default_store_root
+from mmseq.images import summarise
+
+
+def ready_pictures(
+    examples: Iterable[Example],
+    encoder: ImageEncoder,
+    data: DataConfig,
+    *,
+    device: torch.device,
+    reporter: Reporter,
+) -> FeatureTable:
+    """Features of every distinct picture, from the store where they are in it.
+
+    Says how many were new and how many reused, and which pictures cannot be used; with
+    ``data.images = "strict"`` one of those is a `UserError`.
+    """
+    sentences = list(examples)
+    paths = list(dict.fromkeys(path for example in sentences for path in example.images))
+    with reporter.progress("pictures", len(paths)) as advance:
+        done = 0
+
+        def progress(count: int, total: int) -> None:
+            nonlocal done
+            advance(count - done, "")
+            done = count
+
+        table = compute_features(
+            paths, encoder, store=_store(data, encoder), device=device, progress=progress
+        )
+    if paths:
+        reporter.line(
+            f"Pictures: {len(paths)} distinct, {table.new} new, {table.reused} from the store."
+        )
+    if table.problems:
+        if data.images == "strict":
+            problem = next(iter(table.problems.values()))
+            where = next(e.where for e in sentences if problem.path in e.images)
+            raise UserError(
+                f"{where}: picture {problem.path}: {problem.reason} "
+                f"({len(table.problems)} such pictures); mend it, or set data.images = 'lenient' "
+                "to go on without."
+            )
+        for line in summarise(table.problems.values(), len(paths)):
+            reporter.line(line)
+    return table
+
+
+def _store(data: DataConfig, encoder: ImageEncoder) -> FeatureStore | None:
+    if data.features == "off" or encoder.fingerprint is None:
+        return None
+    root = default_store_root() if data.features == "auto" else Path(data.features)
+    return FeatureStore(root)

@@ -1,0 +1,138 @@
+"""The run folder: what is in it, how it is written and read."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmseq.config import Config
+from mmseq.errors import UserError, closest
+from mmseq.model import Model
+
+LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
+
+
+def new_folder(output: Path | None, stem: str) -> Path:
+    """The folder for a new run (not yet made): `output`, or the next free ``runs/<stem>-N``."""
+    if output is None:
+        number = 1
+        while (Path("runs") / f"{stem}-{number}").exists():
+            number += 1
+        return Path("runs") / f"{stem}-{number}"
+    if output.is_file():
+        raise UserError(f"--output {output}: is a file; give a folder.")
+    if output.is_dir() and any(output.iterdir()):
+        if (output / "metrics.json").is_file():
+            raise UserError(f"--output {output}: holds a finished run; give another --output.")
+        if (output / "config.toml").is_file():
+            raise UserError(
+                f"--output {output}: holds an unfinished run; go on with --resume, or give another "
+                "--output."
+            )
+        raise UserError(f"--output {output}: is not empty; give another --output.")
+    return output
+
+
+def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
+    """Make the folder with all that is known before training: config, labels, assets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config.save(folder / "config.toml")
+    write_json(folder / "labels.json", list(model.labels))
+    owners: dict[str, Any] = {"text_encoder": model.text_encoder}
+    if model.image_encoder is not None:
+        owners["image_encoder"] = model.image_encoder
+    for key, component in owners.items():
+        (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
+        component.save_assets(folder / "assets" / key)
+    for key, learned in fitted.items():
+        (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
+        write_json(folder / "assets" / key / "fitted.json", learned)
+
+
+def open_run(folder: Path) -> tuple[Config, list[str]]:
+    """Config and labels of a finished run; `UserError` saying what is wrong with any other."""
+    if not folder.is_dir():
+        near = closest(folder.name, [p.name for p in folder.parent.glob("*") if p.is_dir()])
+        hint = f" Did you mean '{folder.parent / near}'?" if near else ""
+        raise UserError(f"No run folder '{folder}'.{hint}")
+    missing = [n for n in ("config.toml", "labels.json") if not (folder / n).is_file()]
+    if missing:
+        raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
+    if not (folder / "model.safetensors").is_file():
+        raise UserError(
+            f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
+            f"{folder}."
+        )
+    labels = read_json(folder / "labels.json")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise UserError(f"{folder / 'labels.json'}: damaged: not a list of tag names.")
+    return Config.from_file(folder / "config.toml"), labels
+
+
+def component_versions(config: Config) -> dict[str, str]:
+    """Distribution -> version of every component used, and of the libraries under them."""
+    versions = {choice.entry.distribution: choice.entry.version for choice in config.choices}
+    for library in LIBRARIES:
+        versions[library] = importlib.metadata.version(library)
+    return {"python": platform.python_version(), **versions}
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; `UserError` where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged or unreadable ({error}).") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
+    """README.md of a run: what it is, what it scores, how to use it."""
+    parts = [
+        f"| {choice.entry.kind} | {choice.name} | {choice.entry.provider} |"
+        for choice in config.choices
+    ]
+    scores = [
+        f"| {split} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} "
+        f"| {s['strict']['f1']:.2f} | {s['gold']} | {s['sentences']} |"
+        for split, s in metrics.items()
+        if split in ("valid", "test") and s is not None
+    ]
+    types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
+    return "\n".join(
+        [
+            "# A tagger made with mmseq",
+            "",
+            f"Labels entities of the types {types} in sentences of words, with pictures where "
+            "the fusion uses them. Trained on "
+            f"`{Path(config.data.path).name}`, {metrics['data']['train']['sentences']} sentences.",
+            "",
+            "| part | name | from |",
+            "|---|---|---|",
+            *parts,
+            "",
+            "Micro scores by exact span: seqeval's default reading, and strict IOB2.",
+            "",
+            "| split | P | R | F1 | strict F1 | gold entities | sentences |",
+            "|---|---|---|---|---|---|---|",
+            *scores,
+            "",
+            f"Best epoch: {metrics['best_epoch']}. Data checksums and versions: `metrics.json`; "
+            "every setting: `config.toml`.",
+            "",
+            "```python",
+            "import mmseq",
+            "",
+            'tagger = mmseq.load("this/folder")',
+            'tagger.predict(["Kevin Durant enters Oracle Arena"], images=["a.jpg"])',
+            "```",
+            "",
+        ]
+    )

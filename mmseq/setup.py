@@ -1,0 +1,229 @@
+"""Everything before the first training step: data, labels, model, pictures, run folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch.cuda import is_available, is_bf16_supported
+
+from mmseq import runs
+from mmseq.checkpoint import load_weights, save_weights
+from mmseq.collate import Collator, Prepared
+from mmseq.components import Callback
+from mmseq.config import Config, DataConfig, TrainConfig
+from mmseq.console import Reporter, score_table
+from mmseq.data import (
+    Split,
+    check_known,
+    load_folder,
+    require_split,
+    require_tags,
+    types_of,
+)
+from mmseq.errors import UserError
+from mmseq.features import FeatureTable
+from mmseq.labels import label_names, spans
+from mmseq.model import Model, build_model
+from mmseq.pictures import ready_pictures
+from mmseq.samples import sample_folder
+from mmseq.splitter import choose_splitter
+
+
+@dataclass
+class Setup:
+    """A run that is ready to train."""
+
+    config: Config
+    folder: Path
+    splits: dict[str, Split]
+    model: Model
+    fitted: dict[str, Any]
+    accelerator: Accelerator
+    reporter: Reporter
+    collator: Collator = field(init=False)
+    prepared: dict[str, list[Prepared]] = field(init=False)
+    callbacks: dict[str, Callback] = field(init=False)
+    pictures: FeatureTable | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def write_results(
+        self, metrics: dict[str, Any], seconds: Mapping[str, float], seen: int
+    ) -> None:
+        """The finished run's files: weights, metrics, timing, model card; and the table."""
+        metrics["data"] = {name: self._data_facts(split) for name, split in self.splits.items()}
+        metrics["versions"] = runs.component_versions(self.config)
+        save_weights(self.model, self.folder / "model.safetensors")
+        training = seconds["training"]
+        timing = {
+            "seconds": {**self.seconds, **seconds},
+            "sentences_per_second": seen / training if training else 0.0,
+            "pictures_new": self.pictures.new if self.pictures else 0,
+            "pictures_reused": self.pictures.reused if self.pictures else 0,
+        }
+        runs.write_json(self.folder / "timing.json", timing)
+        card = runs.model_card(self.config, metrics, self.model.labels)
+        (self.folder / "README.md").write_text(card, encoding="utf-8")
+        runs.write_json(self.folder / "metrics.json", metrics)
+        scores = {name: metrics[name] for name in ("valid", "test") if name in metrics}
+        if scores:
+            title = f"Best epoch {metrics['best_epoch']}"
+            self.reporter.table(score_table(scores, title))
+        self.reporter.line(f"The run is in {self.folder}")
+
+    def _data_facts(self, split: Split) -> dict[str, Any]:
+        paths = {path for example in split.examples for path in example.images}
+        problems = self.pictures.problems if self.pictures else {}
+        return {
+            "sha256": split.sha256,
+            "sentences": len(split.examples),
+            "entities": entity_count(split),
+            "images": len(paths),
+            "images_missing": len(paths & set(problems)) if self.pictures else 0,
+        }
+
+
+def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
+    """A new run: data read, model built, pictures ready, folder made."""
+    setup = assemble(config, runs.new_folder(output, _stem(config)), reporter)
+    if setup.config.train.init:
+        run = Path(setup.config.train.init)
+        runs.open_run(run)
+        load_weights(setup.model, run / "model.safetensors")
+    _make_ready(setup)
+    if setup.accelerator.is_main_process:
+        runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
+    setup.accelerator.wait_for_everyone()
+    return setup
+
+
+def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
+    """The unfinished run in `folder`, as it was begun."""
+    if folder is None:
+        raise UserError("--resume: say which run with --output RUN.")
+    if not (folder / "config.toml").is_file():
+        raise UserError(f"--resume --output {folder}: holds no run to resume.")
+    if (folder / "metrics.json").is_file():
+        raise UserError(f"--resume --output {folder}: that run is finished.")
+    # A run killed before its first checkpoint has only its config: it starts from the beginning.
+    setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
+    _make_ready(setup)
+    return setup
+
+
+def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
+    """Data and model of a run, nothing written and no picture opened."""
+    config = _with_epochs(config)
+    splits = load_data(config.data, ("train", "valid", "test"))
+    train = require_split(splits, "train", Path(config.data.path))
+    if config.data.splitter == "auto":
+        config = config.replaced({"data.splitter": choose_splitter(train.examples)})
+    labels = label_names(types_of(train))
+    for split in splits.values():
+        require_tags(split)
+        check_known(split, labels)
+    accelerator = _accelerator(config.train)
+    set_seed(config.train.seed)
+    model, fitted = build_model(config, labels, examples=train.examples)
+    if model.preparation >= config.train.epochs:
+        raise UserError(
+            f"train.epochs = {config.train.epochs}: the preparation phase alone takes "
+            f"{model.preparation}; give more epochs."
+        )
+    config = _as_built(config, model)
+    for line in _data_lines(splits):
+        reporter.line(line)
+    return Setup(config, folder, splits, model, fitted, accelerator, reporter)
+
+
+def _make_ready(setup: Setup) -> None:
+    """Model on its device, pictures computed, sentences prepared."""
+    model, splits = setup.model, setup.splits
+    model.to(setup.accelerator.device)
+    started = time.perf_counter()
+    if model.image_encoder is not None:
+        setup.pictures = ready_pictures(
+            [e for split in splits.values() for e in split.examples],
+            model.image_encoder,
+            setup.config.data,
+            device=setup.accelerator.device,
+            reporter=setup.reporter,
+        )
+    setup.seconds["pictures"] = time.perf_counter() - started
+    setup.collator = Collator(model.text_encoder, model.labels, setup.pictures, model.extras)
+    setup.prepared = {
+        name: [setup.collator.prepare(example) for example in split.examples]
+        for name, split in splits.items()
+    }
+    callbacks = setup.config.callbacks
+    setup.callbacks = {name: c.entry.load()(**c.options) for name, c in callbacks.items()}
+
+
+def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
+    """The splits of a data folder, or of the sample, which is made if it is not there."""
+    folder = sample_folder() if data.path == "sample" else Path(data.path)
+    return load_folder(
+        folder,
+        reader=data.reader,
+        scheme=data.scheme,
+        mapping=data.map,
+        image_folder=Path(data.image_folder) if data.image_folder else None,
+        splits=tuple(splits),
+    )
+
+
+def _with_epochs(config: Config) -> Config:
+    """Epochs left at 0 become the text encoder's own number."""
+    if config.train.epochs:
+        return config
+    return config.replaced({"train.epochs": config.component("text_encoder").entry.load().epochs})
+
+
+def _as_built(config: Config, model: Model) -> Config:
+    """The config of the run as it is: a text-only run has no image encoder; paths are absolute."""
+    changes: dict[str, Any] = {}
+    if model.image_encoder is None and config.single["image_encoder"] is not None:
+        changes["image_encoder.name"] = "none"
+    if config.data.path != "sample":
+        changes["data.path"] = str(Path(config.data.path).resolve())
+    if config.data.image_folder:
+        changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
+    return config.replaced(changes)
+
+
+def _stem(config: Config) -> str:
+    name = Path(config.data.path).resolve().name if config.data.path != "sample" else "sample"
+    return f"{name}-{config.component('fusion').name}"
+
+
+def _accelerator(train: TrainConfig) -> Accelerator:
+    precision = train.precision
+    if precision == "auto":
+        precision = "bf16" if _has_bf16(train) else "no"
+    return Accelerator(cpu=train.device == "cpu", mixed_precision=precision)
+
+
+def _has_bf16(train: TrainConfig) -> bool:
+    return train.device != "cpu" and is_available() and is_bf16_supported()
+
+
+def entity_count(split: Split) -> int:
+    """Entities of a split as seqeval's default reads them."""
+    return sum(len(spans(example.tags or ())) for example in split.examples)
+
+
+def _data_lines(splits: Mapping[str, Split]) -> list[str]:
+    lines = []
+    for name, split in splits.items():
+        pictured = sum(bool(e.images) for e in split.examples)
+        scheme = "" if split.scheme == "bio" else f"; {split.scheme.upper()} tags, read as BIO"
+        lines.append(
+            f"{name}: {len(split.examples)} sentences, {entity_count(split)} entities, {pictured} with "
+            f"pictures ({split.path}{scheme})"
+        )
+    return lines

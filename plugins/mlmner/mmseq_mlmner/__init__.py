@@ -1,0 +1,13 @@
+"""MLMNER for mmseq: contrastive and clustering tasks for multimodal NER (Li et al. 2022)."""
+
+from __future__ import annotations
+
+import mmseq
+
+
+@mmseq.hookimpl
+def register_components(add: mmseq.Add) -> None:
+    """Register the two auxiliary tasks and the paper's settings."""
+    add.aux_task("contrastive", "mmseq_mlmner.contrastive:ContrastiveTask")
+    add.aux_task("cluster", "mmseq_mlmner.cluster:ClusterTask")
+    add.preset("mlmner", "mmseq_mlmner:presets/mlmner.toml")

@@ -1,0 +1,12 @@
+"""UMT for mmseq: the cross-transformer fusion and entity boundary detection (Yu et al. 2020)."""
+
+from __future__ import annotations
+
+import mmseq
+
+
+@mmseq.hookimpl
+def register_components(add: mmseq.Add) -> None:
+    """Register the fusion and the auxiliary task."""
+    add.fusion("cross-transformer", "mmseq_umt.cross_transformer:CrossTransformerFusion")
+    add.aux_task("boundary", "mmseq_umt.boundary:BoundaryTask")

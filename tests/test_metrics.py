@@ -1,0 +1,100 @@
+import random
+
+import pytest
+
+from mmseq.labels import label_names, spans
+from mmseq.metrics import score
+
+
+def test_scores_counted_by_hand():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-PER", "O", "O"]]
+    predicted = [["B-PER", "I-PER", "O", "B-ORG"], ["O", "B-PER", "I-PER", "O"]]
+    # Gold: PER 0-1, LOC 3; PER 1. Predicted: PER 0-1, ORG 3; PER 1-2. One of 3 is right.
+    scores = score(gold, predicted)
+    third = pytest.approx(100 / 3)
+    assert (scores["precision"], scores["recall"], scores["f1"]) == (third, third, third)
+    assert (scores["gold"], scores["predicted"], scores["sentences"]) == (3, 3, 2)
+    half = {"precision": 50.0, "recall": 50.0, "f1": 50.0, "support": 2}
+    none = {"precision": 0.0, "recall": 0.0, "f1": 0.0}
+    expected = {"LOC": none | {"support": 1}, "ORG": none | {"support": 0}, "PER": half}
+    assert scores["per_type"] == expected
+    assert scores["strict"] == {
+        "precision": third,
+        "recall": third,
+        "f1": third,
+        "gold": 3,
+        "predicted": 3,
+    }
+
+
+def test_an_orphan_counts_by_default_and_not_when_strict():
+    gold = [["I-LOC", "I-LOC", "O", "B-LOC"]]
+    predicted = [["B-LOC", "I-LOC", "O", "O"]]
+    # Default: gold 0-1 and 3, predicted 0-1: P 1/1, R 1/2, F 2/3. Strict: gold 3 alone, P R F 0.
+    scores = score(gold, predicted)
+    assert (scores["precision"], scores["recall"]) == (100.0, 50.0)
+    assert scores["f1"] == pytest.approx(200 / 3)
+    assert (scores["gold"], scores["predicted"]) == (2, 1)
+    strict = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "gold": 1, "predicted": 1}
+    assert scores["strict"] == strict
+
+
+def test_strict_scores_keep_what_begins_with_b():
+    gold = [["B-A", "O", "B-B", "I-B"]]
+    predicted = [["B-A", "O", "I-B", "I-B"]]
+    scores = score(gold, predicted)
+    assert scores["f1"] == 100.0
+    # Strict: predicted A alone, gold A and B: P 1/1, R 1/2.
+    assert scores["strict"]["precision"] == 100.0
+    assert scores["strict"]["recall"] == 50.0
+    assert scores["strict"]["f1"] == pytest.approx(200 / 3)
+
+
+def test_a_type_with_hyphens_is_one_type():
+    scores = score([["B-work-of-art", "I-work-of-art"]], [["B-work-of-art", "I-work-of-art"]])
+    assert list(scores["per_type"]) == ["work-of-art"]
+    assert scores["strict"]["f1"] == 100.0
+
+
+@pytest.mark.parametrize(
+    ("gold", "predicted", "counts"),
+    [
+        ([], [], (0, 0, 0)),
+        ([[]], [[]], (0, 0, 1)),
+        ([["O", "O"]], [["O", "O"]], (0, 0, 1)),
+        ([["O", "O"]], [["B-X", "O"]], (0, 1, 1)),
+        ([["B-X", "O"]], [["O", "O"]], (1, 0, 1)),
+    ],
+)
+def test_nothing_to_find_or_nothing_found_is_zero_without_a_warning(gold, predicted, counts):
+    scores = score(gold, predicted)
+    assert (scores["precision"], scores["recall"], scores["f1"]) == (0.0, 0.0, 0.0)
+    assert (scores["gold"], scores["predicted"], scores["sentences"]) == counts
+    strict = scores["strict"]
+    assert (strict["f1"], strict["gold"], strict["predicted"]) == (0.0, *counts[:2])
+
+
+def test_entities_do_not_run_over_the_end_of_a_sentence():
+    assert score([["B-X"], ["I-X"]], [["B-X"], ["I-X"]])["gold"] == 2
+
+
+def test_tuples_are_taken_and_the_counts_are_those_of_spans():
+    draw = random.Random(2)
+    names = label_names(["X", "Y"])
+    gold = [tuple(draw.choices(names, k=6)) for _ in range(50)]
+    predicted = [tuple(draw.choices(names, k=6)) for _ in range(50)]
+    scores = score(gold, predicted)
+    assert scores["gold"] == sum(len(spans(tags)) for tags in gold)
+    assert scores["predicted"] == sum(len(spans(tags)) for tags in predicted)
+    right = sum(len(set(spans(g)) & set(spans(p))) for g, p in zip(gold, predicted, strict=True))
+    assert scores["precision"] == pytest.approx(100 * right / scores["predicted"])
+    assert scores["recall"] == pytest.approx(100 * right / scores["gold"])
+
+
+def test_uneven_input_and_other_schemes_are_refused():
+    with pytest.raises(ValueError, match="1 gold sentences but 0 predicted"):
+        score([["O"]], [])
+    with pytest.raises(ValueError, match="sentence 1: 2 gold tags but 1 predicted"):
+        score([["O"], ["O", "O"]], [["O"], ["O"]])
+    with pytest.raises(ValueError, match="'S-X' is not a BIO tag"):
+        score([["S-X"]], [["O"]])
