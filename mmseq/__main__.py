@@ -28,11 +28,15 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
     except click.ClickException as error:
         if debug:
             traceback.print_exc()
-        error.show()
-        return 2
+        context = getattr(error, "ctx", None)
+        hint = f" See {context.command_path} --help." if context else ""
+        return _tell(error.format_message() + hint, 2)
     except UserError as error:
         if debug:
             traceback.print_exc()
@@ -54,6 +58,8 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _tell(text: str, code: int) -> int:
+    """Print one line, whatever the text was, and give the exit code."""
+    text = " ".join(text.splitlines())
     print(f"Error: {text}" if code == 2 else text, file=sys.stderr)
     return code
 

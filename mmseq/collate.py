@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mmseq.components import Targets, TextEncoder, TextInputs
 from mmseq.data import Example, per_word
+from mmseq.errors import UserError
 
 
 class PictureSource(Protocol):
@@ -88,6 +89,7 @@ class Collator:
         self._ids = {label: index for index, label in enumerate(labels)}
         self._pictures = pictures
         self._extras = tuple(extras)
+        self._sizes: dict[str, int] = {}
 
     def prepare(self, example: Example) -> Prepared:
         """What does not change from epoch to epoch. Tags must be known to the model."""
@@ -97,8 +99,19 @@ class Collator:
             self._encoder.encode(example.tokens),
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
-            {name: per_word(example, name) for name in self._extras},
+            {name: self._field(example, name) for name in self._extras},
         )
+
+    def _field(self, example: Example, name: str) -> list[list[float]]:
+        """A per-word field; its entries have one length in all sentences."""
+        rows = per_word(example, name)
+        size = self._sizes.setdefault(name, len(rows[0]))
+        if len(rows[0]) != size:
+            raise UserError(
+                f"{example.where}: field '{name}' has {len(rows[0])} numbers a word, in earlier "
+                f"sentences {size}; give every word as many."
+            )
+        return rows
 
     def batch(self, sentences: Sequence[Prepared], hidden: Sequence[bool] = ()) -> Batch:
         """A batch; `hidden` says whose pictures to leave out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -11,31 +10,19 @@ from typing import Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import to_jsonable_python
 
-from mmseq.errors import UserError, closest, unknown
+from mmseq.errors import UserError, closest
+from mmseq.layers import SEVERAL, SINGLE, Layers, parse_setting
 from mmseq.plugins import registry
 from mmseq.registry import Entry
 
-SINGLE = ("text_encoder", "image_encoder", "fusion", "decoder", "weighting")
-"""Tables that choose one component by `name`."""
-SEVERAL = {"aux": "aux_task", "callbacks": "callback"}
-"""Tables that hold one table a component: section -> kind."""
-SECTIONS = (*SINGLE, *SEVERAL, "data", "train")
-
-DEFAULTS: dict[str, Any] = {
-    "data": {},
-    "text_encoder": {"name": "transformer"},
-    "image_encoder": {"name": "timm"},
-    "fusion": {"name": "gate"},
-    "aux": {},
-    "decoder": {"name": "crf"},
-    "weighting": {"name": "fixed"},
-    "callbacks": {"history": {}},
-    "train": {},
-}
+__all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
 
 # pydantic does not read docstrings of fields unless told to.
-_STRICT = ConfigDict(extra="forbid", strict=True, use_attribute_docstrings=True)
+_STRICT = ConfigDict(
+    extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+)
 
 
 class DataConfig(BaseModel):
@@ -111,7 +98,7 @@ class Config:
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         tables = deepcopy(dict(tables))
-        _check_names(tables)
+        Layers(tables).check_names()
         self.data: DataConfig = _section(DataConfig, "data", tables["data"])
         self.train: TrainConfig = _section(TrainConfig, "train", tables["train"])
         self.single: dict[str, Choice | None] = {}
@@ -119,6 +106,8 @@ class Config:
             table = dict(tables[kind])
             name = table.pop("name")
             if kind == "image_encoder" and name == "none":
+                if table:
+                    raise UserError(f"image_encoder 'none' has no option '{next(iter(table))}'.")
                 self.single[kind] = None
                 continue
             entry = registry().get(kind, name)
@@ -131,13 +120,11 @@ class Config:
         chosen: dict[str, Choice] = {}
         for name, table in tables.items():
             entry = registry().get(SEVERAL[section], name)
-            options = dict(table)
-            weight = 1.0
-            if section == "aux":
-                weight = options.pop("weight", entry.load().weight)
-                if isinstance(weight, bool) or not isinstance(weight, int | float) or weight < 0:
-                    raise UserError(f"aux.{name}.weight: {weight!r} is not a number >= 0.")
-            chosen[name] = Choice(entry, entry.check_options(options), float(weight))
+            options = entry.check_options(table)
+            weight = options.pop("weight") if section == "aux" else 1.0
+            if weight < 0:
+                raise UserError(f"aux.{name}.weight: {weight!r} is below 0.")
+            chosen[name] = Choice(entry, options, weight)
         return chosen
 
     def component(self, kind: str) -> Choice:
@@ -161,7 +148,7 @@ class Config:
         tables["aux"] = {n: {"weight": c.weight, **c.options} for n, c in self.aux.items()}
         tables["callbacks"] = {n: dict(c.options) for n, c in self.callbacks.items()}
         tables["train"] = self.train.model_dump()
-        written: dict[str, Any] = _without_none(tables)
+        written: dict[str, Any] = _without_none(to_jsonable_python(tables))
         return written
 
     def save(self, path: Path) -> None:
@@ -169,10 +156,9 @@ class Config:
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed: ``{"train.seed": 3}``."""
-        tables = self.tables()
-        for key, value in changes.items():
-            _assign(tables, key, value)
-        return Config(tables)
+        layers = Layers(self.tables())
+        layers.set(changes)
+        return Config(layers.tables)
 
     @classmethod
     def from_layers(
@@ -188,19 +174,17 @@ class Config:
         A layer that changes a component's name starts its table afresh: the options belonged to
         the old one.
         """
-        tables = deepcopy(DEFAULTS)
+        layers = Layers()
         if preset:
-            _merge(tables, read_toml(registry().get("preset", preset).path))
+            layers.add_preset(preset)
         if file:
-            _merge(tables, read_toml(file))
-        _merge(tables, flags or {})
+            layers.add_file(file)
+        layers.add(flags or {})
         if aux is not None:
-            for name in aux:
-                registry().get("aux_task", name)
-            tables["aux"] = {name: tables["aux"].get(name, {}) for name in aux}
-        for key, value in (settings or {}).items():
-            _assign(tables, key, value)
-        return cls(tables)
+            layers.choose_tasks(aux)
+        layers.set(settings or {})
+        layers.check_names()
+        return cls(layers.tables)
 
     @classmethod
     def from_preset(cls, name: str, settings: Mapping[str, Any] | None = None) -> Config:
@@ -211,89 +195,6 @@ class Config:
     def from_file(cls, path: str | Path, settings: Mapping[str, Any] | None = None) -> Config:
         """A TOML file with dotted settings changed."""
         return cls.from_layers(file=Path(path), settings=settings)
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file; `UserError` with file and line where it is missing or broken."""
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}.") from error
-
-
-def parse_setting(text: str) -> tuple[str, Any]:
-    """``section.key=value`` with a TOML value; a bare word is a string."""
-    key, equals, value = text.partition("=")
-    if not equals or "." not in key:
-        raise UserError(f"--set {text}: write --set section.key=value.")
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return key.strip(), value
-
-
-def _merge(tables: dict[str, Any], layer: Mapping[str, Any]) -> None:
-    for section, table in layer.items():
-        _check_section(section, table)
-        if section in SINGLE:
-            old = tables[section]
-            same = table.get("name", old["name"]) == old["name"]
-            tables[section] = {**(old if same else {}), **table}
-        elif section in SEVERAL:
-            for name, options in table.items():
-                if not isinstance(options, Mapping):
-                    raise UserError(f"[{section}] {name} = {options!r}: write [{section}.{name}].")
-                tables[section][name] = {**tables[section].get(name, {}), **options}
-        else:
-            tables[section].update(table)
-
-
-def _assign(tables: dict[str, Any], key: str, value: Any) -> None:
-    section, _, rest = key.partition(".")
-    _check_section(section, {})
-    if section in SEVERAL:
-        name, _, rest = rest.partition(".")
-        if name not in tables[section]:
-            registry().get(SEVERAL[section], name)
-            flag = f" (--aux {','.join([*tables['aux'], name])})" if section == "aux" else ""
-            raise UserError(f"{key}: '{name}' is not part of this run; add it first{flag}.")
-        if rest:
-            tables[section][name][rest] = value
-            return
-    elif section == "data" and rest.startswith("map."):
-        tables[section].setdefault("map", {})[rest.removeprefix("map.")] = value
-        return
-    elif rest == "name":
-        _merge(tables, {section: {"name": value}})
-        return
-    elif rest:
-        tables[section][rest] = value
-        return
-    raise UserError(f"{key}: names no key; write section.key.")
-
-
-def _check_section(section: str, table: Any) -> None:
-    if section not in SECTIONS:
-        raise unknown("config section", section, SECTIONS)
-    if not isinstance(table, Mapping):
-        raise UserError(f"config: '{section}' is a section, write [{section}].")
-
-
-def _check_names(tables: Mapping[str, Any]) -> None:
-    """Every name before any component is imported: a misspelt name is told at once."""
-    for kind in SINGLE:
-        name = tables[kind].get("name")
-        if not isinstance(name, str):
-            raise UserError(f"{kind}.name: {name!r} is not a string.")
-        if kind == "image_encoder" and name == "none":
-            continue
-        registry().get(kind, name)
-    for section, kind in SEVERAL.items():
-        for name in tables[section]:
-            registry().get(kind, name)
 
 
 def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:

@@ -95,7 +95,8 @@ def load_folder(
     Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
     ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
     looked up in `image_folder`, else in ``images`` in `folder`. `UserError` for a folder or
-    picture folder that is missing, no file at all, two files for one split, and bad content.
+    picture folder that is missing, no file at all, two files for one split, bad content, and with
+    a training split for a mapped type that no split has.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
@@ -105,7 +106,10 @@ def load_folder(
     }
     if not loaded:
         raise no_split(folder, tuple(splits), reader)
-    return rename_types(loaded, mapping or {})
+    if "train" in loaded:
+        # Data for a finished run need not have every type that the run's mapping names.
+        check_mapping(loaded.values(), mapping or {})
+    return {name: rename_types(split, mapping or {}) for name, split in loaded.items()}
 
 
 def load_file(
@@ -134,8 +138,7 @@ def load_file(
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     per_line = bool(getattr(parser, "word_per_line", False))
     split = Split(name or path.stem, path, digest, examples, "none", per_line)
-    split = _to_bio(split, scheme)
-    return rename_types({split.name: split}, mapping or {})[split.name]
+    return rename_types(_to_bio(split, scheme), mapping or {})
 
 
 def _to_bio(split: Split, scheme: SchemeOption) -> Split:
@@ -160,31 +163,30 @@ def _to_bio(split: Split, scheme: SchemeOption) -> Split:
     return replace(split, scheme=found, examples=examples)
 
 
-def rename_types(splits: Mapping[str, Split], mapping: Mapping[str, str]) -> dict[str, Split]:
-    """The splits with types renamed; `UserError` for a type that none of them has."""
-    present = sorted({kind for split in splits.values() for kind in types_of(split)})
-    if not mapping or not present:
-        return dict(splits)
-    for kind, target in mapping.items():
+def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
+    """`UserError` for a type to rename that none of the splits has."""
+    present = sorted({kind for split in splits for kind in types_of(split)})
+    for kind in mapping:
         if kind not in present:
             guess = closest(kind, present)
             hint = f" Did you mean '{guess}'?" if guess else ""
             raise UserError(
                 f"Cannot map type '{kind}': the data has no such type.{hint} "
-                f"Types: {', '.join(present)}."
+                f"Types: {', '.join(present) or 'none'}."
             )
+
+
+def rename_types(split: Split, mapping: Mapping[str, str]) -> Split:
+    """The split with types renamed; ``O`` drops a type. `UserError` for what cannot be a type."""
+    if not mapping:
+        return split
+    for kind, target in mapping.items():
         if not tagging.is_tag(f"B-{target}"):
             raise UserError(f"Cannot map type '{kind}' to '{target}': not a type; O drops a type.")
-    return {
-        name: replace(
-            split,
-            examples=[
-                replace(e, tags=e.tags and tagging.map_types(e.tags, mapping))
-                for e in split.examples
-            ],
-        )
-        for name, split in splits.items()
-    }
+    examples = [
+        replace(e, tags=e.tags and tagging.map_types(e.tags, mapping)) for e in split.examples
+    ]
+    return replace(split, examples=examples)
 
 
 def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split:

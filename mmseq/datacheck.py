@@ -10,7 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmseq.data import SPLITS, Example, SchemeOption, Split, load_file, rename_types
+from mmseq.data import SPLITS, Example, SchemeOption, Split, check_mapping, load_file, rename_types
 from mmseq.errors import UserError
 from mmseq.labels import orphans, repair, spans
 from mmseq.lookup import find_split, no_split, not_found
@@ -53,7 +53,9 @@ def check_folder(
     if not splits and not problems:
         problems.append(str(no_split(folder, SPLITS, reader)))
     try:
-        splits = rename_types(splits, mapping or {})
+        if splits:
+            check_mapping(splits.values(), mapping or {})
+        splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
     pictures = _open_all(

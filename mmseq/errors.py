@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from textwrap import shorten
 
 
 class UserError(Exception):
@@ -27,3 +28,8 @@ def unknown(what: str, word: str, known: Iterable[str]) -> UserError:
     guess = closest(word, names)
     hint = f" Did you mean '{guess}'?" if guess else ""
     return UserError(f"Unknown {what} '{word}'.{hint} Available: {', '.join(names) or 'none'}.")
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's type and text as one line, shortened where a library wrote an essay."""
+    return shorten(f"{type(error).__name__}: {error}".rstrip(": "), 400, placeholder=" …")

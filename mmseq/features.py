@@ -16,7 +16,7 @@ from torch import Tensor
 from mmseq.components import ImageEncoder
 from mmseq.errors import UserError
 from mmseq.featurestore import FeatureStore, Row, StoredFeatures, default_store_root
-from mmseq.images import PictureProblem, open_picture, quiet_pillow
+from mmseq.images import PictureProblem, open_picture, quiet_pillow, read_picture
 
 __all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root"]
 
@@ -174,6 +174,8 @@ def _compute(
                 table.problems[path] = PictureProblem(path, pixels.kind, pixels.reason)
                 del table._shas[path]
             done += 1
+            if progress:
+                progress(done, len(missing))
             continue
         batch[sha] = pixels
         if len(batch) == batch_size:

@@ -111,7 +111,7 @@ class StoredFeatures:
         if data is None or row in self._bad:
             return None
         if row not in self._checked:
-            if zlib.crc32(data) != crc:
+            if zlib.crc32(data.data) != crc:
                 self._bad.add(row)
                 self.damaged += 1
                 return None

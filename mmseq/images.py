@@ -8,11 +8,12 @@ import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
@@ -20,7 +21,7 @@ MAX_PIXELS = 100_000_000
 """Pixels; a file that claims more is refused before it is decoded"""
 # Named, because Pillow hands some others (EPS) to programs outside.
 FORMATS = (
-    "JPEG", "MPO", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA",
+    "JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA",
     "AVIF",
 )  # fmt: skip
 
@@ -66,13 +67,13 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
         raise PictureProblem(path, "unreadable", "the file is empty")
     with quiet_pillow():
         try:
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 _check_size(image, path)
                 image.load()
                 return _to_rgb(_upright(image))
         except PictureProblem:
             raise
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise PictureProblem(path, "unreadable", "not a picture") from None
         except Exception as error:  # Pillow's decoders raise nearly everything
             reason = " ".join(str(error).split()) or type(error).__name__
@@ -91,6 +92,13 @@ def summarise(problems: Collection[PictureProblem], total: int) -> list[str]:
         f"{len(problems)} of {total} pictures cannot be used ({parts}); "
         f"training goes on without them. First: {first}"
     ]
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    # Which of them there are depends on how Pillow was built.
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _check_size(image: Image.Image, path: Path) -> None:

@@ -3,48 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
 from mmseq.labels import is_tag
 
-
-class StrictScores(TypedDict):
-    """By seqeval's strict IOB2 reading: an entity begins with ``B-``, an orphan ``I-`` is none."""
-
-    precision: float
-    recall: float
-    f1: float
-    gold: int
-    predicted: int
-
-
-class TypeScores(TypedDict):
-    """Of one entity type, by seqeval's default reading."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
-
-
-class Scores(TypedDict):
-    """As in ``metrics.json``: micro averages by seqeval's default reading, 0 to 100."""
-
-    precision: float
-    recall: float
-    f1: float
-    strict: StrictScores
-    per_type: dict[str, TypeScores]
-    gold: int
-    predicted: int
-    sentences: int
+Scores = dict[str, Any]
+"""As in ``metrics.json``: see `score`."""
 
 
 def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
     """Compare predicted BIO tags with gold ones, sentence by sentence.
 
-    Precision without a prediction and recall without gold are 0. `ValueError` where the two differ
-    in length or a tag is not BIO.
+    ``precision``, ``recall``, ``f1`` (0 to 100, micro averages), ``gold`` and ``predicted`` count
+    entities as seqeval does by default, where an orphan ``I-`` opens one; so does ``per_type``,
+    whose ``support`` is the gold count. ``strict`` has the same five by seqeval's strict IOB2,
+    where it is none. Precision without a prediction and recall without gold are 0. `ValueError`
+    where the two differ in length or a tag is not BIO.
     """
     from seqeval.metrics.sequence_labeling import get_entities, precision_recall_fscore_support
 
@@ -81,7 +55,7 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     }
 
 
-def _strict(gold: list[list[str]], predicted: list[list[str]]) -> StrictScores:
+def _strict(gold: list[list[str]], predicted: list[list[str]]) -> Scores:
     from seqeval.metrics.v1 import precision_recall_fscore_support
     from seqeval.scheme import IOB2, Entities
 

@@ -95,17 +95,17 @@ class Model(nn.Module):
         views, shared = self.views(batch)
         emissions = self.head(views["fused"])
         losses: dict[str, Tensor] = {}
-        training = batch.targets.tags is not None
+        tags = batch.targets.tags
         for name in tasks:
             task = self.task(name)
-            if training or task.refines:
+            if tags is not None or task.refines:
                 read = {view: views[view] for view in task.views}
                 output = task(read, batch.targets, emissions)
                 losses[name] = output.loss
                 emissions = emissions if output.emissions is None else output.emissions
-        if not training:
+        if tags is None:
             return Output({}, emissions, shared)
-        main = self.decoder.loss(emissions, batch.targets.tags, batch.targets.mask)
+        main = self.decoder.loss(emissions, tags, batch.targets.mask)
         return Output({"main": main, **losses}, emissions, shared)
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:

@@ -42,6 +42,8 @@ def ready_pictures(
         table = compute_features(
             paths, encoder, store=_store(data, encoder), device=device, progress=progress
         )
+    for note in table.notes:
+        reporter.line(note)
     if paths:
         reporter.line(
             f"Pictures: {len(paths)} distinct, {table.new} new, {table.reused} from the store."

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from mmseq import hookspecs
-from mmseq.errors import UserError, unknown
+from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
-from mmseq.registry import Entry, Registry
+from mmseq.registry import KINDS, Entry, Registry, check_registration
 
 if TYPE_CHECKING:
     import click
@@ -34,16 +34,33 @@ class Plugin:
     error: str = ""
     components: list[Entry] = field(default_factory=list)
 
+    @property
+    def provider(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+    @property
+    def title(self) -> str:
+        """What messages call it; one name may be used by two distributions."""
+        return f"plugin '{self.name}' of {self.provider}"
+
+    def register(self, kind: str, name: str, target: Target) -> None:
+        """Keep one component; a `ValueError` for a name or target that cannot be used."""
+        check_registration(kind, name, target)
+        if any((e.kind, e.name) == (kind, name) for e in self.components):
+            raise ValueError(f"it registers {KINDS[kind]} '{name}' twice")
+        entry = Entry(kind, name, target, self.name, self.distribution, self.version)
+        self.components.append(entry)
+
 
 class Plugins:
     """The loaded plugins and what they registered.
 
-    A plugin that fails is one warning line and is skipped; with ``MMSEQ_STRICT_PLUGINS=1`` it is
+    A plugin that fails is one warning line and is left out; with ``MMSEQ_STRICT_PLUGINS=1`` it is
     an error. ``MMSEQ_LOAD_PLUGINS=a,b`` (or empty) limits loading to those entry points; the
     engine's own components always load.
     """
 
-    def __init__(self, points: list[EntryPoint], *, strict: bool) -> None:
+    def __init__(self, points: Iterable[EntryPoint], *, strict: bool) -> None:
         self.registry = Registry()
         self.plugins: list[Plugin] = []
         self._manager = pluggy.PluginManager(GROUP)
@@ -55,63 +72,93 @@ class Plugins:
             raise UserError(self.registry.clashes()[0])
 
     def _load(self, point: EntryPoint) -> None:
-        distribution, version = _distribution(point)
-        plugin = Plugin(point.name, distribution, version, point.value)
+        plugin = Plugin(point.name, *_provider(point), point.value)
         self.plugins.append(plugin)
         try:
-            module = import_module(point.module)
-            self._manager.register(module, point.name)
-            self._manager.check_pending()
-
-            def register(kind: str, name: str, target: Target) -> None:
-                if kind == "preset" and ":" not in str(target):
-                    raise ValueError(f"preset '{name}': target must be 'package:file.toml'")
-                plugin.components.append(
-                    Entry(kind, name, target, point.name, distribution, version)
-                )
-
-            self._hook(point.name, "register_components", add=Add(register))
-        # A stranger's module may raise anything at import; one bad plugin must not take the
-        # command line with it. The cause is kept and shown.
-        except Exception as error:
-            self._fail(plugin, error)
+            self._register_hooks(plugin, point.load())
+            self._call(plugin, "register_components", add=Add(plugin.register))
+        # A stranger's module may raise anything at import, and may even exit; one bad plugin must
+        # not take the command line with it. The cause is kept and shown.
+        except (Exception, SystemExit) as error:
+            plugin.components.clear()
+            if self._manager.has_plugin(plugin.title):
+                self._manager.unregister(name=plugin.title)
+            plugin.error = one_line(error)
+            self._warn(f"{plugin.title} cannot be loaded: {plugin.error}; it is left out.", error)
             return
         for entry in plugin.components:
             self.registry.add(entry)
 
-    def _hook(self, name: str, hook: str, **arguments: Any) -> None:
-        """Call `hook` of the plugin `name` alone."""
-        others = [p for n, p in self._manager.list_name_plugin() if n != name and p is not None]
+    def _register_hooks(self, plugin: Plugin, module: object) -> None:
+        """Register the plugin's hooks; an error if one is misspelt or none is there."""
+        self._manager.register(module, plugin.title)
+        self._manager.check_pending()
+        if not self._manager.get_hookcallers(module):
+            raise ValueError("it has no hook; decorate register_components with @mmseq.hookimpl")
+
+    def _call(self, plugin: Plugin, hook: str, **arguments: Any) -> None:
+        """Call the hook of one plugin alone."""
+        everyone = self._manager.list_name_plugin()
+        others = [p for name, p in everyone if name != plugin.title and p is not None]
         self._manager.subset_hook_caller(hook, others)(**arguments)
 
-    def _fail(self, plugin: Plugin, error: Exception) -> None:
-        plugin.error = f"{type(error).__name__}: {error}".splitlines()[0]
-        plugin.components.clear()
-        if self._manager.has_plugin(plugin.name):
-            self._manager.unregister(name=plugin.name)
-        provider = f"{plugin.distribution} {plugin.version}"
-        line = f"plugin '{plugin.name}' of {provider} cannot be loaded: {plugin.error}"
+    def _warn(self, line: str, error: BaseException | None = None) -> None:
         if self._strict:
             raise UserError(line) from error
-        print(f"mmseq: {line}; it is left out.", file=sys.stderr)
+        print(f"mmseq: {line}", file=sys.stderr)
 
     def register_commands(self, cli: click.Group) -> None:
-        """Let every plugin add its commands to `cli`."""
+        """Let every plugin add its commands to `cli`.
+
+        A name that is taken stays with its first owner; where a plugin fails all its commands are
+        left out, its components stay.
+        """
         for plugin in self.plugins:
-            if not plugin.error:
-                try:
-                    self._hook(plugin.name, "register_commands", cli=cli)
-                # As above: a stranger's code, and `mmseq --help` must survive it.
-                except Exception as error:
-                    self._fail(plugin, error)
+            if plugin.error:
+                continue
+            before = list(_commands(cli))
+            try:
+                self._call(plugin, "register_commands", cli=cli)
+            # As above: a stranger's code, and `mmseq --help` must survive it.
+            except (Exception, SystemExit) as error:
+                for group, commands in before:
+                    group.commands = commands
+                plugin.error = one_line(error)
+                self._warn(
+                    f"the commands of {plugin.title} cannot be added: {plugin.error}; they are "
+                    "left out.",
+                    error,
+                )
+                continue
+            for group, commands in before:
+                for name in commands:
+                    if group.commands.get(name) is not commands[name]:
+                        group.commands[name] = commands[name]
+                        self._warn(
+                            f"command '{name}' of {plugin.title} is left out: there is a command "
+                            "of that name."
+                        )
 
 
-def _distribution(point: EntryPoint) -> tuple[str, str]:
+def _commands(group: click.Group) -> Iterator[tuple[click.Group, dict[str, click.Command]]]:
+    """The commands of a group and of the groups in it, as they are now."""
+    import click
+
+    yield group, dict(group.commands)
+    for command in group.commands.values():
+        if isinstance(command, click.Group):
+            yield from _commands(command)
+
+
+def _provider(point: EntryPoint) -> tuple[str, str]:
+    """Distribution and version; a distribution without metadata goes by the plugin's name."""
     if point is ENGINE:
         from mmseq import __version__
 
         return "mmseq", __version__
-    return (point.dist.name, point.dist.version) if point.dist else (point.name, "?")
+    if point.dist is None:
+        return point.name, "?"
+    return point.dist.name or point.name, point.dist.version or "?"
 
 
 @lru_cache(maxsize=1)

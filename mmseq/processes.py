@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, distributed, nn
-from torch.distributed.nn.functional import all_gather
 
 
 def process_count() -> int:
@@ -16,18 +17,23 @@ def gather(vectors: Tensor) -> tuple[Tensor, int]:
     """The vectors of all processes, with gradient, and the index of this process's first one.
 
     `vectors` (n, d), n may differ between processes and be 0. Every process must call it the same
-    number of times in the same order.
+    number of times in the same order, and use the result in its loss, be it for no item: the
+    backward pass is a meeting of all processes too.
     """
     if not _running():
         return vectors, 0
-    counts = torch.zeros(process_count(), dtype=torch.long, device=vectors.device)
+    counts = torch.zeros(process_count() + 1, dtype=torch.long, device=vectors.device)
     counts[distributed.get_rank()] = len(vectors)
+    counts[-1] = vectors.requires_grad and torch.is_grad_enabled()
     distributed.all_reduce(counts)
-    sizes = counts.tolist()
+    *sizes, needing_gradient = counts.tolist()
     # Collectives want equal shapes: pad to the largest, cut after.
     padded = vectors.new_zeros(max(*sizes, 1), vectors.shape[1])
     padded = torch.cat([vectors, padded[len(vectors) :]])
-    parts = all_gather(padded)
+    if needing_gradient and not padded.requires_grad:
+        # A process whose own vectors need no gradient goes backward with the others all the same.
+        padded.requires_grad_()
+    parts = _AllGather.apply(padded)
     joined = torch.cat([part[:size] for part, size in zip(parts, sizes, strict=True)])
     return joined, sum(sizes[: distributed.get_rank()])
 
@@ -35,14 +41,10 @@ def gather(vectors: Tensor) -> tuple[Tensor, int]:
 def all_sum(tensor: Tensor) -> Tensor:
     """`tensor` summed over all processes (no gradient)."""
     if not _running():
-        return tensor
+        return tensor.detach()
     total = tensor.detach().clone()
     distributed.all_reduce(total)
     return total
-
-
-def _running() -> bool:
-    return distributed.is_available() and distributed.is_initialized()
 
 
 def sum_gradients(module: nn.Module) -> None:
@@ -51,6 +53,8 @@ def sum_gradients(module: nn.Module) -> None:
     Losses are already divided by the number of items of all processes, so the sum is exact also
     where one process had no picture or no entity; a weight unused in one process counts 0 there.
     """
+    if not _running():
+        return
     parameters = [p for p in module.parameters() if p.requires_grad]
     flat = torch.cat(
         [(torch.zeros_like(p) if p.grad is None else p.grad).reshape(-1) for p in parameters]
@@ -64,3 +68,23 @@ def sum_gradients(module: nn.Module) -> None:
         start += parameter.numel()
         # A weight that no process used keeps no gradient, as in one process.
         parameter.grad = part.view_as(parameter).clone() if count else None
+
+
+class _AllGather(torch.autograd.Function):
+    """Tensors of one shape from all processes, stacked; the gradient is summed over them."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        parts = [torch.empty_like(tensor) for _ in range(process_count())]
+        distributed.all_gather(parts, tensor.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total[distributed.get_rank()]
+
+
+def _running() -> bool:
+    return distributed.is_available() and distributed.is_initialized()

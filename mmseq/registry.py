@@ -1,19 +1,19 @@
-"""Registered components: who provides what under which name, and its options."""
+"""Registered components: who provides what under which name."""
 
 from __future__ import annotations
 
-import ast
 import importlib
-import importlib.util
-import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
-from mmseq.errors import UserError, closest, unknown
+from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import Target
+from mmseq.options import Option, check_options, options_of
+from mmseq.sources import Source, find_module, source_of_class, source_of_name
 
 KINDS = {
     "text_encoder": "text encoder",
@@ -28,23 +28,25 @@ KINDS = {
 }
 """Kind as in code -> kind as in messages."""
 
-RESERVED = ("self", "sizes", "assets", "fitted")
-"""Constructor arguments the engine fills in; every other one is an option."""
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+"""Names stand in flags (``--aux a,b``) and keys (``--set aux.a.weight=1``)."""
 
-REQUIRED = inspect.Parameter.empty
+TAKEN = {("aux_task", "none"), ("image_encoder", "none"), ("reader", "auto")}
+"""What flags and settings use for no component, or any."""
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a component: a constructor argument other than the reserved ones."""
-
-    name: str
-    type: Any
-    default: Any
-
-    @property
-    def type_name(self) -> str:
-        return inspect.formatannotation(self.type).replace("typing.", "")
+def check_registration(kind: str, name: str, target: Target) -> None:
+    """`ValueError` for a name or a target that no config could use."""
+    if not isinstance(name, str) or not NAME.fullmatch(name) or (kind, name) in TAKEN:
+        reason = "is taken" if (kind, name) in TAKEN else "must be lower-case words and hyphens"
+        raise ValueError(f"the name of {KINDS[kind]} {name!r} {reason}")
+    if kind != "preset" and isinstance(target, type):
+        return
+    module, _, rest = target.partition(":") if isinstance(target, str) else ("", "", "")
+    names = [*module.split("."), *([] if kind == "preset" else [rest])]
+    if not rest or not all(part.isidentifier() for part in names):
+        form = "package:path/to/preset.toml" if kind == "preset" else "module:Class"
+        raise ValueError(f"{KINDS[kind]} '{name}': the target {target!r} must be '{form}'")
 
 
 @dataclass(frozen=True)
@@ -62,115 +64,93 @@ class Entry:
     def provider(self) -> str:
         return f"{self.distribution} {self.version}"
 
+    @property
+    def title(self) -> str:
+        """What messages call it: ``aux task 'contrastive'``."""
+        return f"{KINDS[self.kind]} '{self.name}'"
+
     @cached_property
-    def _source(self) -> tuple[str, int, str]:
-        """File, line and docstring of the target, read without importing its module."""
+    def _source(self) -> Source:
         if isinstance(self.target, type):
-            doc = inspect.getdoc(self.target) or ""
-            return inspect.getsourcefile(self.target) or "", _line_of(self.target), doc
-        if self.kind == "preset":
-            path = self.path
-            first = path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
-            return str(path), 1, first.lstrip("# ")
-        module, _, attribute = self.target.partition(":")
-        spec = importlib.util.find_spec(module)
-        if spec is None or spec.origin is None:
-            return "", 0, ""
-        tree = ast.parse(Path(spec.origin).read_text(encoding="utf-8"))
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
-                return spec.origin, node.lineno, ast.get_docstring(node) or ""
-        return spec.origin, 1, ""
+            return source_of_class(self.target)
+        if self.kind != "preset":
+            return source_of_name(self.target)
+        try:
+            first = self.path.read_text(encoding="utf-8").partition("\n")[0]
+        # A listing must survive a missing or unreadable preset; using it says why.
+        except (UserError, OSError, ValueError):
+            return Source()
+        return Source(str(self.path), 1, first.lstrip("# "))
 
     @property
     def description(self) -> str:
         """The first line of the target's docstring (of a preset: its first comment)."""
-        return self._source[2].partition("\n")[0].strip()
+        return self._source.doc.partition("\n")[0].strip()
 
     @property
     def documentation(self) -> str:
         """The target's whole docstring."""
-        return self._source[2]
+        return self._source.doc
 
     @property
     def location(self) -> str:
-        """``file:line`` of the target."""
-        return f"{self._source[0]}:{self._source[1]}"
+        """``file:line`` of the target; empty where it cannot be found."""
+        return f"{self._source.file}:{self._source.line}" if self._source.file else ""
 
     @property
     def path(self) -> Path:
-        """Of a preset: its file."""
+        """Of a preset: its file. `UserError` where there is none."""
         package, _, relative = str(self.target).partition(":")
-        spec = importlib.util.find_spec(package)
-        if spec is None or not spec.submodule_search_locations:
-            raise UserError(
-                f"preset '{self.name}' of {self.provider}: no package '{package}'; "
-                'a preset\'s target is "package:path/to/preset.toml".'
-            )
-        return Path(next(iter(spec.submodule_search_locations))) / relative
+        spec = find_module(package)
+        folders = list(spec.submodule_search_locations or ()) if spec else []
+        for folder in folders:
+            if (Path(folder) / relative).is_file():
+                return Path(folder) / relative
+        missing = f"no file {relative} in package '{package}'" if folders else f"no '{package}'"
+        raise UserError(
+            f"{self.title} of {self.provider}: {missing}; a preset's target is "
+            '"package:path/to/preset.toml".'
+        )
 
     def load(self) -> Any:
-        """The target itself, imported now if it was given as a string."""
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, attribute = self.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
+        """The target itself, imported now if it was given as a string.
+
+        `UserError` naming the distribution where that fails, or where it is not of its kind.
+        """
+        import mmseq
+
+        target: Any = self.target
+        if isinstance(target, str):
+            module, _, attribute = target.partition(":")
+            try:
+                target = getattr(importlib.import_module(module), attribute)
+            # A stranger's module may raise anything when it is imported.
+            except Exception as error:
+                reason = one_line(error)
+                raise UserError(
+                    f"{self.title} of {self.provider} cannot be loaded from '{self.target}': "
+                    f"{reason.rstrip('.')}."
+                ) from error
+        contract = self.kind.title().replace("_", "")
+        if not (isinstance(target, type) and issubclass(target, getattr(mmseq, contract))):
             raise UserError(
-                f"{KINDS[self.kind]} '{self.name}' of {self.provider} cannot be loaded from "
-                f"'{self.target}': {error}."
-            ) from error
+                f"{self.title} of {self.provider}: {self.target} is not a class that derives from "
+                f"mmseq.{contract}."
+            )
+        return target
 
     def options(self) -> dict[str, Option]:
-        """The component's options, from its constructor's signature."""
+        """The component's options, from its constructor's signature; a task has a weight too."""
         cls = self.load()
-        hints = get_type_hints(cls.__init__)
-        return {
-            name: Option(name, hints.get(name, Any), parameter.default)
-            for name, parameter in inspect.signature(cls.__init__).parameters.items()
-            if name not in RESERVED
-            and parameter.kind
-            not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-        }
+        options = options_of(cls)
+        if self.kind == "aux_task":
+            # The engine's, which takes it out again: the loss is weighted outside the task.
+            options["weight"] = Option("weight", float, float(cls.weight))
+        return options
 
     def check_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """`given` with every default filled in; a clear error for a wrong name or type."""
-        from pydantic import ConfigDict, TypeAdapter, ValidationError
-
-        title = f"{KINDS[self.kind]} '{self.name}'"
-        options = self.options()
-        for name in given:
-            if name not in options:
-                guess = closest(name, options)
-                hint = f" Did you mean '{guess}'?" if guess else ""
-                known = ", ".join(sorted(options)) or "none"
-                raise UserError(f"{title} has no option '{name}'.{hint} Its options: {known}.")
-        values: dict[str, Any] = {}
-        for name, option in options.items():
-            value = given.get(name, option.default)
-            if value is REQUIRED:
-                raise UserError(f"{title} needs option '{name}' ({option.type_name}).")
-            if name in given:
-                config = ConfigDict(arbitrary_types_allowed=True)
-                try:
-                    value = TypeAdapter(option.type, config=config).validate_python(
-                        value, strict=True
-                    )
-                except ValidationError as error:
-                    reason = error.errors()[0]["msg"]
-                    raise UserError(
-                        f"{title}, option '{name}': {value!r} is not {option.type_name} ({reason})."
-                    ) from error
-            values[name] = value
-        return values
-
-
-def _line_of(target: type) -> int:
-    try:
-        return inspect.getsourcelines(target)[1]
-    except OSError:
-        return 0
+        return check_options(self.title, self.options(), given)
 
 
 class Registry:
@@ -205,9 +185,8 @@ class Registry:
 
 
 def _clash(group: list[Entry]) -> str:
-    first = group[0]
     providers = " and ".join(f"{e.provider} ({e.target})" for e in group)
     return (
-        f"{KINDS[first.kind]} '{first.name}' is provided by both {providers}; uninstall one, or "
+        f"{group[0].title} is provided by both {providers}; uninstall one, or "
         "choose with MMSEQ_LOAD_PLUGINS."
     )

@@ -31,7 +31,7 @@ from mmseq.features import FeatureTable
 from mmseq.labels import label_names, spans
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
-from mmseq.samples import sample_folder
+from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder
 from mmseq.splitter import choose_splitter
 
 
@@ -136,6 +136,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{model.preparation}; give more epochs."
         )
     config = _as_built(config, model)
+    if is_sample(config.data):
+        reporter.line(sample_ceilings())
     for line in _data_lines(splits):
         reporter.line(line)
     return Setup(config, folder, splits, model, fitted, accelerator, reporter)
@@ -164,9 +166,14 @@ def _make_ready(setup: Setup) -> None:
     setup.callbacks = {name: c.entry.load()(**c.options) for name, c in callbacks.items()}
 
 
+def is_sample(data: DataConfig) -> bool:
+    """The data set is the sample that comes with the package."""
+    return data.path == "sample"
+
+
 def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
     """The splits of a data folder, or of the sample, which is made if it is not there."""
-    folder = sample_folder() if data.path == "sample" else Path(data.path)
+    folder = sample_folder() if is_sample(data) else Path(data.path)
     return load_folder(
         folder,
         reader=data.reader,
@@ -178,10 +185,11 @@ def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
 
 
 def _with_epochs(config: Config) -> Config:
-    """Epochs left at 0 become the text encoder's own number."""
+    """Epochs left at 0 become the text encoder's own number, or the sample's."""
     if config.train.epochs:
         return config
-    return config.replaced({"train.epochs": config.component("text_encoder").entry.load().epochs})
+    own = config.component("text_encoder").entry.load().epochs
+    return config.replaced({"train.epochs": SAMPLE_EPOCHS if is_sample(config.data) else own})
 
 
 def _as_built(config: Config, model: Model) -> Config:
@@ -189,7 +197,7 @@ def _as_built(config: Config, model: Model) -> Config:
     changes: dict[str, Any] = {}
     if model.image_encoder is None and config.single["image_encoder"] is not None:
         changes["image_encoder.name"] = "none"
-    if config.data.path != "sample":
+    if not is_sample(config.data):
         changes["data.path"] = str(Path(config.data.path).resolve())
     if config.data.image_folder:
         changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
@@ -197,7 +205,7 @@ def _as_built(config: Config, model: Model) -> Config:
 
 
 def _stem(config: Config) -> str:
-    name = Path(config.data.path).resolve().name if config.data.path != "sample" else "sample"
+    name = "sample" if is_sample(config.data) else Path(config.data.path).resolve().name
     return f"{name}-{config.component('fusion').name}"
 
 
@@ -223,7 +231,7 @@ def _data_lines(splits: Mapping[str, Split]) -> list[str]:
         pictured = sum(bool(e.images) for e in split.examples)
         scheme = "" if split.scheme == "bio" else f"; {split.scheme.upper()} tags, read as BIO"
         lines.append(
-            f"{name}: {len(split.examples)} sentences, {entity_count(split)} entities, {pictured} with "
-            f"pictures ({split.path}{scheme})"
+            f"{name}: {len(split.examples)} sentences, {entity_count(split)} entities, "
+            f"{pictured} with pictures ({split.path}{scheme})"
         )
     return lines

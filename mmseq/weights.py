@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path, PurePosixPath
 
@@ -164,6 +165,7 @@ def _not_inside(spec: str, folder: Path, path: PurePosixPath) -> str:
 def _convert_by_position(source: Path, target: Path) -> None:
     import timm
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = torch.load(source, map_location="cpu", weights_only=True)
@@ -184,9 +186,10 @@ def _convert_by_position(source: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         save_file(renamed, beside)
         os.replace(beside, target)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        reason = error.strerror or error
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            beside.unlink()
+        reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"Cannot write {target}: {reason}. MMSEQ_CACHE names another folder."
         ) from error

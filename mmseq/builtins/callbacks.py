@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.components import Callback, EpochEvent, StepEvent
+from mmseq.errors import UserError
 
 
 class History(Callback):
@@ -18,6 +19,8 @@ class History(Callback):
     """
 
     def __init__(self, *, steps: int = 10) -> None:
+        if steps < 0:
+            raise UserError(f"callback 'history': steps = {steps}; it must be at least 0.")
         self.steps = steps
         self.path = Path()
 
@@ -77,6 +80,10 @@ class EarlyStopping(Callback):
     """
 
     def __init__(self, *, patience: int = 3) -> None:
+        if patience < 1:
+            raise UserError(
+                f"callback 'early-stopping': patience = {patience}; it must be at least 1."
+            )
         self.patience = patience
         self.best = -1.0
         self.waited = 0
@@ -96,4 +103,5 @@ class EarlyStopping(Callback):
         return {"best": self.best, "waited": self.waited}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self.best, self.waited = state["best"], state["waited"]
+        self.best = state.get("best", self.best)
+        self.waited = state.get("waited", self.waited)

@@ -21,10 +21,9 @@ class LinearChain(nn.Module):
     def negative_log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Sum over the sentences of -log p(tags | emissions), natural log; scalar."""
         rows = mask[:, 0]
+        emissions = _full(emissions)
         if not rows.any():
-            return emissions.sum() * 0.0
-        # Half precision loses the forward recursion's small differences: always 32 bits or more.
-        emissions = emissions if emissions.dtype == torch.float64 else emissions.float()
+            return (emissions * 0.0).sum()
         likelihood: Tensor = self.crf(emissions[rows], tags[rows], mask=mask[rows], reduction="sum")
         return -likelihood
 
@@ -33,7 +32,7 @@ class LinearChain(nn.Module):
         paths = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
         rows = mask[:, 0]
         if rows.any():
-            found = self.crf.decode(emissions[rows].float(), mask=mask[rows])
+            found = self.crf.decode(_full(emissions[rows]), mask=mask[rows])
             for row, path in zip(rows.nonzero()[:, 0].tolist(), found, strict=True):
                 paths[row, : len(path)] = torch.tensor(path, device=mask.device)
         return paths
@@ -44,12 +43,18 @@ class LinearChain(nn.Module):
         log Z's gradient with respect to an emission is that tag's marginal, and log Z is the
         score of any path minus its log-likelihood.
         """
-        tags = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
-        # Enabled here because prediction runs without gradients.
-        with torch.enable_grad():
-            inputs = emissions.detach().float().requires_grad_()
+        # Prediction runs without gradients, perhaps in inference mode, whose tensors take part in
+        # none: hence the copies.
+        with torch.inference_mode(False), torch.enable_grad():
+            inputs, mask = _full(emissions.detach()).clone().requires_grad_(), mask.clone()
+            tags = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
             loss = self.negative_log_likelihood(inputs, tags, mask)
             # -log p = log Z - score(path of zeros); the path's score adds its own emissions.
             score = (inputs[..., 0] * mask).sum()
             (gradient,) = torch.autograd.grad(loss + score, inputs)
         return gradient.clamp(0.0, 1.0) * mask[..., None]
+
+
+def _full(emissions: Tensor) -> Tensor:
+    """32 bits or more: half precision loses the recursions' small differences."""
+    return emissions.to(torch.promote_types(emissions.dtype, torch.float32))

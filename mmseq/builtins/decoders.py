@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -34,9 +36,12 @@ class CrfDecoder(Decoder):
     """A linear-chain CRF: tags of a sentence are judged together.
 
     The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
-    score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after anything
-    but B-X or I-X) are excluded at decoding; training and scores are unchanged.
+    score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after
+    anything but B-X or I-X) are excluded at decoding; training and scores are unchanged.
     """
+
+    steps: Tensor
+    starts: Tensor
 
     def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
         super().__init__()
@@ -57,17 +62,13 @@ class CrfDecoder(Decoder):
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        if not self.constrain:
-            return self.chain.best_paths(emissions, mask)
-        crf = self.chain.crf
-        learned = crf.transitions.clone(), crf.start_transitions.clone()
-        crf.transitions.add_(self.steps)
-        crf.start_transitions.add_(self.starts)
-        try:
-            return self.chain.best_paths(emissions, mask)
-        finally:
-            crf.transitions.copy_(learned[0])
-            crf.start_transitions.copy_(learned[1])
+        chain = self.chain
+        if self.constrain:
+            # A copy: the learned parameters may be in use elsewhere, in a graph or another thread.
+            chain = deepcopy(chain)
+            chain.crf.transitions.add_(self.steps)
+            chain.crf.start_transitions.add_(self.starts)
+        return chain.best_paths(emissions, mask)
 
 
 class SoftmaxDecoder(Decoder):
@@ -76,6 +77,9 @@ class SoftmaxDecoder(Decoder):
     The loss is the sum over words of -log p(tag). With `constrain`, the best path among those that
     BIO allows is taken; a word's score is its softmax probability either way.
     """
+
+    steps: Tensor
+    starts: Tensor
 
     def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
         super().__init__()

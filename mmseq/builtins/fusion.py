@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.components import Fused, Fusion, ImageStates, Sizes, TextStates
+from mmseq.errors import UserError
 
 
 class NoFusion(Fusion):
@@ -16,7 +17,7 @@ class NoFusion(Fusion):
     def __init__(self, sizes: Sizes, *, dropout: float = 0.1) -> None:
         super().__init__()
         self.width = sizes.text
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = _dropout("none", dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         return Fused(self.dropout(text.words))
@@ -41,15 +42,21 @@ class PooledPicture(nn.Module):
 
 
 class ConcatFusion(Fusion):
-    """[word ; pooled picture]: the picture's projected vector is joined to every word."""
+    """[word ; pooled picture]: the picture's projected vector is joined to every word.
+
+    With x a word and v the projected picture, `width` wide (0 without a picture):
+    F = [x ; GELU(U [x ; v] + c)].
+    """
 
     def __init__(self, sizes: Sizes, *, width: int = 256, dropout: float = 0.1) -> None:
         super().__init__()
+        if width < 1:
+            raise UserError(f"fusion 'concat': width = {width}; it must be at least 1.")
         self.picture = PooledPicture(sizes.image, width)
         self.mix = nn.Sequential(nn.Linear(sizes.text + width, sizes.text), nn.GELU())
         self.width = sizes.text * 2
         self.views = {"text": sizes.text, "image": width}
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = _dropout("concat", dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         assert images is not None
@@ -75,7 +82,7 @@ class GateFusion(Fusion):
         self.mix = nn.Sequential(nn.Linear(2 * sizes.text, sizes.text), nn.GELU())
         self.width = 2 * sizes.text
         self.views = {"text": sizes.text, "image": sizes.text}
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = _dropout("gate", dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         assert images is not None
@@ -84,3 +91,9 @@ class GateFusion(Fusion):
         gated = torch.sigmoid(self.gate(both)) * self.mix(both) * images.present[:, None, None]
         states = torch.cat([text.words, gated], dim=-1)
         return Fused(self.dropout(states), {"text": text.words, "image": gated})
+
+
+def _dropout(fusion: str, share: float) -> nn.Dropout:
+    if not 0 <= share < 1:
+        raise UserError(f"fusion '{fusion}': dropout = {share}; it must be at least 0 and below 1.")
+    return nn.Dropout(share)

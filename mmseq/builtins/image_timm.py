@@ -1,4 +1,4 @@
-"""The image encoder `timm`: any model of the timm library, frozen, trained, or in its last stage."""
+"""The image encoder `timm`: any model of the timm library, frozen or trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import timm
 import torch
 from PIL import Image
 from torch import Tensor, nn
@@ -26,11 +25,9 @@ from mmseq.builtins.timm_backbone import (
     run,
     used_names,
 )
+from mmseq.builtins.timm_transform import build_transform, describe_transform
 from mmseq.components import ImageEncoder, Pictures, Sizes
 from mmseq.errors import UserError
-
-WIDEST = 8
-"""Longest side over shortest of what is resized: a strip is cropped to it beforehand"""
 
 
 class TimmEncoder(ImageEncoder):
@@ -73,10 +70,10 @@ class TimmEncoder(ImageEncoder):
         net: Any = rebuild(description) if description else build(model, weights)
         self.description = description or {
             **describe(net, model),
-            "data": _data_config(net, whole_page=self.whole_page),
+            "data": describe_transform(net, whole_page=self.whole_page),
         }
         self.model = net
-        self._transform = _transform(self.description["data"])
+        self._transform = build_transform(self.description["data"])
         self._level_indices = _level_indices(net) if levels else []
         self._probe()
         self._choose_trained()
@@ -97,12 +94,12 @@ class TimmEncoder(ImageEncoder):
         for name, tensor in sorted(self.state_dict().items()):
             if name not in trained:
                 digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-                digest.update(tensor.cpu().contiguous().numpy().tobytes())
+                flat = tensor.detach().cpu().contiguous().reshape(-1)
+                digest.update(flat.view(torch.uint8).numpy().data)
         return digest.hexdigest()
 
     def transform(self, image: Image.Image) -> Tensor:
-        pixels: Tensor = self._transform(_without_strips(image, self.whole_page))
-        return pixels
+        return self._transform(image)
 
     @torch.no_grad()
     def precompute(self, pixels: Tensor) -> dict[str, Tensor]:
@@ -111,7 +108,7 @@ class TimmEncoder(ImageEncoder):
             return {"pixels": pixels}
         if self.trained == "last-stage":
             found = {"cut": run(self._steps()[0], pixels)}
-            levels = self._run_levels(pixels, self._level_indices[:-1])[1]
+            levels = self._run_lower_levels(pixels)
         else:
             last, levels = self._run_levels(pixels, self._level_indices)
             found = {"map": last}
@@ -124,9 +121,9 @@ class TimmEncoder(ImageEncoder):
         elif "cut" in precomputed:
             stage, *rest = self._steps()[1]
             value = stage(precomputed["cut"])
-            if self._level_indices:
-                levels.append(self._to_map(value))
             last = run(rest, value)
+            if self._level_indices:
+                levels.append(self._to_map(last if self._last_level_is_final else value))
         else:
             last = precomputed["map"]
         regions = self._to_map(last).flatten(2).transpose(1, 2)
@@ -155,11 +152,13 @@ class TimmEncoder(ImageEncoder):
         (folder / "timm.json").write_text(text, encoding="utf-8")
 
     def _probe(self) -> None:
-        """Run the model on a blank picture to learn its shapes and which of its parts are used."""
+        """Run the model on one input to learn its shapes and which of its parts are used."""
         self.model.eval()
-        blank = torch.zeros(1, *self.description["data"]["input_size"])
+        size = self.description["data"]["input_size"]
+        # Waves, since zeros would not show an activation that a wrong cut leaves out.
+        waves = torch.arange(math.prod(size), dtype=torch.float32).sin().reshape(1, *size)
         with torch.enable_grad():
-            last, levels = self._run_levels(blank, self._level_indices)
+            last, levels = self._run_levels(waves, self._level_indices)
             try:
                 cells = self._to_map(last)
             except (ValueError, RuntimeError, AttributeError) as error:
@@ -174,24 +173,31 @@ class TimmEncoder(ImageEncoder):
             self._used = used_names(self.model, output.sum() + cells.sum())
         self.grid = _grid(*cells.shape[2:])
         if self.trained == "last-stage":
-            self._check_cut(blank, last)
+            self._check_cut(waves, last, levels)
         for name, child in self.model.named_children():
             names = [f"{name}.{inner}" for inner, _ in child.named_parameters()]
             # VGG's head is seven times its convolutions: what is never run is not kept.
             if names and not self._used.intersection(names):
                 setattr(self.model, name, nn.Identity())
 
-    def _check_cut(self, blank: Tensor, last: Tensor) -> None:
+    def _check_cut(self, waves: Tensor, last: Tensor, levels: list[Tensor]) -> None:
+        """See that the cut gives what the whole model gives, and what its last level is."""
         with torch.no_grad():
             try:
-                bottom, top = self._steps()
-                same = torch.equal(run(top, run(bottom, blank)), last)
+                bottom, (stage, *rest) = self._steps()
+                value = stage(run(bottom, waves))
+                works = torch.equal(run(rest, value), last)
+                if works and levels:
+                    self._last_level_is_final = not torch.equal(self._to_map(value), levels[-1])
+                    final = self._to_map(last)
+                    works = not self._last_level_is_final or torch.equal(final, levels[-1])
             except (TypeError, ValueError, RuntimeError, AttributeError):
-                same = False
-        if not same:
+                works = False
+        if not works:
+            also = " with levels" if levels else ""
             raise UserError(
                 f"timm model '{self.description['architecture']}' cannot be trained in its last "
-                f"stage: that works for {CUTTABLE}. Take train = 'frozen' or 'all'."
+                f"stage{also}: that works for {CUTTABLE}. Take train = 'frozen' or 'all'."
             )
 
     def _choose_trained(self) -> None:
@@ -218,6 +224,16 @@ class TimmEncoder(ImageEncoder):
         last, levels = net.forward_intermediates(pixels, indices=indices, output_fmt="NCHW")
         return last, list(levels)
 
+    def _run_lower_levels(self, pixels: Tensor) -> list[Tensor]:
+        net: Any = self.model
+        if not (below := self._level_indices[:-1]):
+            return []
+        return list(
+            net.forward_intermediates(
+                pixels, indices=below, stop_early=True, output_fmt="NCHW", intermediates_only=True
+            )
+        )
+
     def _head(self, last: Tensor) -> Tensor:
         net: Any = self.model
         vector: Tensor = net.forward_head(last, pre_logits=True)
@@ -239,8 +255,9 @@ class TimmEncoder(ImageEncoder):
             raise ValueError("neither a map nor tokens")
         patches = last[:, getattr(net, "num_prefix_tokens", 0) :]
         side = math.isqrt(patches.shape[1])
-        height, width = getattr(net.patch_embed, "grid_size", None) or (side, side)
-        return patches.transpose(1, 2).unflatten(2, (height, width))
+        embed = getattr(net, "patch_embed", None) or getattr(net, "stem", None)
+        height, width = getattr(embed, "grid_size", None) or (side, side)
+        return patches.transpose(1, 2).reshape(len(last), -1, height, width)
 
 
 def _grid(height: int, width: int) -> Tensor:
@@ -251,31 +268,11 @@ def _grid(height: int, width: int) -> Tensor:
 
 
 def _level_indices(net: Any) -> list[int]:
-    info = list(net.feature_info)
+    info = list(getattr(net, "feature_info", ()))
+    if not info or not hasattr(net, "forward_intermediates"):
+        raise UserError("This timm model gives no pyramid: take levels = false or another model.")
     reductions = [entry["reduction"] for entry in info]
     if len(set(reductions)) == 1:  # a ViT: every block's map is of one size
-        return [len(info) * (i + 1) // 4 - 1 for i in range(4)]
+        number = min(4, len(info))
+        return [len(info) * (i + 1) // number - 1 for i in range(number)]
     return [i for i, reduction in enumerate(reductions) if reduction >= 4]
-
-
-def _data_config(net: nn.Module, *, whole_page: bool) -> dict[str, Any]:
-    config: dict[str, Any] = timm.data.resolve_model_data_config(net)
-    if whole_page:
-        config |= {"crop_mode": "squash", "crop_pct": 1.0}
-    names = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
-    return {name: list(v) if isinstance(v := config[name], tuple) else v for name in names}
-
-
-def _transform(config: Mapping[str, Any]) -> Any:
-    listed = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
-    return timm.data.create_transform(**listed, is_training=False)
-
-
-def _without_strips(image: Image.Image, whole_page: bool) -> Image.Image:
-    """Keep a 20 x 200,000 picture from being resized to 256 x 2,560,000 before its crop."""
-    width, height = image.size
-    if whole_page or max(width, height) <= WIDEST * min(width, height):
-        return image
-    wide, high = min(width, WIDEST * height), min(height, WIDEST * width)
-    left, top = (width - wide) // 2, (height - high) // 2
-    return image.crop((left, top, left + wide, top + high))

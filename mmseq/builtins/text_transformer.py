@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -44,6 +45,8 @@ class TransformerEncoder(TextEncoder):
         assets: Path | None = None,
     ) -> None:
         super().__init__()
+        if not learning_rate >= 0:
+            raise UserError(f"text_encoder.learning_rate = {learning_rate}: it must be at least 0.")
         self.pool = pool
         self.layer = layer
         self.learning_rate = learning_rate
@@ -54,15 +57,16 @@ class TransformerEncoder(TextEncoder):
         if not -1 <= freeze <= depth:
             raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
         self.width = int(self.model.config.hidden_size)
-        self._freeze(freeze)
+        self._freeze(freeze, model)
         self.before, self.after = _special_tokens(self.tokenizer)
         self.window = self._window(window, model)
 
     def _window(self, asked: int, model: str) -> int:
-        limit = int(getattr(self.model.config, "max_position_embeddings", 0)) or 512
-        if self.model.config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-            # These count positions from the padding id + 1.
-            limit -= int(self.model.config.pad_token_id or 0) + 1
+        limit = int(getattr(self.model.config, "max_position_embeddings", None) or 512)
+        positions = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
+        if isinstance(positions, nn.Embedding) and positions.padding_idx is not None:
+            # RoBERTa and its kin count positions from the padding id + 1.
+            limit -= positions.padding_idx + 1
         least = len(self.before) + len(self.after) + 1
         if asked and not least <= asked <= limit:
             raise UserError(
@@ -71,7 +75,7 @@ class TransformerEncoder(TextEncoder):
             )
         return asked or limit
 
-    def _freeze(self, count: int) -> None:
+    def _freeze(self, count: int, model: str) -> None:
         if count == -1:
             self.model.requires_grad_(False)
         elif count:
@@ -79,6 +83,11 @@ class TransformerEncoder(TextEncoder):
             stacks = [
                 m for m in self.model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth
             ]
+            if not stacks:
+                raise UserError(
+                    f"text_encoder.freeze = {count}: '{model}' has no layers of their own weights; "
+                    "0 and -1 are possible."
+                )
             self.model.get_input_embeddings().requires_grad_(False)
             for name, module in self.model.named_children():
                 if "embed" in name:
@@ -160,13 +169,15 @@ def _load(model: str) -> tuple[Any, Any]:
         source = str(Path(model).expanduser())
         if not Path(source).is_dir():
             raise UserError(f"text_encoder.model: no folder '{model}'.")
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+    _quiet()
     try:
         tokenizer = _tokenizer(source)
-        network = AutoModel.from_pretrained(source, use_safetensors=True, dtype=torch.float32)
-    except (OSError, ValueError) as error:
-        reason = str(error).strip().splitlines()[0]
+        network, report = AutoModel.from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+        _require_whole(tokenizer, report["missing_keys"])
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
             "reached or is in the local cache, a folder, or leave it out for the packaged encoder."
@@ -174,11 +185,30 @@ def _load(model: str) -> tuple[Any, Any]:
     return tokenizer, _without_pooler(network)
 
 
+def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
+    """Errors where transformers would make up what is not there, or could not keep it."""
+    if not tokenizer.is_fast:
+        # BERTweet's, say: no word boundaries, and once saved it no longer splits words the same.
+        raise ValueError("its tokenizer is not one of the tokenizers library")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ValueError("no tokenizer there, or one without a vocabulary")
+    lacking = sorted(name for name in missing if not name.startswith("pooler."))
+    if lacking:
+        raise ValueError(f"{len(lacking)} weights are not in its file, such as '{lacking[0]}'")
+
+
 def _build(assets: Path) -> tuple[Any, Any]:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
-    transformers_logging.set_verbosity_error()
-    network = AutoModel.from_config(AutoConfig.from_pretrained(assets))
+    _quiet()
+    structure = AutoConfig.from_pretrained(assets)
+    network = AutoModel.from_config(structure)  # type: ignore[no-untyped-call]
     return _tokenizer(str(assets)), _without_pooler(network)
+
+
+def _quiet() -> None:
+    """The library's own bars and advice would stand among the engine's lines."""
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 def _tokenizer(source: str) -> Any:

@@ -17,6 +17,7 @@ from mmseq.errors import UserError, closest
 from mmseq.weights import LITE0, LITE0_MODEL, weights_file
 
 Step = Callable[[Tensor], Tensor]
+HUB_PREFIXES = ("hf-hub", "hf_hub")
 CUTTABLE = "EfficientNet, MobileNetV3, ResNet, RegNet, ConvNeXt, Swin, VGG and ViT models"
 
 
@@ -25,27 +26,51 @@ def build(model: str, weights: str) -> nn.Module:
     if weights == "default":
         weights = f"pkg:{LITE0}" if model == LITE0_MODEL else "hub"
     _check_name(model)
-    if weights == "hub":
-        return _from_hub(model)
-    net = _create(model, pretrained=False)
-    if weights != "random":
+    try:
+        net = _create(model, pretrained=weights == "hub")
+    except Exception as error:  # requests, httpx, the Hub's own errors, timm's RuntimeError
+        if weights != "hub" and ":" not in model:
+            raise
+        place = "its folder" if model.startswith("local-dir:") else "the Hub"
+        raise UserError(
+            f"Cannot get timm model '{model}' from {place} "
+            f"({type(error).__name__}: {_first_line(error)}). Go online once, or name weights "
+            f"at hand: weights = a file or folder, or the packaged model '{LITE0_MODEL}'."
+        ) from error
+    if weights not in ("hub", "random"):
         load(net, weights_file(weights), model)
     return net
 
 
 def rebuild(description: dict[str, Any]) -> nn.Module:
     """The structure that `describe` described, with weights to be loaded; needs no network."""
-    return _create(description["architecture"], pretrained=False, **description["arguments"])
+    size = {name: description[name] for name in ("input_size", "fixed_input_size")}
+    return _create(
+        description["architecture"],
+        pretrained=False,
+        # A ViT is built for its input's size, which may not be the one its architecture has.
+        pretrained_cfg_overlay={**size, "input_size": tuple(size["input_size"])},
+        **description["arguments"],
+    )
 
 
 def describe(net: nn.Module, model: str) -> dict[str, Any]:
     """What `rebuild` needs, as JSON; for a Hub or folder model also what its config.json says."""
     arguments: dict[str, Any] = {}
-    if ":" in model:
-        _, _, arguments = timm.models._factory._resolve_model_source(model, None, {})
-        arguments = {k: v for k, v in arguments.items() if k != "pretrained_model_args"}
-    config: Any = net.pretrained_cfg
-    return {"architecture": config["architecture"], "arguments": arguments}
+    source, _, place = model.partition(":")
+    if source in HUB_PREFIXES:
+        _, _, arguments = timm.models.load_model_config_from_hf(place)
+    elif source == "local-dir":
+        config = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
+        arguments = config.get("model_args")
+    arguments = {k: v for k, v in (arguments or {}).items() if k != "num_classes"}
+    known: Any = net.pretrained_cfg
+    return {
+        "architecture": known["architecture"],
+        "arguments": arguments,
+        "input_size": list(known["input_size"]),
+        "fixed_input_size": bool(known.get("fixed_input_size", False)),
+    }
 
 
 def load(net: nn.Module, file: Path, model: str) -> None:
@@ -76,6 +101,7 @@ def cut(net: nn.Module) -> tuple[list[Step], list[Step]] | None:
     def has(*names: str) -> bool:
         return all(hasattr(net, name) for name in names)
 
+    final = ("final_conv", "final_act")
     if has("conv_stem", "bn1", "blocks"):
         rest = [parts.conv_head, parts.bn2] if has("conv_head", "bn2") else []
         return [parts.conv_stem, parts.bn1, *parts.blocks[:-1]], [parts.blocks[-1], *rest]
@@ -83,8 +109,11 @@ def cut(net: nn.Module) -> tuple[list[Step], list[Step]] | None:
         names = ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3")
         return [getattr(net, name) for name in names], [parts.layer4]
     if has("stem", "stages"):
-        rest = [getattr(net, n) for n in ("norm_pre", "norm", "final_conv") if has(n)]
+        rest = [getattr(net, n) for n in ("norm_pre", "norm", *final) if has(n)]
         return [parts.stem, *parts.stages[:-1]], [parts.stages[-1], *rest]
+    if has("stem", "s1", "s2", "s3", "s4", *final[:1]):
+        rest = [getattr(net, n) for n in final if has(n)]
+        return [parts.stem, parts.s1, parts.s2, parts.s3], [parts.s4, *rest]
     if has("patch_embed", "layers", "norm"):
         return [parts.patch_embed, *parts.layers[:-1]], [parts.layers[-1], parts.norm]
     if has("patch_embed", "_pos_embed", "patch_drop", "norm_pre", "blocks", "norm"):
@@ -127,17 +156,6 @@ def _check_name(model: str) -> None:
 def _create(model: str, *, pretrained: bool, **arguments: Any) -> nn.Module:
     net: nn.Module = timm.create_model(model, pretrained=pretrained, num_classes=0, **arguments)
     return net
-
-
-def _from_hub(model: str) -> nn.Module:
-    try:
-        return _create(model, pretrained=True)
-    except Exception as error:  # requests, httpx, the Hub's own errors, timm's RuntimeError
-        raise UserError(
-            f"Cannot get the weights of timm model '{model}' from the Hub "
-            f"({type(error).__name__}: {_first_line(error)}). Go online once, or name weights "
-            f"at hand: weights = a file or folder, or the packaged model '{LITE0_MODEL}'."
-        ) from error
 
 
 def _first_line(error: BaseException) -> str:

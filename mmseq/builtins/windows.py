@@ -71,3 +71,6 @@ def _ranges(lengths: Sequence[int], room: int) -> list[tuple[int, int]]:
             step += lengths[half]
             half += 1
         start = max(half, start + 1)
+        # Long words: a window that ends where this one does would show nothing new.
+        while sum(lengths[start : end + 1]) > room:
+            start += 1

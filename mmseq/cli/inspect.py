@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
 
 from mmseq.errors import unknown
+from mmseq.options import REQUIRED, Option
 from mmseq.plugins import load_plugins, registry
-from mmseq.registry import KINDS, REQUIRED, Entry
+from mmseq.registry import KINDS, Entry
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def _kind(text: str) -> str:
@@ -48,13 +54,10 @@ def list_components(kind: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_record(entry) for entry in entries], indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("kind", "name", "from", "what it is")
+    table = _table("kind", "name", "from", "what it is")
     for entry in entries:
         table.add_row(KINDS[entry.kind], entry.name, entry.provider, escape(entry.description))
-    Console().print(table)
+    _console().print(table)
     for clash in registry().clashes():
         click.echo(f"mmseq: {clash}", err=True)
 
@@ -78,24 +81,25 @@ def show(kind: str, name: str, as_json: bool) -> None:
     options = [] if entry.kind == "preset" else list(entry.options().values())
     if as_json:
         record: dict[str, Any] = _record(entry)
-        record["options"] = {
-            o.name: {"type": o.type_name, "default": None if o.default is REQUIRED else o.default}
-            for o in options
-        }
+        record["options"] = {option.name: _option_record(option) for option in options}
         click.echo(json.dumps(record, indent=2, default=str))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{KINDS[entry.kind]} [bold]{entry.name}[/] from {entry.provider}")
-    console.print(entry.location, markup=False)
-    console.print(f"\n{entry.documentation}\n", markup=False)
-    table = Table("option", "type", "default")
+    click.echo(f"{entry.title} from {entry.provider}")
+    click.echo(f"{entry.location}\n\n{entry.documentation}\n")
+    if not options:
+        click.echo("It has no options.")
+        return
+    table = _table("option", "type", "default")
     for option in options:
         default = "(required)" if option.default is REQUIRED else repr(option.default)
         table.add_row(option.name, escape(option.type_name), escape(default))
-    console.print(table if options else "It has no options.")
+    _console().print(table)
+
+
+def _option_record(option: Option) -> dict[str, Any]:
+    required = option.default is REQUIRED
+    default = None if required else option.default
+    return {"type": option.type_name, "default": default, "required": required}
 
 
 @click.command()
@@ -122,13 +126,28 @@ def plugins(as_json: bool) -> None:
         ]
         click.echo(json.dumps(records, indent=2))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("plugin", "distribution", "module", "registers")
+    table = _table("plugin", "distribution", "module", "registers")
     for plugin in found:
         lines = [f"{KINDS[e.kind]} {e.name}" for e in plugin.components]
-        text = f"[red]broken: {escape(plugin.error)}[/]" if plugin.error else "\n".join(lines)
-        provider = f"{plugin.distribution} {plugin.version}"
-        table.add_row(plugin.name, provider, plugin.module, text)
-    Console().print(table)
+        if plugin.error:
+            lines.append(f"[red]broken: {escape(plugin.error)}[/]")
+        table.add_row(plugin.name, plugin.provider, plugin.module, "\n".join(lines))
+    _console().print(table)
+
+
+def _table(*headings: str) -> Table:
+    """A table whose first columns are never broken, so that lines can be searched."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings[:-1]:
+        table.add_column(heading, no_wrap=True)
+    table.add_column(headings[-1])
+    return table
+
+
+def _console() -> Console:
+    """As wide as the terminal; in a pipe or file every row is one line."""
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 500)

@@ -1,0 +1,97 @@
+"""Options of a component: the arguments of its constructor, checked against their annotations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, get_type_hints
+
+from mmseq.errors import UserError, closest
+
+RESERVED = ("self", "sizes", "assets", "fitted")
+"""Constructor arguments the engine fills in; every other one is an option."""
+
+REQUIRED = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a component."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        return inspect.formatannotation(self.type).replace("typing.", "")
+
+
+def options_of(cls: Any) -> dict[str, Option]:
+    """The options of a component's class, from its constructor's signature."""
+    constructor = cls.__init__
+    # What the engine fills in may be annotated with names that exist for type checkers only.
+    annotations = {
+        name: annotation
+        for name, annotation in getattr(constructor, "__annotations__", {}).items()
+        if name not in (*RESERVED, "return")
+    }
+    try:
+        hints = get_type_hints(
+            SimpleNamespace(__annotations__=annotations),
+            globalns=getattr(constructor, "__globals__", {}),
+        )
+    except NameError as error:
+        raise UserError(
+            f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: {error}; "
+            "import it where it is needed at run time, not only under TYPE_CHECKING."
+        ) from error
+    return {
+        name: Option(name, hints.get(name, Any), parameter.default)
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if name not in RESERVED
+        and parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    }
+
+
+def check_options(
+    title: str, options: Mapping[str, Option], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`given` with every default filled in; `UserError` for a wrong name or type.
+
+    Values are read as a TOML file has them: a whole number will do for a float, but not true for a
+    number; a list for a tuple, a string for a path.
+    """
+    for name in given:
+        if name not in options:
+            guess = closest(name, options)
+            hint = f" Did you mean '{guess}'?" if guess else ""
+            known = ", ".join(sorted(options)) or "none"
+            raise UserError(f"{title} has no option '{name}'.{hint} Its options: {known}.")
+    values: dict[str, Any] = {}
+    for name, option in options.items():
+        if name in given:
+            values[name] = _converted(title, option, given[name])
+        elif option.default is REQUIRED:
+            raise UserError(f"{title} needs option '{name}' ({option.type_name}).")
+        else:
+            values[name] = option.default
+    return values
+
+
+def _converted(title: str, option: Option, value: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic_core import PydanticSerializationError, to_json
+
+    config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    adapter = TypeAdapter(option.type, config=config)
+    wrong = f"{title}, option '{option.name}': {value!r} is not {option.type_name}"
+    try:
+        # As JSON, since that has the types that TOML has: a tuple or a path is never given as one.
+        return adapter.validate_json(to_json(value), strict=True)
+    except PydanticSerializationError as error:
+        raise UserError(f"{wrong}.") from error
+    except ValidationError as error:
+        raise UserError(f"{wrong} ({error.errors()[0]['msg']}).") from error

@@ -1,0 +1,160 @@
+"""Shared by all tests: a tiny random encoder, tiny data, the command line, throwaway plugins."""
+
+import importlib
+import json
+import os
+import random
+import string
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+
+import pytest
+from PIL import Image
+
+# The models are tiny: threads would only wait for each other. Before torch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from mmseq.__main__ import run  # noqa: E402
+from mmseq.plugins import ENGINE, Plugins, load_plugins
+
+PERSONS = ["Anna Kowalski", "Jordan", "Omar Said", "Li Wei", "Chelsea", "Rosa Parks"]
+PLACES = ["Oslo", "New York", "Jordan", "Lima", "Chelsea", "Cape Town"]
+SENTENCES = ["{P} was seen in {L} today", "great evening in {L} !", "{P} and friends", "so tired"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory):
+    """No test writes to the user's cache, or depends on how the user loads plugins."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MMSEQ_LOAD_PLUGINS", raising=False)
+        patch.delenv("MMSEQ_STRICT_PLUGINS", raising=False)
+        patch.setenv("MMSEQ_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    """Folder of a random BERT: 32 wide, 2 layers, a vocabulary of characters, safetensors."""
+    import torch
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    characters = string.ascii_lowercase + string.digits + string.punctuation
+    words = ["the", "in", "was", "seen", "today", "and", "friends"]
+    pieces = [*characters, *("##" + c for c in characters), *words]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]
+    folder = tmp_path_factory.mktemp("tiny-encoder")
+    tokenizer = BertTokenizer(vocab={piece: i for i, piece in enumerate(vocabulary)})
+    tokenizer.save_pretrained(folder)
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=128,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory):
+    """Folder with train, valid and test.jsonl of 24, 8 and 8 short sentences, PER and LOC.
+
+    Of every four sentences one has no picture and one (the first) has two, all in images/.
+    Tests that change it copy it first.
+    """
+    folder = tmp_path_factory.mktemp("tiny-data")
+    (folder / "images").mkdir()
+    draw = random.Random(0)
+    for split, size in (("train", 24), ("valid", 8), ("test", 8)):
+        lines = [json.dumps(_sentence(folder, f"{split}-{i}", i, draw)) for i in range(size)]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def _sentence(folder, name, index, draw):
+    tokens, tags = [], []
+    for word in SENTENCES[draw.randrange(3) if index % 8 else 0].split():
+        names = {"{P}": ("PER", PERSONS), "{L}": ("LOC", PLACES)}.get(word)
+        found = draw.choice(names[1]).split() if names else [word]
+        tokens += found
+        tags += [f"{'I' if i else 'B'}-{names[0]}" if names else "O" for i in range(len(found))]
+    images = [f"{name}-{i}.png" for i in range((2, 1, 1, 0)[index % 4])]
+    for image in images:
+        colour = tuple(draw.randrange(256) for _ in range(3))
+        Image.new("RGB", (40, 32), colour).save(folder / "images" / image)
+    return {"id": name, "tokens": tokens, "tags": tags, "images": images}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command line gave."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run_cli(capsys):
+    """`run_cli("list", "fusion")`: the command line in this process, its output captured."""
+
+    def call(*arguments, debug=False):
+        capsys.readouterr()
+        code = run([str(argument) for argument in arguments], debug=debug)
+        return Result(code, *capsys.readouterr())
+
+    return call
+
+
+class Site:
+    """A folder with distributions, installed for one test."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def add(self, name, source, *, version="1.0", distribution=None, module=None, **files):
+        """Install `distribution` (mmseq-NAME) with entry point NAME: a package whose __init__ is
+        `source` and whose further modules are `files`.
+        """
+        distribution = distribution or f"mmseq-{name}"
+        package = self.folder / (module or distribution.replace("-", "_"))
+        package.mkdir()
+        for stem, text in {"__init__": source, **files}.items():
+            (package / f"{stem}.py").write_text(text, encoding="utf-8")
+        facts = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
+        facts.mkdir()
+        (facts / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        (facts / "entry_points.txt").write_text(f"[mmseq]\n{name} = {package.name}\n")
+        importlib.invalidate_caches()
+        return package
+
+    def load(self, *, strict=False):
+        """The engine and this folder's plugins, without the installed ones."""
+        found = metadata.distributions(path=[str(self.folder)])
+        points = [p for d in found for p in d.entry_points if p.group == "mmseq"]
+        return Plugins([ENGINE, *sorted(points, key=lambda p: p.name)], strict=strict)
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    """Throwaway distributions that this process finds: `site.add("film", source)`.
+
+    `site.load()` loads them alone; `run_cli` finds them beside the installed plugins.
+    """
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    before = set(sys.modules)
+    load_plugins.cache_clear()
+    yield Site(folder)
+    load_plugins.cache_clear()
+    for name in set(sys.modules) - before:
+        if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

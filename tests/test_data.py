@@ -1,0 +1,330 @@
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mmseq import plugins
+from mmseq.data import (
+    Example,
+    Reader,
+    check_known,
+    load_file,
+    load_folder,
+    missing_pictures,
+    per_word,
+    require_split,
+    require_tags,
+    types_of,
+)
+from mmseq.errors import UserError
+from mmseq.registry import Entry, Registry
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Write files into a data folder: `folder({"train.txt": "a\\tO\\n"})`."""
+
+    def fill(files):
+        place = tmp_path / "tweets"
+        for name, content in files.items():
+            path = place / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8", newline="\n")
+        return place
+
+    return fill
+
+
+def tags_of(split):
+    return [example.tags for example in split.examples]
+
+
+def test_splits_of_a_folder_in_order(folder):
+    text = "a\tB-PER\n\nb\tO\n"
+    data = folder({"test.jsonl": '{"tokens": ["x"]}', "train.txt": text, "dev.conll": "d\tB-X\n"})
+    splits = load_folder(data)
+    assert list(splits) == ["train", "valid", "test"]
+    train = splits["train"]
+    assert (train.name, train.path, train.scheme) == ("train", data / "train.txt", "bio")
+    assert train.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    assert tags_of(train) == [("B-PER",), ("O",)]
+    assert splits["valid"].path == data / "dev.conll"
+    assert splits["test"].scheme == "none"
+    assert list(load_folder(data, splits=("test",))) == ["test"]
+
+
+def test_a_file_is_read_where_it_lies(folder):
+    path = folder({"more.bio": "a\tB-PER\n"}) / "more.bio"
+    assert load_file(path).name == "more"
+    assert load_file(path, name="test").name == "test"
+
+
+def test_bioes_is_seen_and_converted(folder):
+    data = folder({"train.txt": "a\tB-X\nb\tE-X\nc\tS-Y\n", "test.txt": "a\tB-X\nb\tI-X\n"})
+    splits = load_folder(data)
+    assert (splits["train"].scheme, splits["test"].scheme) == ("bioes", "bio")
+    assert tags_of(splits["train"]) == [("B-X", "I-X", "B-Y")]
+
+
+def test_iob1_is_converted_when_asked_for(folder):
+    data = folder({"train.txt": "a\tI-X\nb\tI-X\nc\tB-X\n"})
+    assert tags_of(load_folder(data)["train"]) == [("I-X", "I-X", "B-X")]
+    iob1 = load_folder(data, scheme="iob1")["train"]
+    assert (iob1.scheme, tags_of(iob1)) == ("iob1", [("B-X", "I-X", "B-X")])
+
+
+@pytest.mark.parametrize("scheme", ["bio", "iob1"])
+def test_another_scheme_than_the_user_says(folder, scheme):
+    data = folder({"train.txt": "a\tB-X\nb\tE-X\n"})
+    with pytest.raises(UserError, match=rf"train.txt:2: tag 'E-X' is not of scheme {scheme}; set"):
+        load_folder(data, scheme=scheme)
+
+
+def test_types_are_mapped_and_dropped(folder):
+    data = folder({"train.txt": "a\tB-OTHER\nb\tI-OTHER\nc\tB-DATE\n", "test.txt": "a\tB-PER\n"})
+    splits = load_folder(data, mapping={"OTHER": "MISC", "DATE": "O"})
+    assert tags_of(splits["train"]) == [("B-MISC", "I-MISC", "O")]
+    assert types_of(splits["train"]) == ("MISC",)
+    # A type needs to be in one of the splits only.
+    assert types_of(load_folder(data, mapping={"PER": "P"})["test"]) == ("P",)
+
+
+def test_mapping_what_is_not_there(folder):
+    data = folder({"train.txt": "a\tB-OTHER\nb\tB-PER\n"})
+    with pytest.raises(UserError) as caught:
+        load_folder(data, mapping={"OTHR": "MISC"})
+    assert str(caught.value) == (
+        "Cannot map type 'OTHR': the data has no such type. Did you mean 'OTHER'? "
+        "Types: OTHER, PER."
+    )
+    with pytest.raises(UserError, match="Cannot map type 'PER' to '': not a type"):
+        load_folder(data, mapping={"PER": ""})
+
+
+def test_data_for_a_finished_run_may_lack_a_mapped_type(folder):
+    data = folder({"test.txt": "a\tB-MISC\n", "input.txt": "a\nb\n"})
+    for split in (
+        load_folder(data, mapping={"OTHER": "MISC"})["test"],
+        load_file(data / "test.txt", mapping={"OTHER": "MISC"}),
+    ):
+        assert types_of(split) == ("MISC",)
+    assert load_file(data / "input.txt", mapping={"OTHER": "MISC"}).scheme == "none"
+
+
+def test_pictures_are_looked_up_with_other_endings(folder, tmp_path):
+    names = ["a.jpg", "b.PNG", "c.d.webp", "sub/e.gif"]
+    wanted = ["a.jpg", "b.jpg", "c.d", "sub/e.jpg", "gone.jpg", "/abs/f.jpg"]
+    data = folder(
+        {"train.jsonl": json.dumps({"tokens": ["x"], "images": wanted})}
+        | {f"images/{name}": "" for name in names}
+    )
+    (example,) = load_folder(data)["train"].examples
+    found = [data / "images" / name for name in names]
+    assert list(example.images) == [*found, data / "images" / "gone.jpg", Path("/abs/f.jpg")]
+    assert missing_pictures([example]) == [(example, path) for path in example.images[4:]]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "gone.jpeg").touch()
+    (example,) = load_folder(data, image_folder=elsewhere)["train"].examples
+    assert example.images[4] == elsewhere / "gone.jpeg"
+    assert len(missing_pictures([example])) == 5
+
+
+def test_without_a_picture_folder_every_picture_is_missing(folder):
+    (example,) = load_folder(folder({"train.txt": "IMGID:1\na\tO\n"}))["train"].examples
+    assert [path for _, path in missing_pictures([example])] == [example.images[0]]
+
+
+@pytest.mark.parametrize(
+    ("files", "options", "message"),
+    [
+        ({"train.txt": "\n"}, {}, "train.txt: holds no sentence; fill it"),
+        ({"train.txt": "a\tO", "train.jsonl": ""}, {}, "train.txt and train.jsonl both claim"),
+        ({"dev.txt": "a\tO", "valid.txt": "a\tO"}, {}, "valid.txt and dev.txt both claim"),
+        (
+            {"a.csv": "", "b.csv": ""},
+            {},
+            r"no data file \(it holds a.csv, b.csv\); .* train, valid, dev",
+        ),
+        ({"train.txt": "a\tO"}, {"image_folder": Path("/none/at/all")}, "No picture folder /none"),
+        ({"train.txt": "a\tO"}, {"reader": "conl"}, "Unknown reader 'conl'. Did you mean 'conll'"),
+        ({"train.txt": "a\tO"}, {"reader": "jsonl"}, r"no data file .*an ending of \.jsonl\."),
+        ({"train.txt": "a\tO\nb\n"}, {}, "train.txt:2: no tag"),
+    ],
+)
+def test_mistakes_are_one_line(folder, files, options, message):
+    with pytest.raises(UserError, match=message) as caught:
+        load_folder(folder(files), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_not_there_or_not_a_folder(folder):
+    data = folder({"train.txt": "a\tO\n"})
+    with pytest.raises(UserError, match=r"No data folder .*twets: did you mean .*tweets\?"):
+        load_folder(data.parent / "twets")
+    with pytest.raises(UserError, match="does not exist either"):
+        load_folder(data.parent / "no" / "such")
+    with pytest.raises(UserError, match="is a file; give the folder"):
+        load_folder(data / "train.txt")
+    with pytest.raises(UserError, match=r"did you mean .*train\.txt\?"):
+        load_file(data / "trian.txt")
+
+
+def test_a_named_reader_reads_any_ending(folder):
+    path = folder({"input.csv": "a\tO\n"}) / "input.csv"
+    with pytest.raises(UserError, match=r"no reader for this ending \(known: .bio, .conll"):
+        load_file(path)
+    assert tags_of(load_file(path, reader="conll")) == [("O",)]
+
+
+def test_splits_and_tags_that_are_needed(folder):
+    data = folder({"test.txt": "a\tO\n", "valid.jsonl": '{"tokens": ["a"]}'})
+    splits = load_folder(data)
+    assert require_split(splits, "test", data) is splits["test"]
+    with pytest.raises(
+        UserError, match=r"no split 'train'; add its file \(train\.txt, train\.jsonl"
+    ):
+        require_split(splits, "train", data)
+    require_tags(splits["test"])
+    with pytest.raises(UserError, match="valid.jsonl:1: the sentence has no tags"):
+        require_tags(splits["valid"])
+
+
+def test_a_type_the_run_does_not_know(folder):
+    data = folder({"test.txt": "IMGID:1\na\tO\nb\tB-NEW\n", "valid.jsonl": '{"tokens": ["a"]}'})
+    splits = load_folder(data)
+    check_known(splits["test"], ("O", "B-NEW", "I-NEW"))
+    check_known(splits["valid"], ("O",))
+    with pytest.raises(UserError) as caught:
+        check_known(splits["test"], ("O", "B-PER", "I-PER"))
+    assert str(caught.value).startswith(f"{data / 'test.txt'}:3: ")
+    assert "'B-NEW' (it knows PER); rename it (`--map NEW=…`)" in str(caught.value)
+    assert "(`--map NEW=O`)" in str(caught.value)
+
+
+def test_words_of_json_lines_are_where_their_sentence_is(folder):
+    split = load_file(folder({"a.jsonl": '\n{"tokens": ["a", "b"]}'}) / "a.jsonl")
+    assert split.where(split.examples[0], 1) == f"{split.path}:2"
+
+
+def test_per_word_fields_are_lists_of_numbers():
+    extras = {"boxes": [[1, 2.5], [3, 4]], "size": [7, 8]}
+    example = Example(("a", "b"), extras=extras)
+    assert per_word(example, "boxes") == [[1.0, 2.5], [3.0, 4.0]]
+    assert per_word(example, "size") == [[7.0], [8.0]]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (None, "field 'boxes' is missing"),
+        ([[1, 2]], "field 'boxes' has 1 entries for 2 words"),
+        ("ab", "field 'boxes' has no list for 2 words"),
+        ([[1, 2], [3]], r"field 'boxes', entry 2: \[3\] is not"),
+        ([1, "2"], "field 'boxes', entry 2: '2' is not"),
+        ([1, True], "entry 2: True"),
+        ([1, float("nan")], "entry 2: nan"),
+        ([[], []], r"entry 1: \[\]"),
+    ],
+)
+def test_per_word_fields_that_do_not_fit(value, message):
+    example = Example(("a", "b"), extras={"boxes": value}, file=Path("train.jsonl"), line=4)
+    with pytest.raises(UserError, match=rf"^train.jsonl:4: .*{message}"):
+        per_word(example, "boxes")
+
+
+class TabReader(Reader):
+    """A plugin's reader: one word a file."""
+
+    suffixes = (".tab", ".txt")
+
+    def read(self, path):
+        yield Example((path.read_text(),), file=path, line=1)
+
+
+class OtherReader(TabReader):
+    """Another one, of the same endings."""
+
+
+@pytest.fixture
+def with_readers(monkeypatch):
+    """Register readers of a plugin beside the engine's own."""
+    engine = plugins.registry().entries("reader")
+
+    def register(**readers):
+        known = Registry()
+        for entry in engine:
+            known.add(entry)
+        for name, target in readers.items():
+            known.add(Entry("reader", name, target, "x", "mmseq-x", "1"))
+        monkeypatch.setattr(plugins, "registry", lambda: known)
+
+    return register
+
+
+def test_a_plugin_reads_its_ending_and_changes_nothing_else(folder, with_readers):
+    data = folder({"train.txt": "a\tO\n", "train.tab": "x", "test.tab": "whole"})
+    with_readers(tab=TabReader)
+    splits = load_folder(data)
+    assert splits["train"].path.name == "train.txt"
+    assert splits["test"].examples[0].tokens == ("whole",)
+    assert load_file(data / "train.txt").examples[0].tokens == ("a",)
+    assert load_file(data / "train.txt", reader="tab").examples[0].tokens == ("a\tO\n",)
+
+
+def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with_readers):
+    data = folder({"test.tab": "x"})
+    with_readers(one=TabReader, two=OtherReader, broken="mmseq_x.none:Reader")
+    with pytest.raises(UserError, match="no reader for this ending"):
+        load_file(data / "test.tab")
+    assert load_file(data / "test.tab", reader="two").examples[0].tokens == ("x",)
+    with pytest.raises(UserError, match="reader 'broken' of mmseq-x 1 cannot be loaded"):
+        load_file(data / "test.tab", reader="broken")
+
+
+def test_ten_thousand_sentences_load_in_seconds(folder):
+    sentence = "IMGID:{}\n" + "word\tO\n" * 18 + "Rome\tB-LOC\nTown\tI-LOC\n\n"
+    data = folder({"train.txt": "".join(sentence.format(n) for n in range(10_000))})
+    started = time.perf_counter()
+    assert len(load_folder(data, mapping={"LOC": "L"})["train"].examples) == 10_000
+    assert time.perf_counter() - started < 10
+
+
+def test_reading_data_needs_no_torch(folder):
+    data = folder({"train.txt": "a\tO\n"})
+    code = (
+        "import sys; from pathlib import Path; import mmseq.metrics, mmseq.splitter\n"
+        "from mmseq.datacheck import check_folder; check_folder(Path(sys.argv[1]))\n"
+        "print(sorted({'torch', 'transformers', 'timm', 'nltk', 'sklearn'} & set(sys.modules)))"
+    )
+    environment = {"MMSEQ_LOAD_PLUGINS": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(data)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(not (REAL / "twitter2017").is_dir(), reason="needs shared/data/twitter2017")
+def test_twitter_2017():
+    splits = load_folder(REAL / "twitter2017")
+    assert [len(split.examples) for split in splits.values()] == [3373, 723, 723]
+    assert types_of(splits["train"]) == ("LOC", "MISC", "ORG", "PER")
+
+
+@pytest.mark.skipif(not (REAL / "sroie").is_dir(), reason="needs shared/data/sroie")
+def test_sroie_has_its_pictures_and_boxes():
+    splits = load_folder(REAL / "sroie")
+    assert [len(split.examples) for split in splits.values()] == [440, 60, 63]
+    for split in splits.values():
+        assert missing_pictures(split.examples) == []
+        assert all(len(per_word(e, "boxes")) == len(e.tokens) for e in split.examples)

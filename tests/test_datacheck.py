@@ -1,0 +1,193 @@
+import io
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from mmseq.data import load_folder
+from mmseq.datacheck import check_folder, percentiles, render
+from mmseq.metrics import score
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+
+TRAIN = """IMGID:ok
+Rome\tB-LOC
+calls\tO
+
+IMGID:gone
+Kevin\tI-PER
+Durant\tI-PER
+Oracle\tI-ORG
+Arena\tI-ORG
+
+IMGID:tiny
+Rome\tB-LOC
+calls\tO
+
+IMGID:bad
+Hi\tO
+"""
+TEST = """IMGID:ok
+Rome\tO
+calls\tO
+
+Bye\tB-PER
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    (tmp_path / "train.txt").write_text(TRAIN)
+    (tmp_path / "test.txt").write_text(TEST)
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (32, 32)).save(images / "ok.jpg")
+    Image.new("RGB", (2, 2)).save(images / "tiny.png")
+    (images / "bad.jpg").write_bytes(b"not a picture")
+    return tmp_path
+
+
+def printed(report):
+    console = Console(file=io.StringIO(), width=200, soft_wrap=True)
+    render(report, console)
+    return console.file.getvalue()
+
+
+def test_counts_by_hand(data):
+    report = check_folder(data, subwords=lambda tokens: 10 * len(tokens))
+    assert report["problems"] == []
+    train = report["splits"]["train"]
+    assert (train["scheme"], train["sentences"], train["words"]) == ("bio", 4, 9)
+    assert train["entities"] == {"LOC": 2, "ORG": 1, "PER": 1}
+    assert train["untagged"] == {"count": 0, "first": []}
+    # Lengths 1 2 2 4: half of the sentences have at most 2 words, 90 % at most 4.
+    assert train["length"]["words"] == {"50": 2, "90": 4, "95": 4, "99": 4, "max": 4}
+    assert train["length"]["subwords"]["max"] == 40
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_orphans_and_what_each_reading_makes_of_them(data):
+    orphans = check_folder(data)["splits"]["train"]["orphans"]
+    assert orphans == {
+        "count": 2,
+        "first": [
+            {"where": f"{data / 'train.txt'}:6", "word": "Kevin", "tag": "I-PER"},
+            {"where": f"{data / 'train.txt'}:8", "word": "Oracle", "tag": "I-ORG"},
+        ],
+        "gold": {"default": 4, "strict": 2, "repaired": 4},
+    }
+
+
+def test_duplicates_within_and_across(data):
+    report = check_folder(data)
+    train, test = data / "train.txt", data / "test.txt"
+    repeated = {"count": 1, "first": [[f"{train}:2", f"{train}:12"]]}
+    assert report["splits"]["train"]["duplicates"] == repeated
+    assert report["splits"]["test"]["duplicates"]["count"] == 0
+    assert report["shared"] == {
+        "train-test": {
+            "sentences": {"count": 1, "first": [[f"{train}:2", f"{test}:2"]]},
+            "pictures": {
+                "count": 1,
+                "first": [[str(data / "images" / "ok.jpg"), f"{train}:2", f"{test}:2"]],
+            },
+        }
+    }
+
+
+def test_pictures_that_cannot_be_used(data):
+    report = check_folder(data)
+    pictures = report["splits"]["train"]["pictures"]
+    assert (pictures["referenced"], pictures["distinct"], pictures["sentences_without"]) == (
+        4,
+        4,
+        0,
+    )
+    for kind, name, line in (
+        ("missing", "gone.jpg", 6),
+        ("tiny", "tiny.png", 12),
+        ("unreadable", "bad.jpg", 16),
+    ):
+        (found,) = pictures[kind]["first"]
+        assert pictures[kind]["count"] == 1
+        assert found["where"] == f"{data / 'train.txt'}:{line}"
+        assert found["path"] == str(data / "images" / name)
+        assert found["reason"]
+    test = report["splits"]["test"]["pictures"]
+    assert (test["referenced"], test["sentences_without"]) == (1, 1)
+
+
+def test_only_the_first_five_places_are_named(data):
+    (data / "train.txt").write_text("a\tI-X\n\n" * 7)
+    train = check_folder(data)["splits"]["train"]
+    assert (train["orphans"]["count"], len(train["orphans"]["first"])) == (7, 5)
+    assert (train["duplicates"]["count"], len(train["duplicates"]["first"])) == (6, 5)
+    assert "train: orphan I- tags: 7. " in printed(check_folder(data))
+
+
+def test_a_broken_split_is_a_problem_and_the_rest_is_checked(data):
+    (data / "train.txt").write_text("a\tO\nb\n")
+    report = check_folder(data, mapping={"NONE": "X"}, image_folder=data / "imges")
+    assert list(report["splits"]) == ["test"]
+    first, second, third = report["problems"]
+    assert first.startswith("No picture folder")
+    assert first.endswith(f"did you mean {data / 'images'}?")
+    assert second.startswith(f"{data / 'train.txt'}:2: no tag")
+    assert third.startswith("Cannot map type 'NONE'")
+    text = printed(report)
+    assert all(f"Problem: {problem}" in text for problem in report["problems"])
+
+
+def test_nothing_to_check(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (problem,) = check_folder(tmp_path / "empty")["problems"]
+    assert "no data file (it is empty)" in problem
+    report = check_folder(tmp_path / "absent")
+    assert len(report["problems"]) == 1
+    assert printed(report) == f"Problem: {report['problems'][0]}\n"
+
+
+def test_sentences_without_tags_and_other_schemes(tmp_path):
+    lines = [{"tokens": ["a"]}, {"tokens": ["b", "c"], "tags": ["B-X", "E-X"]}]
+    (tmp_path / "train.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    train = check_folder(tmp_path)["splits"]["train"]
+    assert train["scheme"] == "bioes"
+    assert train["untagged"] == {"count": 1, "first": [f"{tmp_path / 'train.jsonl'}:1"]}
+    assert train["entities"] == {"X": 1}
+
+
+def test_mapping_applies_to_what_is_counted(data):
+    report = check_folder(data, mapping={"LOC": "PLACE", "ORG": "O"})
+    assert report["splits"]["train"]["entities"] == {"PER": 1, "PLACE": 2}
+
+
+def test_percentiles_are_the_lengths_so_many_sentences_do_not_exceed():
+    expected = {"50": 50, "90": 90, "95": 95, "99": 99, "max": 100}
+    assert percentiles(list(range(100, 0, -1))) == expected
+    assert percentiles([3]) == dict.fromkeys(["50", "90", "95", "99", "max"], 3)
+
+
+def test_the_table_names_every_figure_and_place(data):
+    text = printed(check_folder(data, subwords=len))
+    for heading in ("entities (strict IOB2)", "orphan I- tags", "subwords a sentence", "  tiny"):
+        assert heading in text
+    assert f"{data / 'train.txt'}:6 Kevin I-PER" in text
+    assert "train-test: sentences in both: 1." in text
+
+
+@pytest.mark.skipif(not (REAL / "twitter2015").is_dir(), reason="needs shared/data/twitter2015")
+def test_twitter_2015():
+    report = check_folder(REAL / "twitter2015")
+    found = {name: split["orphans"] for name, split in report["splits"].items()}
+    assert {name: f["count"] for name, f in found.items()} == {
+        "train": 186,
+        "valid": 53,
+        "test": 135,
+    }
+    assert found["test"]["gold"] == {"default": 5207, "strict": 5072, "repaired": 5207}
+    tags = [e.tags for e in load_folder(REAL / "twitter2015")["test"].examples]
+    scores = score(tags, tags)
+    assert (scores["gold"], scores["strict"]["gold"], scores["f1"]) == (5207, 5072, 100.0)
+    assert report["splits"]["test"]["pictures"]["missing"]["count"] == 3257

@@ -1,0 +1,104 @@
+import pytest
+import torch
+from torch import nn
+
+from mmseq.config import TrainConfig
+from mmseq.optimiser import build_optimiser, schedule
+
+
+class Part(nn.Module):
+    """A matrix, a bias, and a norm's two vectors."""
+
+    def __init__(self, rate=None):
+        super().__init__()
+        self.linear = nn.Linear(3, 2)
+        self.norm = nn.LayerNorm(2)
+        if rate:
+            self.learning_rate = rate
+
+
+class TinyModel(nn.Module):
+    def __init__(self, *, image=True):
+        super().__init__()
+        self.text_encoder = Part(2e-4)
+        self.image_encoder = Part(1e-4) if image else None
+        self.head = Part()
+
+
+def groups(model, **settings):
+    optimiser = build_optimiser(model, TrainConfig(**settings))
+    names = {id(p): name for name, p in model.named_parameters()}
+    return {
+        names[id(p)]: (group["lr"], group["weight_decay"], group["name"])
+        for group in optimiser.param_groups
+        for p in group["params"]
+    }
+
+
+def test_every_part_has_its_rate_and_vectors_are_not_decayed():
+    found = groups(TinyModel(), learning_rate=3e-3, weight_decay=0.05)
+    rates = {"text_encoder": 2e-4, "image_encoder": 1e-4, "head": 3e-3}
+    expected = {}
+    for part, rate in rates.items():
+        expected[f"{part}.linear.weight"] = (rate, 0.05, part)
+        for vector in ("linear.bias", "norm.weight", "norm.bias"):
+            expected[f"{part}.{vector}"] = (rate, 0.0, part)
+    assert found == expected
+
+
+def test_frozen_weights_are_left_out_and_shared_ones_taken_once():
+    model = TinyModel(image=False)
+    model.text_encoder.requires_grad_(False)
+    model.text_encoder.linear.bias.requires_grad_(True)
+    model.head.linear.weight = model.text_encoder.linear.weight
+    found = groups(model)
+    assert set(found) == {
+        "text_encoder.linear.bias",
+        "head.linear.bias",
+        "head.norm.weight",
+        "head.norm.bias",
+    }
+    shared = TinyModel()
+    shared.head.linear = shared.text_encoder.linear
+    optimiser = build_optimiser(shared, TrainConfig())
+    every = [id(p) for group in optimiser.param_groups for p in group["params"]]
+    assert len(every) == len(set(every)) == len(list(shared.parameters()))
+
+
+def test_a_step_moves_every_weight_by_its_rate():
+    model = TinyModel()
+    optimiser = build_optimiser(model, TrainConfig(weight_decay=0.0, learning_rate=1e-2))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    sum(p.sum() for p in model.parameters()).backward()
+    optimiser.step()
+    # Adam's first step is the rate, in the gradient's sign.
+    for name, parameter in model.named_parameters():
+        rate = {"text": 2e-4, "imag": 1e-4, "head": 1e-2}[name[:4]]
+        torch.testing.assert_close(
+            before[name] - parameter, torch.full_like(parameter, rate), atol=1e-6, rtol=1e-3
+        )
+
+
+def test_schedule_with_ten_of_a_hundred_steps_of_warmup():
+    factors = [schedule(step, 100, 0.1) for step in range(101)]
+    assert factors[:10] == pytest.approx([s / 10 for s in range(1, 11)])
+    assert factors[10] == 1.0
+    assert factors[55] == pytest.approx(0.5)
+    assert factors[99] == pytest.approx(1 / 90)
+    assert factors[100] == 0.0
+
+
+def test_schedule_without_warmup():
+    assert [schedule(s, 4, 0.0) for s in range(6)] == [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("warmup", [0.0, 0.1, 0.3, 0.5, 0.99])
+def test_schedule_rises_then_falls_and_no_step_is_wasted(total, warmup):
+    factors = [schedule(step, total, warmup) for step in range(total)]
+    assert all(0 < factor <= 1 for factor in factors)
+    assert max(factors) == 1.0
+    top = factors.index(1.0)
+    assert factors[:top] == sorted(factors[:top])
+    assert factors[top:] == sorted(factors[top:], reverse=True)
+    assert schedule(total, total, warmup) == 0.0

@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+import mmseq
+from mmseq.errors import UserError
+from mmseq.plugins import registry
+from mmseq.registry import KINDS, Entry, Registry
+
+if TYPE_CHECKING:
+    from mmseq import Sizes
+
+
+class Gadget(mmseq.Callback):
+    """Has an option of every type.
+
+    And more to say.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        needed: str,
+        count: int = 2,
+        share: float = 0.5,
+        on: bool = False,
+        mode: Literal["fast", "slow"] = "fast",
+        names: list[str] | None = None,
+        levels: tuple[int, ...] = (1, 2),
+        place: Path = Path(),
+        limit: int | None = None,
+        untyped=None,
+        **_,
+    ) -> None:
+        """Not the class's docstring."""
+
+
+class Task(mmseq.AuxTask):
+    weight = 3
+
+
+class Odd(mmseq.Callback):
+    def __init__(self, *, size: Sizes) -> None:
+        pass
+
+
+def entry(target, kind="callback", name="gadget"):
+    return Entry(kind, name, target, "x", "mmseq-x", "1.2")
+
+
+def checked(**given):
+    return entry(Gadget).check_options({"needed": "yes", **given})
+
+
+def test_every_default_is_filled_in():
+    assert checked() == {
+        "needed": "yes",
+        "count": 2,
+        "share": 0.5,
+        "on": False,
+        "mode": "fast",
+        "names": None,
+        "levels": (1, 2),
+        "place": Path(),
+        "limit": None,
+        "untyped": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("share", 1, 1.0),
+        ("mode", "slow", "slow"),
+        ("names", ["a", "b"], ["a", "b"]),
+        ("names", [], []),
+        ("levels", [4, 5], (4, 5)),
+        ("levels", (4, 5), (4, 5)),
+        ("place", "a/b", Path("a/b")),
+        ("limit", 7, 7),
+        ("untyped", {"any": ["thing"]}, {"any": ["thing"]}),
+    ],
+)
+def test_values_are_taken_as_toml_has_them(name, given, value):
+    found = checked(**{name: given})[name]
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "message"),
+    [
+        ("count", True, "True is not int"),
+        ("count", 2.0, "2.0 is not int"),
+        ("count", "2", "'2' is not int"),
+        ("share", True, "True is not float"),
+        ("share", "0.5", "'0.5' is not float"),
+        ("share", float("nan"), "nan is not float"),
+        ("share", float("inf"), "inf is not float"),
+        ("on", 1, "1 is not bool"),
+        ("on", "True", "'True' is not bool"),
+        ("mode", "quick", r"'quick' is not .*\(Input should be 'fast' or 'slow'\)"),
+        ("names", "a", "'a' is not list"),
+        ("names", ["a", 1], r"\['a', 1\] is not list\[str\]"),
+        ("limit", "x", r"'x' is not int \| None"),
+        ("needed", object(), "is not str"),
+    ],
+)
+def test_a_value_of_another_type(name, given, message):
+    with pytest.raises(UserError, match=f"^callback 'gadget', option '{name}': .*{message}"):
+        checked(**{name: given})
+
+
+def test_an_unknown_option_names_the_closest_and_all():
+    with pytest.raises(UserError) as error:
+        checked(cuont=1)
+    assert str(error.value) == (
+        "callback 'gadget' has no option 'cuont'. Did you mean 'count'? Its options: count, levels,"
+        " limit, mode, names, needed, on, place, share, untyped."
+    )
+    with pytest.raises(UserError, match=r"has no option 'sizes'\."):
+        checked(sizes=1)
+
+
+def test_a_required_option_that_is_missing():
+    with pytest.raises(UserError, match=r"^callback 'gadget' needs option 'needed' \(str\)\.$"):
+        entry(Gadget).check_options({})
+
+
+def test_the_message_for_a_misspelt_option_of_an_installed_task():
+    with pytest.raises(UserError) as error:
+        registry().get("aux_task", "contrastive").check_options({"temprature": 0.1})
+    assert str(error.value).startswith(
+        "aux task 'contrastive' has no option 'temprature'. Did you mean 'temperature'?"
+    )
+
+
+def test_the_weight_of_a_task_is_an_option_with_the_classs_default():
+    options = entry(Task, "aux_task", "t").options()
+    assert (options["weight"].type, options["weight"].default) == (float, 3.0)
+    assert "weight" not in entry(Gadget).options()
+
+
+def test_an_option_whose_type_is_not_there_at_run_time():
+    with pytest.raises(UserError, match=r"Odd: .*'Sizes' is not defined.*not only under TYPE_CHEC"):
+        entry(Odd).options()
+
+
+def test_options_of_a_class_without_a_constructor_of_its_own():
+    assert registry().get("reader", "jsonl").options() == {}
+
+
+def test_a_class_as_target_has_a_source_too():
+    gadget = entry(Gadget)
+    assert gadget.description == "Has an option of every type."
+    line = Path(__file__).read_text().splitlines().index("class Gadget(mmseq.Callback):") + 1
+    assert gadget.location == f"{__file__}:{line}"
+    made = type("Made", (mmseq.Callback,), {"__doc__": "Made at run time."})
+    assert (entry(made).location, entry(made).description) == ("", "Made at run time.")
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"),
+    [
+        ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("no_such.module:X", "ModuleNotFoundError: No module named 'no_such'"),
+        ("mmseq_part.part:Missing", "AttributeError: module .* has no attribute 'Missing'"),
+        ("mmseq_part.no:X", "ModuleNotFoundError: No module named 'mmseq_part.no'"),
+        ("mmseq_part.needy:X", "ModuleNotFoundError: No module named 'no_such_library'"),
+        ("mmseq_part.wrong:X", r"SyntaxError: .*wrong.py, line 1"),
+        ("mmseq_part.raises:X", "RuntimeError: no driver; go away"),
+    ],
+)
+def test_a_target_that_cannot_be_loaded(site, target, cause):
+    site.add(
+        "part",
+        "",
+        part="class X: pass",
+        needy="import no_such_library",
+        wrong="class X(:",
+        raises="raise RuntimeError('no driver;\\n  go away')",
+    )
+    with pytest.raises(UserError) as error:
+        entry(target).load()
+    assert str(error.value).startswith(
+        f"callback 'gadget' of mmseq-x 1.2 cannot be loaded from '{target}': "
+    )
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=cause):
+        entry(target).options()
+    assert entry(target).description == ""
+
+
+@pytest.mark.parametrize("target", [Gadget, "mmseq.registry:KINDS", "mmseq.registry:Entry"])
+def test_a_target_of_another_kind(target):
+    with pytest.raises(UserError, match=r"^fusion 'f' of mmseq-x 1.2: .* derives from mmseq.Fus"):
+        entry(target, "fusion", "f").load()
+
+
+@pytest.mark.parametrize(
+    "target", ["sys:x", "math:x", "no_such:x", "json.decoder.x:y", "__main__:x"]
+)
+def test_a_target_without_source_has_no_description(target):
+    assert entry(target).description == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "cause"),
+    [
+        ("no_such:x.toml", "no 'no_such'"),
+        ("mmseq:no/such.toml", "no file no/such.toml in package 'mmseq'"),
+        ("mmseq.errors:x.toml", "no 'mmseq.errors'"),
+    ],
+)
+def test_a_preset_without_file(target, cause):
+    preset = entry(target, "preset", "p")
+    with pytest.raises(UserError, match=f"^preset 'p' of mmseq-x 1.2: {cause}; a preset's target"):
+        _ = preset.path
+    assert (preset.description, preset.location) == ("", "")
+
+
+def test_an_unknown_name():
+    with pytest.raises(UserError) as error:
+        registry().get("aux_task", "contrastve")
+    known = ", ".join(sorted(registry().names("aux_task")))
+    assert str(error.value) == (
+        f"Unknown aux task 'contrastve'. Did you mean 'contrastive'? Available: {known}."
+    )
+
+
+def test_an_unknown_name_like_nothing():
+    with pytest.raises(UserError, match=r"^Unknown decoder 'zzz'\. Available: none\.$"):
+        Registry().get("decoder", "zzz")
+
+
+def test_entries_are_sorted_by_kind_and_name():
+    found = [(list(KINDS).index(e.kind), e.name) for e in registry().entries()]
+    assert found == sorted(found)
+
+
+@pytest.mark.parametrize("found", registry().entries(), ids=lambda e: f"{e.kind}-{e.name}")
+def test_every_registered_component_can_be_found_and_says_what_it_is(found):
+    file, _, line = found.location.rpartition(":")
+    assert Path(file).is_file()
+    assert int(line) > 0
+    assert found.description
+    if found.kind != "preset":
+        assert found.load().__name__ == found.target.partition(":")[2]
+        assert all(option.type_name for option in found.options().values())

@@ -1,0 +1,80 @@
+"""What starts fast imports no library that is slow to import."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+SLOW = ("torch", "torchvision", "transformers", "timm", "accelerate", "numpy", "PIL", "nltk")
+PROGRAM = """
+import contextlib, io, json, sys
+from mmseq.__main__ import run
+
+text = io.StringIO()
+with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+    code = run(sys.argv[2:])
+slow = [name for name in sys.argv[1].split(",") if name in sys.modules]
+print(json.dumps([code, slow, text.getvalue()]))
+"""
+
+
+def started(*arguments):
+    """Exit code, slow libraries imported, and output of a command line in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROGRAM, ",".join(SLOW), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["list"],
+        ["list", "fusion", "--json"],
+        ["plugins"],
+        ["show", "preset", "mlmner"],
+    ],
+    ids=" ".join,
+)
+def test_help_and_listings_start_without_slow_libraries(arguments):
+    code, slow, output = started(*arguments)
+    assert (code, slow) == (0, [])
+    assert output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "guess"),
+    [
+        (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
+        (["train", "--aux", "boundary,contrastve"], "Did you mean 'contrastive'?"),
+        (["train", "--set", "callbacks.histry.steps=3"], "Did you mean 'history'?"),
+    ],
+    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
+)
+def test_a_misspelt_name_is_told_without_slow_libraries(arguments, guess):
+    code, slow, output = started(*arguments)
+    assert (code, slow) == (2, [])
+    assert guess in output
+
+
+def test_the_top_level_names_are_there_when_asked_for():
+    program = (
+        "import sys, mmseq\n"
+        "assert 'torch' not in sys.modules\n"
+        "assert set(mmseq.__all__) <= set(dir(mmseq))\n"
+        "assert all(getattr(mmseq, name) is not None for name in mmseq.__all__)\n"
+        "try: mmseq.Nonsense\n"
+        "except AttributeError as error: print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "module 'mmseq' has no attribute 'Nonsense'\n"

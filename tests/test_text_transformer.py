@@ -1,0 +1,367 @@
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mmseq.builtins.text_transformer import TransformerEncoder
+from mmseq.components import Sizes, TextInputs
+from mmseq.errors import UserError
+
+SIZES = Sizes(labels=("O",))
+SENTENCES = [
+    ["Anna", "was", "seen", "in", "Oslo"],
+    ["hi"],
+    ["\ufe0f", "zzz", "\u200d"],
+    [c * 7 for c in "abcdefgh"],
+]
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture
+def make(tiny_encoder):
+    """The encoder over the tiny BERT, without dropout."""
+
+    def build(**options):
+        return TransformerEncoder(SIZES, **{"model": str(tiny_encoder), **options}).eval()
+
+    return build
+
+
+def inputs(encoder, sentences):
+    lengths = torch.tensor([len(s) for s in sentences])
+    mask = torch.arange(int(lengths.max()))[None, :] < lengths[:, None]
+    return TextInputs(encoder.collate([encoder.encode(s) for s in sentences]), mask)
+
+
+def states(encoder, sentences):
+    with torch.no_grad():
+        return encoder(inputs(encoder, sentences), None)
+
+
+def hidden_states(encoder, ids):
+    with torch.no_grad():
+        output = encoder.model(input_ids=torch.tensor([ids]), output_hidden_states=True)
+    return [layer[0] for layer in output.hidden_states]
+
+
+def ids_of(encoder, pieces):
+    return encoder.tokenizer.convert_tokens_to_ids(pieces)
+
+
+# "the" and "was" are whole words of the tiny vocabulary, "xyz" three pieces.
+PIECES = ["[CLS]", "the", "x", "##y", "##z", "was", "[SEP]"]
+
+
+def test_shapes_and_what_it_announces(make):
+    encoder = make()
+    found = states(encoder, SENTENCES)
+    assert (encoder.width, encoder.needs_images) == (32, False)
+    assert found.words.shape == (4, 8, 32)
+    assert found.vector.shape == (4, 32)
+    assert found.words.isfinite().all()
+    assert found.mask.sum().item() == 5 + 1 + 3 + 8
+    assert encoder.sub_words(["the", "xyz", "was"]) == 5
+
+
+def test_a_word_is_its_first_sub_word(make):
+    encoder = make(pool="first")
+    last = hidden_states(encoder, ids_of(encoder, PIECES))[-1]
+    found = states(encoder, [["the", "xyz", "was"]])
+    torch.testing.assert_close(found.words[0], last[[1, 2, 5]], atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.vector[0], last[0], atol=1e-5, rtol=0)
+
+
+def test_a_word_is_the_mean_of_its_sub_words(make):
+    encoder = make(pool="mean")
+    last = hidden_states(encoder, ids_of(encoder, PIECES))[-1]
+    expected = torch.stack([last[1], (last[2] + last[3] + last[4]) / 3, last[5]])
+    found = states(encoder, [["the", "xyz", "was"]]).words[0]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("layer", [-1, 0, 1, 2])
+def test_layer_says_which_hidden_states(make, layer):
+    encoder = make(layer=layer)
+    every = hidden_states(encoder, ids_of(encoder, PIECES))
+    assert len(every) == 3
+    found = states(encoder, [["the", "xyz", "was"]]).words[0]
+    torch.testing.assert_close(found, every[layer][[1, 2, 5]], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("pool", ["first", "mean"])
+@pytest.mark.parametrize("window", [0, 10])
+def test_a_sentence_gives_the_same_alone_in_a_batch_and_in_any_order(make, pool, window):
+    encoder = make(pool=pool, window=window)
+    together = states(encoder, SENTENCES)
+    backwards = states(encoder, SENTENCES[::-1])
+    for row, sentence in enumerate(SENTENCES):
+        alone = states(encoder, [sentence])
+        for batch, place in ((together, row), (backwards, len(SENTENCES) - 1 - row)):
+            torch.testing.assert_close(
+                batch.words[place, : len(sentence)], alone.words[0], atol=1e-5, rtol=0
+            )
+            torch.testing.assert_close(batch.vector[place], alone.vector[0], atol=1e-5, rtol=0)
+
+
+def test_words_that_the_tokenizer_drops_have_the_vector_of_the_unknown(make):
+    encoder = make()
+    assert encoder.sub_words(["\ufe0f", "\u200d", "\x00"]) == 0
+    sentence = ["the", "\ufe0f", "was"]
+    expected = hidden_states(encoder, ids_of(encoder, ["[CLS]", "the", "[UNK]", "was", "[SEP]"]))
+    found = states(encoder, [sentence]).words[0]
+    torch.testing.assert_close(found, expected[-1][1:4], atol=1e-5, rtol=0)
+
+
+def test_a_long_sentence_is_read_in_windows_of_the_models_maximum(make):
+    encoder = make()
+    assert encoder.window == 128
+    sentence = ["the", "abc"] * 100
+    encoded = encoder.encode(sentence)
+    assert len(encoded.windows) > 1
+    assert all(len(window) <= 128 for window in encoded.windows)
+    found = states(encoder, [sentence, ["hi"]])
+    assert found.words.shape == (2, 200, 32)
+    for word in (0, 1, 62, 63, 120, 199):
+        window = hidden_states(encoder, list(encoded.windows[encoded.row[word]]))[-1]
+        torch.testing.assert_close(
+            found.words[0, word], window[encoded.first[word]], atol=1e-5, rtol=0
+        )
+
+
+def test_a_window_as_long_as_the_sentence_changes_nothing(make):
+    sentence = ["the", "xyz", "was"]
+    whole = states(make(), [sentence]).words
+    torch.testing.assert_close(states(make(window=7), [sentence]).words, whole)
+    assert not states(make(window=6), [sentence]).words.allclose(whole)
+
+
+def test_a_file_that_says_to_cut_and_pad_does_neither(make, tiny_encoder, tmp_path):
+    folder = shutil.copytree(tiny_encoder, tmp_path / "cutting")
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    tokenizer["truncation"] = {
+        "max_length": 4,
+        "strategy": "LongestFirst",
+        "stride": 0,
+        "direction": "Right",
+    }
+    tokenizer["padding"] = {
+        "strategy": {"Fixed": 16},
+        "direction": "Right",
+        "pad_to_multiple_of": None,
+        "pad_id": 0,
+        "pad_type_id": 0,
+        "pad_token": "[PAD]",
+    }
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    cutting, plain = make(model=str(folder)), make()
+    assert (cutting.before, cutting.after) == (plain.before, plain.after)
+    sentence = ["the"] * 20
+    assert cutting.encode(sentence) == plain.encode(sentence)
+    assert cutting.sub_words(sentence) == 20
+
+
+TRAINED = {
+    0: {"embeddings", "encoder.layer.0", "encoder.layer.1"},
+    1: {"encoder.layer.1"},
+    2: set(),
+    -1: set(),
+}
+
+
+@pytest.mark.parametrize(("freeze", "trained"), TRAINED.items())
+def test_freeze_says_which_layers_get_a_gradient(make, freeze, trained):
+    encoder = make(freeze=freeze)
+    probe = torch.zeros((), requires_grad=True)
+    (encoder(inputs(encoder, SENTENCES), None).words.square().sum() + probe).backward()
+    parts = {*TRAINED[0]}
+    for name, parameter in encoder.model.named_parameters():
+        part = next(part for part in parts if name.startswith(part))
+        assert (parameter.grad is not None) is (part in trained), name
+        assert parameter.requires_grad is (part in trained), name
+
+
+def test_every_weight_trains_since_the_pooler_is_gone(make):
+    assert not [name for name in make().state_dict() if "pooler" in name]
+
+
+@pytest.mark.parametrize("options", [{}, {"pool": "mean", "layer": 1, "window": 10, "freeze": 1}])
+def test_a_finished_run_rebuilds_it_without_the_original(make, tiny_encoder, tmp_path, options):
+    original = tmp_path / "original"
+    shutil.copytree(tiny_encoder, original)
+    encoder = make(model=str(original), **options)
+    assets = tmp_path / "assets"
+    assets.mkdir()
+    encoder.save_assets(assets)
+    assert not list(assets.glob("*.safetensors"))
+    save_file(encoder.state_dict(), tmp_path / "weights.safetensors")
+    shutil.rmtree(original)
+    rebuilt = make(model=str(original), assets=assets, **options)
+    rebuilt.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=True)
+    expected, found = states(encoder, SENTENCES), states(rebuilt, SENTENCES)
+    assert found.words.equal(expected.words)
+    assert found.vector.equal(expected.vector)
+    assert rebuilt.window == encoder.window
+
+
+def test_half_precision_files_are_read_and_rebuilt_in_full_precision(make, tiny_encoder, tmp_path):
+    from transformers import AutoModel
+
+    folder = shutil.copytree(tiny_encoder, tmp_path / "half")
+    AutoModel.from_pretrained(folder).half().save_pretrained(folder)
+    encoder = make(model=str(folder))
+    encoder.save_assets(tmp_path)
+    for made in (encoder, make(assets=tmp_path)):
+        assert {parameter.dtype for parameter in made.parameters()} == {torch.float32}
+
+
+def user_error(make, **options):
+    with pytest.raises(UserError) as caught:
+        make(**options)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": 3}, "layer = 3: '{model}' has layers 0 to 2"),
+        ({"layer": -2}, "layer = -2"),
+        ({"freeze": 3}, "freeze = 3: '{model}' has 2 layers"),
+        ({"freeze": -2}, "freeze = -2"),
+        ({"window": 129}, "window = 129: '{model}' allows 3 to 128 sub-words"),
+        ({"window": 2}, "window = 2"),
+        ({"window": -5}, "window = -5"),
+        ({"learning_rate": -1e-4}, "learning_rate = -0.0001"),
+        ({"model": "/nowhere/bert"}, "no folder '/nowhere/bert'"),
+        ({"model": "./nowhere"}, "no folder './nowhere'"),
+        ({"model": "mmseq-tests/never-there"}, "'mmseq-tests/never-there' cannot be loaded"),
+        ({"model": "what is this?"}, "'what is this?' cannot be loaded"),
+        ({"model": "pkg:never-there/model"}, "never-there, which is not installed"),
+    ],
+)
+def test_wrong_options_are_a_users_error(make, tiny_encoder, options, message):
+    assert message.format(model=tiny_encoder) in user_error(make, **options)
+
+
+def without(name):
+    return lambda folder: [path.unlink() for path in folder.glob(name)]
+
+
+def damage_weights(folder):
+    (folder / "model.safetensors").write_bytes(b"\x01" * 50)
+
+
+def drop_a_weight(folder):
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.0.output.dense.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (without("*"), "cannot be loaded"),
+        (without("config.json"), "cannot be loaded"),
+        (without("model.safetensors"), "model.safetensors"),
+        (without("tokenizer*"), "no tokenizer there"),
+        (damage_weights, "deserializing"),
+        (drop_a_weight, "1 weights are not in its file, such as 'encoder.layer.0.output."),
+    ],
+    ids=["empty", "no config", "no weights", "no tokenizer", "damaged", "incomplete"],
+)
+def test_a_broken_model_folder_is_a_users_error(make, tiny_encoder, tmp_path, damage, reason):
+    folder = shutil.copytree(tiny_encoder, tmp_path / "broken")
+    damage(folder)
+    assert reason in user_error(make, model=str(folder))
+
+
+def test_an_encoder_whose_layers_share_weights_cannot_be_frozen_by_layer(
+    make, tiny_encoder, tmp_path
+):
+    from transformers import AlbertConfig, AlbertModel, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_encoder)
+    tokenizer.save_pretrained(tmp_path)
+    config = AlbertConfig(
+        vocab_size=len(tokenizer),
+        embedding_size=8,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=16,
+    )
+    AlbertModel(config).save_pretrained(tmp_path)
+    assert "0 and -1 are possible" in user_error(make, model=str(tmp_path), freeze=1)
+    frozen = make(model=str(tmp_path), freeze=-1)
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+
+
+@pytest.fixture(scope="module")
+def byte_level(tmp_path_factory):
+    """A tiny RoBERTa whose tokenizer wants a space before each word, as published ones do."""
+    from tokenizers.pre_tokenizers import ByteLevel
+    from transformers import RobertaConfig, RobertaModel, RobertaTokenizer
+
+    folder = tmp_path_factory.mktemp("byte-level")
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces = [*special, *sorted(ByteLevel.alphabet()), "Ġa", "bc"]
+    tokenizer = RobertaTokenizer(
+        vocab={piece: i for i, piece in enumerate(pieces)}, merges=[("Ġ", "a"), ("b", "c")]
+    )
+    tokenizer.save_pretrained(folder)
+    assert json.loads((folder / "tokenizer_config.json").read_text())["add_prefix_space"] is False
+    config = RobertaConfig(
+        vocab_size=len(pieces),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=14,
+    )
+    RobertaModel(config).save_pretrained(folder)
+    return folder
+
+
+def test_a_byte_level_tokenizer_gets_words_with_their_space(make, byte_level, tmp_path):
+    encoder = make(model=str(byte_level))
+    sentence = ["a", "abc", "bc"]
+    encoded = encoder.encode(sentence)
+    pieces = encoder.tokenizer.convert_ids_to_tokens(list(encoded.windows[0]))
+    assert pieces == ["<s>", "Ġa", "Ġa", "bc", "Ġ", "bc", "</s>"]
+    assert (encoded.first, encoded.last) == ((1, 2, 4), (2, 4, 6))
+    encoder.save_assets(tmp_path)
+    assert make(model=str(byte_level), assets=tmp_path).encode(sentence) == encoded
+
+
+def test_the_window_knows_that_roberta_counts_positions_from_the_padding(make, byte_level):
+    encoder = make(model=str(byte_level))
+    # 14 positions, of which 0 and 1 are never used.
+    assert encoder.window == 12
+    assert "allows 3 to 12" in user_error(make, model=str(byte_level), window=13)
+    sentences = [["a"] * 30, ["bc"]]
+    found = states(encoder, sentences)
+    assert len(encoder.encode(sentences[0]).windows[0]) == 12
+    for row, sentence in enumerate(sentences):
+        torch.testing.assert_close(
+            found.words[row, : len(sentence)],
+            states(encoder, [sentence]).words[0],
+            atol=1e-5,
+            rtol=0,
+        )
+
+
+def test_a_tokenizer_that_a_run_could_not_keep_is_a_users_error(make, tiny_encoder, tmp_path):
+    from transformers import CanineTokenizer
+
+    folder = shutil.copytree(
+        tiny_encoder, tmp_path / "model", ignore=shutil.ignore_patterns("tokenizer*")
+    )
+    CanineTokenizer().save_pretrained(folder)
+    assert "not one of the tokenizers library" in user_error(make, model=str(folder))

@@ -1,0 +1,306 @@
+"""The training loop: determinism, resuming, the preparation phase, what a run folder holds."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import mmseq
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.setup import new_run
+from mmseq.training import Trainer
+
+
+@pytest.fixture
+def config(tiny_encoder, tiny_data):
+    """A multimodal run with all three tasks, small enough for seconds."""
+
+    def make(aux=("contrastive", "cluster", "boundary"), fusion="cross-transformer", **settings):
+        flags = {
+            "text_encoder": {
+                "name": "transformer",
+                "model": str(tiny_encoder),
+                "learning_rate": 1e-2,
+            },
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+            "fusion": {"name": fusion},
+        }
+        if fusion == "cross-transformer":
+            flags["fusion"]["heads"] = 4
+        values = {"data.path": str(tiny_data), "train.epochs": 4, "train.batch_size": 4}
+        if "boundary" in aux:
+            values["aux.boundary.heads"] = 4
+        return Config.from_layers(
+            flags=flags, aux=list(aux), settings={**values, "train.device": "cpu", **settings}
+        )
+
+    return make
+
+
+def run_of(config, folder):
+    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+
+
+def history(folder, kind):
+    lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    return [record for record in map(json.loads, lines) if record["kind"] == kind]
+
+
+def test_same_seed_gives_identical_metrics_history_and_weights(config, tmp_path):
+    one, two = run_of(config(), tmp_path / "one"), run_of(config(), tmp_path / "two")
+    for name in ("metrics.json", "history.jsonl", "model.safetensors"):
+        assert (one / name).read_bytes() == (two / name).read_bytes(), name
+    other = run_of(config(**{"train.seed": 2}), tmp_path / "other")
+    assert (other / "model.safetensors").read_bytes() != (one / "model.safetensors").read_bytes()
+
+
+def test_a_run_from_its_own_config_is_the_same_run(config, tmp_path):
+    one = run_of(config(), tmp_path / "one")
+    two = run_of(Config.from_file(one / "config.toml"), tmp_path / "two")
+    assert (one / "metrics.json").read_bytes() == (two / "metrics.json").read_bytes()
+    assert (one / "config.toml").read_bytes() == (two / "config.toml").read_bytes()
+
+
+def test_run_folder_is_whole_and_holds_no_pickle(config, tmp_path):
+    run = run_of(config(), tmp_path / "run")
+    names = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
+    assert {
+        "config.toml",
+        "model.safetensors",
+        "labels.json",
+        "metrics.json",
+        "timing.json",
+        "history.jsonl",
+        "README.md",
+        "assets/text_encoder/config.json",
+    } <= names
+    assert not (run / "last").exists()
+    assert {p.rpartition(".")[2] for p in names} <= {"toml", "safetensors", "json", "jsonl", "md"}
+    assert json.loads((run / "labels.json").read_text()) == [
+        "O",
+        "B-LOC",
+        "I-LOC",
+        "B-PER",
+        "I-PER",
+    ]
+
+
+def test_preparation_comes_first_and_is_no_candidate_for_the_best_epoch(config, tmp_path):
+    run = run_of(config(**{"aux.cluster.preparation": 2}), tmp_path / "run")
+    epochs = history(run, "epoch")
+    assert [e["preparing"] for e in epochs] == [True, True, False, False]
+    assert [set(e["losses"]) for e in epochs[:2]] == [{"main"}, {"main"}]
+    assert set(epochs[2]["losses"]) == {"main", "contrastive", "cluster", "boundary"}
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["best_epoch"] in (3, 4)
+    best = max(epochs[2:], key=lambda e: e["valid"]["f1"])
+    assert metrics["best_epoch"] == best["epoch"]
+    assert metrics["valid"] == best["valid"]
+
+
+def test_preparation_longer_than_training_is_refused(config, tmp_path):
+    with pytest.raises(mmseq.UserError, match="preparation phase alone takes 4"):
+        run_of(config(**{"aux.cluster.preparation": 4}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("checkpoint_steps", [0, 4])
+@pytest.mark.parametrize("stop_at", [3, 15], ids=["preparation", "joint"])
+def test_killed_and_resumed_is_the_unbroken_run(config, tmp_path, checkpoint_steps, stop_at):
+    """Kill -9 in a real process, at a step of the preparation phase or after it."""
+    settings = {"aux.cluster.preparation": 2, "train.checkpoint_steps": checkpoint_steps}
+    whole = run_of(config(**settings), tmp_path / "whole")
+    config(**settings).save(tmp_path / "config.toml")
+    program = f"""
+import os, signal, mmseq
+from mmseq import training
+from mmseq.console import Reporter
+step = training.Trainer._train_step
+def killed(self, group, hidden):
+    step(self, group, hidden)
+    if self.step == {stop_at}:
+        os.kill(os.getpid(), signal.SIGKILL)
+training.Trainer._train_step = killed
+config = mmseq.Config.from_file(r"{tmp_path / "config.toml"}")
+mmseq.train(config, output=r"{tmp_path / "broken"}", reporter=Reporter(quiet=True))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert not (tmp_path / "broken" / "metrics.json").exists()
+    with pytest.raises(mmseq.UserError, match="unfinished"):
+        mmseq.load(tmp_path / "broken")
+    with pytest.raises(mmseq.UserError, match="--resume"):
+        run_of(config(**settings), tmp_path / "broken")
+    resumed = mmseq.train(output=tmp_path / "broken", resume=True, reporter=Reporter(quiet=True))
+    for name in ("metrics.json", "history.jsonl", "model.safetensors"):
+        assert (whole / name).read_bytes() == (resumed / name).read_bytes(), name
+
+
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, tmp_path):
+    whole = run_of(config(), tmp_path / "whole")
+    config(**{"train.epochs": 4}).save(tmp_path / "config.toml")
+    command = [sys.executable, "-m", "mmseq", "train", "--config", str(tmp_path / "config.toml")]
+    process = subprocess.Popen(
+        [*command, "--output", str(tmp_path / "run")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ, PYTHONUNBUFFERED="1"),
+    )
+    for line in process.stdout:
+        if line.startswith(("preparation 1", "epoch 2")):
+            process.send_signal(signal.SIGINT)
+            break
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Traceback" not in error
+    assert f"mmseq train --resume --output {tmp_path / 'run'}" in error
+    resumed = mmseq.train(output=tmp_path / "run", resume=True, reporter=Reporter(quiet=True))
+    assert (whole / "metrics.json").read_bytes() == (resumed / "metrics.json").read_bytes()
+
+
+def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
+    trainer = Trainer(new_run(config(), tmp_path / "run", Reporter(quiet=True)))
+    trainer.prepared = True
+    batch = trainer._batch(range(8), trainer._hidden_pictures())
+    counts = trainer._global_counts([batch])
+    output = trainer.model(batch, trainer.tasks)
+    means = {name: loss / counts[name] for name, loss in output.losses.items()}
+    trainer.model.weighting(means, output.shared, 0.0).total.backward()
+    for part in (trainer.model.fusion, trainer.model.tasks, trainer.model.head):
+        for name, parameter in part.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().max() > 0, name
+
+
+def test_leaving_a_task_out_changes_the_weights(config, tmp_path):
+    full = run_of(config(), tmp_path / "full")
+    for out in ("contrastive", "cluster", "boundary"):
+        rest = [t for t in ("contrastive", "cluster", "boundary") if t != out]
+        # Cluster's preparation changes when tasks begin: keep the same phases for the others.
+        run = run_of(config(rest), tmp_path / out)
+        a, b = load_file(full / "model.safetensors"), load_file(run / "model.safetensors")
+        assert (a["head.weight"] - b["head.weight"]).abs().max() > 1e-6, out
+
+
+def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(config, tmp_path):
+    """Dropout off; contrastive left out, since its negatives are those of the micro-batch."""
+    gradients = []
+    for number, (size, steps) in enumerate(((8, 1), (4, 2))):
+        made = config(["boundary"], **{"train.batch_size": size, "train.accumulate": steps})
+        trainer = Trainer(new_run(made, tmp_path / str(number), Reporter(quiet=True)))
+        trainer.model.eval()
+        found = {}
+
+        def keep(trainer=trainer, found=found):
+            for name, parameter in trainer.model.named_parameters():
+                if parameter.grad is not None:
+                    found[name] = parameter.grad.clone()
+            return 1.0
+
+        trainer._clip = keep
+        groups = [list(range(8))] if steps == 1 else [[0, 1, 2, 3], [4, 5, 6, 7]]
+        trainer._train_step(groups, trainer._hidden_pictures())
+        gradients.append(found)
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, whole in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], whole, atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_image_dropout_hides_pictures_by_seed_and_epoch(config, tmp_path):
+    made = config(**{"data.image_dropout": 0.5})
+    trainer = Trainer(new_run(made, tmp_path / "run", Reporter(quiet=True)))
+    first = trainer._hidden_pictures()
+    assert 0 < first.sum() < len(first)
+    assert (first == trainer._hidden_pictures()).all()
+    trainer.epoch = 1
+    assert (first != trainer._hidden_pictures()).any()
+    batch = trainer._batch(range(len(first)), first)
+    shown = [
+        bool(s.images) and not hidden for s, hidden in zip(trainer.sentences, first, strict=True)
+    ]
+    assert batch.targets.has_image.tolist() == shown
+
+
+def test_init_starts_from_another_run(config, tmp_path):
+    one = run_of(config(), tmp_path / "one")
+    setup = new_run(config(**{"train.init": str(one)}), tmp_path / "two", Reporter(quiet=True))
+    saved = load_file(one / "model.safetensors")
+    for name, tensor in setup.model.state_dict().items():
+        assert torch.equal(tensor, saved[name]), name
+
+
+def test_early_stopping_ends_a_run_that_does_not_improve(config, tmp_path):
+    tables = config(**{"train.epochs": 12, "train.learning_rate": 1e-12}).tables()
+    tables["text_encoder"]["learning_rate"] = 0.0
+    tables["callbacks"]["early-stopping"] = {"patience": 2}
+    run = run_of(Config(tables), tmp_path / "run")
+    epochs = history(run, "epoch")
+    # One of preparation, the first candidate, and two that are no better.
+    assert len(epochs) == 4
+
+
+def test_without_valid_the_last_epoch_is_kept_and_without_test_there_is_no_score(
+    config, tiny_data, tmp_path
+):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "train.jsonl").write_bytes((tiny_data / "train.jsonl").read_bytes())
+    made = config(**{"data.path": str(data), "data.image_folder": str(tiny_data / "images")})
+    run = run_of(made, tmp_path / "run")
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["best_epoch"] == 4
+    assert "valid" not in metrics
+    assert "test" not in metrics
+    assert metrics["data"]["train"]["sentences"] == 24
+
+
+def test_missing_and_damaged_pictures_are_counted_and_training_goes_on(
+    config, tiny_data, tmp_path, capsys
+):
+    data = tmp_path / "data"
+    (data / "images").mkdir(parents=True)
+    for name in ("train", "valid", "test"):
+        (data / f"{name}.jsonl").write_bytes((tiny_data / f"{name}.jsonl").read_bytes())
+    for path in sorted((tiny_data / "images").iterdir())[2:]:
+        (data / "images" / path.name).write_bytes(path.read_bytes())
+    damaged = sorted((data / "images").iterdir())[0]
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    run = mmseq.train(config(**{"data.path": str(data)}), output=tmp_path / "run")
+    printed = capsys.readouterr().out
+    assert "2 missing, 1 unreadable" in printed
+    assert damaged.name in printed
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert sum(split["images_missing"] for split in metrics["data"].values()) == 3
+    strict = config(**{"data.path": str(data), "data.images": "strict"})
+    with pytest.raises(mmseq.UserError, match="picture"):
+        run_of(strict, tmp_path / "strict")
+    assert not (tmp_path / "strict").exists()
+
+
+def test_all_pictures_missing_trains_without_nan(config, tiny_data, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("train", "valid", "test"):
+        (data / f"{name}.jsonl").write_bytes((tiny_data / f"{name}.jsonl").read_bytes())
+    run = run_of(config(**{"data.path": str(data)}), tmp_path / "run")
+    epochs = history(run, "epoch")
+    # No pair of sentence and picture: the contrastive task is absent, not zero.
+    assert set(epochs[-1]["losses"]) == {"main", "cluster", "boundary"}
+    assert all(value == value for e in epochs for value in e["losses"].values())
+
+
+def test_time_is_written_apart_from_metrics(config, tmp_path):
+    started = time.time()
+    run = run_of(config(), tmp_path / "run")
+    timing = json.loads((run / "timing.json").read_text())
+    assert 0 < timing["seconds"]["training"] < time.time() - started
+    assert timing["sentences_per_second"] > 0
+    assert "seconds" not in (run / "metrics.json").read_text()
