@@ -35,8 +35,10 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         if debug:
             traceback.print_exc()
         context = getattr(error, "ctx", None)
-        hint = f" See {context.command_path} --help." if context else ""
-        return _tell(error.format_message() + hint, 2)
+        text = error.format_message()
+        if context is not None:
+            text += f"{'' if text.endswith(('.', '?')) else '.'} See {context.command_path} --help."
+        return _tell(text, 2)
     except UserError as error:
         if debug:
             traceback.print_exc()

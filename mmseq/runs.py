@@ -12,7 +12,10 @@ from typing import Any
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
 from mmseq.model import Model
+from mmseq.plugins import registry
+from mmseq.registry import KINDS
 
+COMPONENTS = "components.json"
 LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
 
 
@@ -42,6 +45,8 @@ def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any])
     folder.mkdir(parents=True, exist_ok=True)
     config.save(folder / "config.toml")
     write_json(folder / "labels.json", list(model.labels))
+    (folder / "assets").mkdir(exist_ok=True)
+    write_json(folder / "assets" / COMPONENTS, _component_records(config))
     owners: dict[str, Any] = {"text_encoder": model.text_encoder}
     if model.image_encoder is not None:
         owners["image_encoder"] = model.image_encoder
@@ -51,6 +56,32 @@ def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any])
     for key, learned in fitted.items():
         (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
         write_json(folder / "assets" / key / "fitted.json", learned)
+
+
+def _component_records(config: Config) -> list[dict[str, str]]:
+    """Who provided what, so that a reader of the run knows what to install."""
+    return [
+        {
+            "kind": choice.entry.kind,
+            "name": choice.name,
+            "distribution": choice.entry.distribution,
+            "version": choice.entry.version,
+        }
+        for choice in config.choices
+    ]
+
+
+def require_components(folder: Path) -> None:
+    """`UserError` naming the distribution of a component that is not installed."""
+    path = folder / "assets" / COMPONENTS
+    for record in read_json(path) if path.is_file() else []:
+        kind, name = record["kind"], record["name"]
+        if name not in registry().names(kind):
+            raise UserError(
+                f"{folder}: needs the {KINDS[kind]} '{name}' of {record['distribution']} "
+                f"{record['version']}, which is not installed or could not be loaded; "
+                f"pip install {record['distribution']}."
+            )
 
 
 def open_run(folder: Path) -> tuple[Config, list[str]]:
@@ -67,6 +98,7 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
             f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
             f"{folder}."
         )
+    require_components(folder)
     labels = read_json(folder / "labels.json")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise UserError(f"{folder / 'labels.json'}: damaged: not a list of tag names.")

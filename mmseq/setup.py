@@ -70,7 +70,7 @@ class Setup:
         card = runs.model_card(self.config, metrics, self.model.labels)
         (self.folder / "README.md").write_text(card, encoding="utf-8")
         runs.write_json(self.folder / "metrics.json", metrics)
-        scores = {name: metrics[name] for name in ("valid", "test") if name in metrics}
+        scores: dict[str, Any] = {n: metrics[n] for n in ("valid", "test") if n in metrics}
         if scores:
             title = f"Best epoch {metrics['best_epoch']}"
             self.reporter.table(score_table(scores, title))
@@ -111,6 +111,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     if (folder / "metrics.json").is_file():
         raise UserError(f"--resume --output {folder}: that run is finished.")
     # A run killed before its first checkpoint has only its config: it starts from the beginning.
+    runs.require_components(folder)
     setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
     _make_ready(setup)
     return setup

@@ -201,7 +201,11 @@ def load(folder: str | Path, *, device: str = "auto") -> Tagger:
     """
     folder = Path(folder)
     config, labels = runs.open_run(folder)
-    model, _ = build_model(config, labels, assets=folder / "assets")
+    try:
+        model, _ = build_model(config, labels, assets=folder / "assets")
+    except (OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder / 'assets'}: damaged or incomplete ({reason}).") from error
     load_weights(model, folder / "model.safetensors")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"

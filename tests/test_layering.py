@@ -63,9 +63,8 @@ def words(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     }
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if id(node) not in docstrings:
-                yield node.lineno, node.value
+        if isinstance(node, ast.Constant) and id(node) not in docstrings:
+            yield node.lineno, str(node.value)
         for field in ("id", "attr", "arg", "name", "asname", "module"):
             value = getattr(node, field, None)
             if isinstance(value, str):
@@ -75,7 +74,7 @@ def words(tree):
 def spoken_of(name, text):
     """Does `text` hold the name, as a word, ``snake_case`` or ``CamelCase``?"""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
-    pattern = re.sub(r"-", "[-_ ]", re.escape(name).replace(r"\-", "-"))
+    pattern = "[-_ ]".join(name.split("-"))
     return re.search(rf"(?<![a-z0-9]){pattern}(?![a-z0-9])", spaced)
 
 
@@ -143,18 +142,17 @@ def test_a_plugin_uses_public_names_and_declared_plugins(plugin):
     wrong = []
     for path in sorted(plugin.glob("mmseq_*/**/*.py")):
         tree = parsed(path)
-        own = path.relative_to(plugin).parts[0]
+        own = facts["name"]
         for module, name in imports(tree):
             top, _, rest = module.partition(".")
             if top == "mmseq":
                 public = rest == "testing" or (not rest and (name in {None, *mmseq.__all__}))
                 if not public and (rest, name) != ("", "testing"):
                     wrong.append(f"{name_of(path)}: {module} {name or ''}")
-            elif top.startswith("mmseq_") and top != own:
-                if top.replace("_", "-") not in declared:
-                    wrong.append(f"{name_of(path)}: {top} is not declared")
+            elif top.startswith("mmseq_") and top.replace("_", "-") not in {own, *declared}:
+                wrong.append(f"{name_of(path)}: {top} is not declared")
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "mmseq":
-                if node.attr not in {*mmseq.__all__, "testing"}:
-                    wrong.append(f"{name_of(path)}:{node.lineno}: mmseq.{node.attr}")
+            used = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "mmseq"
+            if used and node.attr not in {*mmseq.__all__, "testing"}:
+                wrong.append(f"{name_of(path)}:{node.lineno}: mmseq.{node.attr}")
     assert wrong == []

@@ -12,6 +12,7 @@ from mmseq.errors import UserError
 
 if TYPE_CHECKING:
     from mmseq.config import Config
+    from mmseq.console import Reporter
 
 
 @click.command()
@@ -65,11 +66,12 @@ def train(
       mmseq train --resume --output runs/sample-gate-1
     """
     from mmseq.config import Config, parse_setting
+    from mmseq.console import Reporter
 
     flags: dict[str, Any] = {k: {"name": v} for k, v in names.items() if v is not None}
     tasks = None if aux is None else [a.strip() for a in aux.split(",") if a.strip() != "none"]
     values = dict(parse_setting(text) for text in settings)
-    given = {
+    given: dict[str, Any] = {
         "data.path": data,
         "data.image_folder": images,
         "train.seed": seed,
@@ -82,27 +84,28 @@ def train(
         given["data.map"] = mapping
     if resume and (flags or tasks is not None or values or given or preset or file):
         raise UserError("--resume goes on with the run's own config: give only --output RUN.")
-    config = None
-    if not resume:
-        config = Config.from_layers(preset, file, flags, tasks, {**given, **values})
-    _run(config, output, resume=resume, dry_run=dry_run, quiet=quiet)
-
-
-def _run(
-    config: Config | None, output: str | None, *, resume: bool, dry_run: bool, quiet: bool
-) -> None:
-    from mmseq.console import Reporter
-    from mmseq.training import Interrupted
-    from mmseq.training import train as run
-
-    reporter = Reporter(quiet=quiet)
+    folder, reporter = Path(output) if output else None, Reporter(quiet=quiet)
+    if resume:
+        if dry_run:
+            raise UserError("--dry-run shows a new run; --resume goes on with one.")
+        _train(None, folder, reporter)
+        return
+    config = Config.from_layers(preset, file, flags, tasks, {**given, **values})
     if dry_run:
         from mmseq.dryrun import describe
 
-        describe(config, Path(output) if output else None, reporter)
-        return
+        describe(config, folder, reporter)
+    else:
+        _train(config, folder, reporter)
+
+
+def _train(config: Config | None, folder: Path | None, reporter: Reporter) -> None:
+    """A new run of `config`, or without one the run in `folder` resumed."""
+    from mmseq.training import Interrupted
+    from mmseq.training import train as run
+
     try:
-        run(config, output=output, resume=resume, reporter=reporter)
+        run(config, output=folder, resume=config is None, reporter=reporter)
     except Interrupted as stop:
         click.echo(str(stop), err=True)
         raise click.exceptions.Exit(1) from None

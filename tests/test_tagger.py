@@ -1,0 +1,293 @@
+"""A finished run: loading, predicting, evaluating, from Python and from the command line."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import mmseq
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.data import load_folder
+from mmseq.splitter import split_words
+
+
+@pytest.fixture(scope="module")
+def run(tiny_encoder, tiny_data, tmp_path_factory):
+    """A multimodal run with a refining boundary task and the contrastive task."""
+    config = Config.from_layers(
+        flags={
+            "text_encoder": {
+                "name": "transformer",
+                "model": str(tiny_encoder),
+                "learning_rate": 1e-2,
+            },
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+            "fusion": {"name": "cross-transformer", "heads": 4},
+        },
+        aux=["contrastive", "boundary"],
+        settings={
+            "data.path": str(tiny_data),
+            "data.splitter": "tweet",
+            "aux.boundary.heads": 4,
+            "aux.boundary.refine": True,
+            "train.epochs": 8,
+            "train.batch_size": 4,
+            "train.device": "cpu",
+        },
+    )
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+
+
+def test_evaluate_gives_the_run_s_own_figures_exactly(run, run_cli):
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["test"]["f1"] > 0
+    for split in ("valid", "test"):
+        result = run_cli("evaluate", run, "--split", split, "--json")
+        assert result.code == 0, result.err
+        assert json.loads(result.out)[split] == metrics[split]
+
+
+def test_prediction_gives_words_characters_and_scores(run):
+    text = "Omar Said was seen in Cape Town today"
+    (tagged,) = mmseq.load(run).predict([text])
+    assert tagged.text == text
+    assert list(tagged.words) == text.split()
+    assert len(tagged.tags) == len(tagged.scores) == 8
+    assert all(0 <= score <= 1 for score in tagged.scores)
+    assert tagged.spans, "the tiny run should find a name in a training sentence"
+    for span in tagged.spans:
+        assert text[span.start_char : span.end_char] == span.text
+        assert span.text == " ".join(tagged.words[span.start : span.end])
+        assert span.type in ("PER", "LOC")
+        assert span.score == min(tagged.scores[span.start : span.end])
+        assert tagged.tags[span.start] == f"B-{span.type}" or tagged.tags[span.start][0] == "I"
+
+
+def test_strings_and_lists_of_words_agree_and_order_is_kept(run, tiny_data):
+    tagger = mmseq.load(run)
+    examples = load_folder(tiny_data)["train"].examples
+    images = [list(e.images) for e in examples]
+    of_lists = tagger.predict([list(e.tokens) for e in examples], images)
+    of_strings = tagger.predict([" ".join(e.tokens) for e in examples], images)
+    for example, one, two in zip(examples, of_lists, of_strings, strict=True):
+        assert one.words == two.words == example.tokens
+        assert one.tags == two.tags
+        assert [s.start_char for s in one.spans] == [s.start_char for s in two.spans]
+
+
+def test_a_sentence_alone_is_tagged_as_among_others(run, tiny_data):
+    tagger = mmseq.load(run)
+    examples = load_folder(tiny_data)["test"].examples
+    together = tagger.predict(
+        [list(e.tokens) for e in examples], [list(e.images) for e in examples]
+    )
+    for example, expected in zip(examples, together, strict=True):
+        (alone,) = tagger.predict([list(example.tokens)], [list(example.images)])
+        assert alone.tags == expected.tags
+        torch.testing.assert_close(
+            torch.tensor(alone.scores), torch.tensor(expected.scores), atol=1e-5, rtol=0
+        )
+
+
+def test_one_picture_may_be_a_path_and_none_is_none(run, tiny_data):
+    tagger = mmseq.load(run)
+    picture = next((tiny_data / "images").iterdir())
+    words = ["Jordan", "and", "friends"]
+    as_path, as_list = tagger.predict([words, words], [picture, [picture]])
+    assert as_path.scores == as_list.scores
+    without, missing = tagger.predict([words, words], [None, tiny_data / "images" / "absent.jpg"])
+    assert without.scores == missing.scores
+
+
+def test_empty_string_has_no_entities_and_keeps_its_place(run):
+    tagged = mmseq.load(run).predict(["Jordan and friends", "", "  ", "so tired"])
+    assert [t.text for t in tagged] == ["Jordan and friends", "", "  ", "so tired"]
+    assert tagged[1].words == tagged[1].tags == tagged[1].spans == ()
+
+
+def test_lists_of_different_length_are_refused(run):
+    with pytest.raises(mmseq.UserError, match="2 sentences but 1 images"):
+        mmseq.load(run).predict(["a", "b"], images=[None])
+
+
+def test_the_run_is_whole_without_what_it_was_made_from(run, tiny_data, tmp_path):
+    """Moved elsewhere, in a process that cannot see the encoder's folder or any package weights."""
+    examples = load_folder(tiny_data)["test"].examples
+    expected = mmseq.load(run).predict(
+        [list(e.tokens) for e in examples], [list(e.images) for e in examples]
+    )
+    moved = shutil.copytree(run, tmp_path / "elsewhere")
+    text = (moved / "config.toml").read_text()
+    model = next(line for line in text.splitlines() if line.startswith("model = "))
+    (moved / "config.toml").write_text(text.replace(model, 'model = "/nowhere/at/all"'))
+    program = f"""
+import json, sys, mmseq
+from mmseq.data import load_folder
+from pathlib import Path
+examples = load_folder(Path({str(tiny_data)!r}))["test"].examples
+tagged = mmseq.load({str(moved)!r}).predict(
+    [list(e.tokens) for e in examples], [list(e.images) for e in examples]
+)
+print(json.dumps([[t.tags, t.scores] for t in tagged]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert json.loads(done.stdout) == [[list(t.tags), list(t.scores)] for t in expected]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda run: (run / "model.safetensors").write_bytes(b"\0" * 99), "model.safetensors: dam"),
+        (lambda run: (run / "model.safetensors").unlink(), "unfinished"),
+        (lambda run: (run / "labels.json").write_text("{"), "labels.json: damaged"),
+        (lambda run: (run / "labels.json").write_text('["O", "B-PER"]'), "another model"),
+        (lambda run: (run / "config.toml").unlink(), "config.toml is missing"),
+        (lambda run: (run / "config.toml").write_text("[train"), "not valid TOML"),
+        (lambda run: shutil.rmtree(run / "assets"), "assets"),
+    ],
+)
+def test_damaged_run_folder_is_one_line(run, tmp_path, damage, words, run_cli):
+    broken = shutil.copytree(run, tmp_path / "broken")
+    damage(broken)
+    result = run_cli("predict", broken, "--text", "Jordan and friends")
+    assert result.code == 2
+    assert words in result.err
+    assert len(result.err.strip().splitlines()) == 1
+
+
+def test_a_run_that_needs_a_plugin_names_its_distribution(run, tmp_path):
+    command = [sys.executable, "-m", "mmseq", "predict", str(run), "--text", "Jordan"]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**__import__("os").environ, "MMSEQ_LOAD_PLUGINS": ""},
+    )
+    assert done.returncode == 2
+    assert "fusion 'cross-transformer' of mmseq-umt" in done.stderr
+    assert "pip install mmseq-umt" in done.stderr
+
+
+def test_no_run_folder_offers_the_closest(run, run_cli):
+    result = run_cli("evaluate", run.parent / "rum")
+    assert result.code == 2
+    assert f"Did you mean '{run}'" in result.err
+
+
+def test_predict_one_sentence_marks_its_entities(run, run_cli):
+    text = "Omar Said was seen in Cape Town today"
+    (tagged,) = mmseq.load(run).predict([text])
+    result = run_cli("predict", run, "--text", text)
+    assert result.code == 0
+    line = result.out.strip()
+    for span in tagged.spans:
+        assert f"[{span.text} {span.type} {span.score:.2f}]" in line
+    assert line.startswith(text[: tagged.spans[0].start_char])
+
+
+def test_predict_a_file_writes_json_lines_in_order(run, tiny_data, tmp_path, run_cli):
+    target = tmp_path / "tagged.jsonl"
+    result = run_cli("predict", run, "--input", tiny_data / "test.jsonl", "--output", target)
+    assert result.code == 0, result.err
+    given = [json.loads(line) for line in (tiny_data / "test.jsonl").read_text().splitlines()]
+    found = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [r["id"] for r in found] == [r["id"] for r in given]
+    assert [r["tokens"] for r in found] == [r["tokens"] for r in given]
+    tagged = mmseq.load(run).predict(
+        [r["tokens"] for r in given],
+        [[tiny_data / "images" / name for name in r["images"]] for r in given],
+    )
+    assert [r["tags"] for r in found] == [list(t.tags) for t in tagged]
+    again = run_cli("predict", run, "--input", tiny_data / "test.jsonl", "--output", target)
+    assert again.code == 2
+    assert "exists" in again.err
+    assert [json.loads(line) for line in target.read_text().splitlines()] == found
+
+
+def test_predict_takes_text_objects_and_conll(run, tmp_path, run_cli):
+    lines = tmp_path / "in.jsonl"
+    lines.write_text('{"text": "Jordan and friends", "id": "x"}\n{"tokens": ["so", "tired"]}\n')
+    result = run_cli("predict", run, "--input", lines)
+    records = [json.loads(line) for line in result.out.splitlines()]
+    assert [r["text"] for r in records] == ["Jordan and friends", "so tired"]
+    assert [r["id"] for r in records] == ["x", "2"]
+    columns = tmp_path / "in.txt"
+    columns.write_text("Jordan\nand\nfriends\n\nso\tO\ntired\tO\n".replace("\tO", ""))
+    result = run_cli("predict", run, "--input", columns)
+    assert [json.loads(x)["text"] for x in result.out.splitlines()] == [
+        "Jordan and friends",
+        "so tired",
+    ]
+
+
+def test_predict_standard_input_line_by_line(run):
+    done = subprocess.run(
+        [sys.executable, "-m", "mmseq", "predict", str(run)],
+        input="Jordan and friends\n\nso tired\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["text"] for r in records] == ["Jordan and friends", "", "so tired"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--text", "a", "--input", "b"], "not both"),
+        (["--image", "a.jpg", "--input", "b.jsonl"], "--image belongs to --text"),
+        (["--text", "a", "--image", "absent.jpg"], "--image absent.jpg: no such file"),
+        (["--input", "absent.jsonl"], "--input absent.jsonl: no such file"),
+    ],
+)
+def test_predict_refuses_what_does_not_fit(run, run_cli, arguments, words):
+    result = run_cli("predict", run, *arguments)
+    assert result.code == 2
+    assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("{oops", "in.jsonl:2: broken JSON"),
+        ("[1]", "in.jsonl:2: not an object"),
+        ('{"tokens": ["a", 3]}', 'in.jsonl:2: needs "tokens"'),
+        ('{"text": "a", "images": 3}', 'in.jsonl:2: "images"'),
+    ],
+)
+def test_bad_prediction_input_names_file_and_line(run, tmp_path, run_cli, line, words):
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "Jordan"}\n' + line + "\n")
+    result = run_cli("predict", run, "--input", source)
+    assert result.code == 2
+    assert words in result.err
+
+
+def test_evaluating_a_type_the_run_does_not_know_is_an_error(run, tmp_path, run_cli):
+    data = tmp_path / "test.txt"
+    data.write_text("Jordan\tB-PER\n\nCUP\tB-PRIZE\n")
+    result = run_cli("evaluate", run, data)
+    assert result.code == 2
+    assert "test.txt:3" in result.err
+    assert "PRIZE" in result.err
+    assert "--map" in result.err
+    result = run_cli("evaluate", run, data, "--map", "PRIZE=O", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["test"]["gold"] == 1
+
+
+def test_run_records_its_word_splitter(run):
+    tagger = mmseq.load(run)
+    assert tagger.config.data.splitter == "tweet"
+    (tagged,) = tagger.predict(["@anna in Oslo!"])
+    assert list(tagged.words) == [w.text for w in split_words("@anna in Oslo!", "tweet")]
