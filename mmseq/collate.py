@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmseq.components import Targets, TextEncoder, TextInputs
+from mmseq.config import TrainConfig
 from mmseq.data import Example, per_word
 from mmseq.errors import UserError
 
@@ -181,3 +182,31 @@ def by_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:
     order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
     for start in range(0, len(order), batch_size):
         yield order[start : start + batch_size]
+
+
+def hidden_pictures(sentences: int, share: float, seed: int, epoch: int) -> list[bool]:
+    """Whose pictures are hidden in an epoch: each sentence's with probability `share`."""
+    draws = np.random.default_rng([seed, epoch, 1]).random(sentences)
+    return [bool(draw < share) for draw in draws]
+
+
+def epoch_steps(
+    lengths: Sequence[int], train: TrainConfig, epoch: int, process: int, processes: int
+) -> list[list[list[int]]]:
+    """An epoch's optimiser steps: of each the micro-batches of one process, as sentence numbers.
+
+    Every batch is shared out over the processes, so that each has equally many batches.
+    """
+    batches = training_order(lengths, train.batch_size * processes, train.seed, epoch)
+    if processes > 1:
+        # A batch with fewer sentences than processes would leave one with nothing to do: its
+        # sentences join the batch before.
+        merged: list[list[int]] = []
+        for batch in batches:
+            if len(batch) < processes and merged:
+                merged[-1] = merged[-1] + batch
+            else:
+                merged.append(batch)
+        batches = [batch[process::processes] for batch in merged if len(batch) >= processes]
+    size = train.accumulate
+    return [batches[i : i + size] for i in range(0, len(batches), size)]

@@ -80,7 +80,7 @@ class TextInputs:
     mask: Tensor
     """(B, W) bool: a real word"""
     extras: Mapping[str, Tensor] = field(default_factory=dict)
-    """Per-word fields a component asked for, padded with 0: (B, W) or (B, W, k)"""
+    """Per-word fields a component asked for, padded with 0: (B, W, k), k = 1 for plain numbers"""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from mmseq.features import FeatureTable
 from mmseq.labels import label_names, spans
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
+from mmseq.progress import Progress
 from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder
 from mmseq.splitter import choose_splitter
 
@@ -52,17 +53,15 @@ class Setup:
     pictures: FeatureTable | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
-    def write_results(
-        self, metrics: dict[str, Any], seconds: Mapping[str, float], seen: int
-    ) -> None:
+    def write_results(self, metrics: dict[str, Any], progress: Progress) -> None:
         """The finished run's files: weights, metrics, timing, model card; and the table."""
         metrics["data"] = {name: self._data_facts(split) for name, split in self.splits.items()}
         metrics["versions"] = runs.component_versions(self.config)
         save_weights(self.model, self.folder / "model.safetensors")
-        training = seconds["training"]
+        training = progress.seconds.get("training", 0.0)
         timing = {
-            "seconds": {**self.seconds, **seconds},
-            "sentences_per_second": seen / training if training else 0.0,
+            "seconds": {**self.seconds, **progress.seconds},
+            "sentences_per_second": progress.sentences / training if training else 0.0,
             "pictures_new": self.pictures.new if self.pictures else 0,
             "pictures_reused": self.pictures.reused if self.pictures else 0,
         }

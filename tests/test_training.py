@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import mmseq
+from mmseq.collate import hidden_pictures
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.setup import new_run
@@ -125,7 +126,7 @@ from mmseq.console import Reporter
 step = training.Trainer._train_step
 def killed(self, group, hidden):
     step(self, group, hidden)
-    if self.step == {stop_at}:
+    if self.progress.step == {stop_at}:
         os.kill(os.getpid(), signal.SIGKILL)
 training.Trainer._train_step = killed
 config = mmseq.Config.from_file(r"{tmp_path / "config.toml"}")
@@ -168,8 +169,8 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, tmp_path):
 
 def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
     trainer = Trainer(new_run(config(), tmp_path / "run", Reporter(quiet=True)))
-    trainer.prepared = True
-    batch = trainer._batch(range(8), trainer._hidden_pictures())
+    trainer.progress.prepared = True
+    batch = trainer._batch(range(8), [False] * 24)
     counts = trainer._global_counts([batch])
     output = trainer.model(batch, trainer.tasks)
     means = {name: loss / counts[name] for name, loss in output.losses.items()}
@@ -207,7 +208,7 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(config, 
 
         trainer._clip = keep
         groups = [list(range(8))] if steps == 1 else [[0, 1, 2, 3], [4, 5, 6, 7]]
-        trainer._train_step(groups, trainer._hidden_pictures())
+        trainer._train_step(groups, [False] * 24)
         gradients.append(found)
     assert gradients[0].keys() == gradients[1].keys()
     for name, whole in gradients[0].items():
@@ -215,17 +216,17 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(config, 
 
 
 def test_image_dropout_hides_pictures_by_seed_and_epoch(config, tmp_path):
+    first = hidden_pictures(1000, 0.5, seed=1, epoch=0)
+    assert 400 < sum(first) < 600
+    assert first == hidden_pictures(1000, 0.5, seed=1, epoch=0)
+    assert first != hidden_pictures(1000, 0.5, seed=1, epoch=1)
+    assert first != hidden_pictures(1000, 0.5, seed=2, epoch=0)
+    assert not any(hidden_pictures(1000, 0.0, seed=1, epoch=0))
     made = config(**{"data.image_dropout": 0.5})
     trainer = Trainer(new_run(made, tmp_path / "run", Reporter(quiet=True)))
-    first = trainer._hidden_pictures()
-    assert 0 < first.sum() < len(first)
-    assert (first == trainer._hidden_pictures()).all()
-    trainer.epoch = 1
-    assert (first != trainer._hidden_pictures()).any()
-    batch = trainer._batch(range(len(first)), first)
-    shown = [
-        bool(s.images) and not hidden for s, hidden in zip(trainer.sentences, first, strict=True)
-    ]
+    hidden = first[: len(trainer.sentences)]
+    batch = trainer._batch(range(len(hidden)), hidden)
+    shown = [bool(s.images) and not h for s, h in zip(trainer.sentences, hidden, strict=True)]
     assert batch.targets.has_image.tolist() == shown
 
 

@@ -14,22 +14,29 @@ from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="mmseq")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def cli(debug: bool) -> None:
-    """Label sequences of words with the help of pictures.
-
-    \b
-    Example:
-      mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
-    """
+COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample)
 
 
 def build() -> click.Group:
-    """The group with the engine's commands and those of every plugin."""
-    for command in (train, evaluate, predict, list_components, show, plugins, data, sample):
+    """The group with the engine's commands and those of every plugin, new at each call."""
+
+    @click.group(
+        "mmseq",
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    @click.version_option(__version__, prog_name="mmseq")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    def cli(debug: bool) -> None:
+        """Label sequences of words with the help of pictures.
+
+        \b
+        Example:
+          mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
+        """
+
+    for command in COMMANDS:
         cli.add_command(command)
+    # A plugin may add to the engine's groups: what it adds must not outlive this call.
+    cli.add_command(click.Group(data.name, dict(data.commands), help=data.help))
     load_plugins().register_commands(cli)
     return cli

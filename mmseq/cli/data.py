@@ -13,7 +13,12 @@ from mmseq.errors import UserError
 
 @click.group()
 def data() -> None:
-    """Look at data before training on it."""
+    """Look at data before training on it.
+
+    \b
+    Example:
+      mmseq data check data/twitter2015
+    """
 
 
 @data.command()

@@ -69,7 +69,11 @@ def train(
     from mmseq.console import Reporter
 
     flags: dict[str, Any] = {k: {"name": v} for k, v in names.items() if v is not None}
-    tasks = None if aux is None else [a.strip() for a in aux.split(",") if a.strip() != "none"]
+    tasks = (
+        None
+        if aux is None
+        else [a.strip() for a in aux.split(",") if a.strip() not in ("", "none")]
+    )
     values = dict(parse_setting(text) for text in settings)
     given: dict[str, Any] = {
         "data.path": data,
@@ -101,7 +105,7 @@ def train(
 
 def _train(config: Config | None, folder: Path | None, reporter: Reporter) -> None:
     """A new run of `config`, or without one the run in `folder` resumed."""
-    from mmseq.training import Interrupted
+    from mmseq.interruption import Interrupted
     from mmseq.training import train as run
 
     try:

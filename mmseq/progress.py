@@ -1,0 +1,61 @@
+"""Where a run stands: what its checkpoints keep besides tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Best:
+    """The best epoch so far, by validation F1; epoch 0: none yet."""
+
+    epoch: int = 0
+    f1: float = -1.0
+    valid: dict[str, Any] | None = None
+
+
+@dataclass
+class Progress:
+    """Counters of a run. All of it is JSON."""
+
+    step: int = 0
+    """Optimiser steps done"""
+    epoch: int = 0
+    """Epochs done"""
+    in_epoch: int = 0
+    """Steps done in the epoch under way"""
+    prepared: bool = False
+    """The preparation phase is over"""
+    best: Best = field(default_factory=Best)
+    sums: dict[str, float] = field(default_factory=dict)
+    """Sum of each loss in the epoch under way"""
+    items: dict[str, int] = field(default_factory=dict)
+    """Number of items of each loss in it"""
+    sentences: int = 0
+    """Trained on so far, repetitions counted"""
+    seconds: dict[str, float] = field(default_factory=dict)
+    stop_reason: str = ""
+
+    def add_losses(self, sums: Mapping[str, float], counts: Mapping[str, int]) -> None:
+        """Take up a step's loss sums and counts."""
+        for name, value in sums.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.items[name] = self.items.get(name, 0) + counts[name]
+
+    def means(self) -> dict[str, float]:
+        """Mean of each loss over the epoch's items so far."""
+        return {name: value / self.items[name] for name, value in self.sums.items()}
+
+    def add_seconds(self, what: str, seconds: float) -> None:
+        self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, state: Mapping[str, Any]) -> Progress:
+        """What `to_json` gave; other keys are left alone."""
+        known = {name: state[name] for name in cls.__dataclass_fields__}
+        return cls(**{**known, "best": Best(**state["best"])})
