@@ -16,7 +16,12 @@ def sample_folder() -> Path:
     """The folder of the sample data, made now if it is not there."""
     folder = user_cache() / f"sample-{SAMPLE_VERSION}"
     if not (folder / "sample.json").is_file():
-        write_sample(folder)
+        try:
+            write_sample(folder)
+        except OSError:
+            # Another process may have made it in the meantime; anything else is an error.
+            if not (folder / "sample.json").is_file():
+                raise
     return folder
 
 

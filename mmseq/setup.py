@@ -128,6 +128,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         require_tags(split)
         check_known(split, labels)
     accelerator = _accelerator(config.train)
+    if not accelerator.is_main_process:
+        reporter = Reporter(quiet=True)
     set_seed(config.train.seed)
     model, fitted = build_model(config, labels, examples=train.examples)
     if model.preparation >= config.train.epochs:

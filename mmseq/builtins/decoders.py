@@ -37,13 +37,14 @@ class CrfDecoder(Decoder):
 
     The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
     score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after
-    anything but B-X or I-X) are excluded at decoding; training and scores are unchanged.
+    anything but B-X or I-X) are excluded at decoding; training and scores are unchanged. A CRF
+    trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
     """
 
     steps: Tensor
     starts: Tensor
 
-    def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
+    def __init__(self, sizes: Sizes, *, constrain: bool = True) -> None:
         super().__init__()
         self.chain = LinearChain(len(sizes.labels))
         self.constrain = constrain
@@ -81,7 +82,7 @@ class SoftmaxDecoder(Decoder):
     steps: Tensor
     starts: Tensor
 
-    def __init__(self, sizes: Sizes, *, constrain: bool = False) -> None:
+    def __init__(self, sizes: Sizes, *, constrain: bool = True) -> None:
         super().__init__()
         self.constrain = constrain
         steps, starts = forbidden_steps(sizes.labels)
