@@ -25,7 +25,7 @@ class Reporter:
     """Lines, progress bars and tables for people. `quiet` silences all of it."""
 
     def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
-        self.console = console or Console(soft_wrap=True)
+        self.console = console or wide_console()
         self.quiet = quiet
 
     def line(self, text: str) -> None:
@@ -54,6 +54,12 @@ class Reporter:
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
             yield lambda count, text: bar.update(task, advance=count, text=text)
+
+
+def wide_console() -> Console:
+    """The terminal; a file or pipe gets tables wide enough to be read."""
+    console = Console(soft_wrap=True)
+    return console if console.is_terminal else Console(soft_wrap=True, width=140)
 
 
 def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:

@@ -12,17 +12,25 @@ SAMPLE_EPOCHS = 5
 """Epochs for the sample where none are named: it is small and clean, and made for a first try."""
 
 
+def _home() -> Path:
+    return user_cache() / f"sample-{SAMPLE_VERSION}"
+
+
+def sample_is_made() -> bool:
+    """The sample data are in the user's cache."""
+    return (_home() / "sample.json").is_file()
+
+
 def sample_folder() -> Path:
     """The folder of the sample data, made now if it is not there."""
-    folder = user_cache() / f"sample-{SAMPLE_VERSION}"
-    if not (folder / "sample.json").is_file():
+    if not sample_is_made():
         try:
-            write_sample(folder)
+            write_sample(_home())
         except OSError:
             # Another process may have made it in the meantime; anything else is an error.
-            if not (folder / "sample.json").is_file():
+            if not sample_is_made():
                 raise
-    return folder
+    return _home()
 
 
 def sample_ceilings() -> str:

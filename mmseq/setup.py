@@ -32,7 +32,7 @@ from mmseq.labels import label_names, spans
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
 from mmseq.progress import Progress
-from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder
+from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder, sample_is_made
 from mmseq.splitter import choose_splitter
 
 
@@ -119,6 +119,8 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
 def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     """Data and model of a run, nothing written and no picture opened."""
     config = _with_epochs(config)
+    if is_sample(config.data) and not sample_is_made():
+        reporter.line("Making the sample data (once, some 10 seconds) …")
     splits = load_data(config.data, ("train", "valid", "test"))
     train = require_split(splits, "train", Path(config.data.path))
     if config.data.splitter == "auto":

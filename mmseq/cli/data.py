@@ -56,11 +56,10 @@ def check(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        from rich.console import Console
-
+        from mmseq.console import wide_console
         from mmseq.datacheck import render
 
-        render(report, Console(soft_wrap=True))
+        render(report, wide_console())
     if report["problems"]:
         raise click.exceptions.Exit(1)
 
