@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.optim import Optimizer
@@ -41,11 +42,15 @@ class Checkpoints:
         for folder in (temporary, target):
             shutil.rmtree(folder, ignore_errors=True)
         temporary.mkdir(parents=True)
-        save_file(tensors_of(model), temporary / "model.safetensors")
-        save_file(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
-        save_file(_random_states(), temporary / "random.safetensors")
-        state = {**progress, "python_random": _python_random()}
-        (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
+        try:
+            _write(tensors_of(model), temporary / "model.safetensors")
+            _write(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
+            _write(_random_states(), temporary / "random.safetensors")
+            state = {**progress, "python_random": _python_random()}
+            (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
+        except (OSError, UserError):
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
         temporary.rename(target)
         _replace_text(self.folder / CURRENT, name)
         for other in self.folder.glob("step-*"):
@@ -54,23 +59,19 @@ class Checkpoints:
 
     def load(self, model: Model, optimiser: Optimizer) -> dict[str, Any]:
         """Take up the current checkpoint; gives back `progress`."""
-        folder = self.folder / (self.folder / CURRENT).read_text(encoding="utf-8").strip()
+        folder = self.folder
         try:
+            folder /= (self.folder / CURRENT).read_text(encoding="utf-8").strip()
             progress: dict[str, Any] = json.loads(
                 (folder / "progress.json").read_text(encoding="utf-8")
             )
             load_weights(model, folder / "model.safetensors")
             _load_optimiser(model, optimiser, load_file(folder / "optimiser.safetensors"))
-            states = load_file(folder / "random.safetensors")
-        except (OSError, ValueError, KeyError) as error:
+            _restore_random(load_file(folder / "random.safetensors"), progress)
+        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             raise UserError(
                 f"{folder}: damaged checkpoint ({error}); start again with another --output."
             ) from error
-        torch.set_rng_state(states["cpu"])
-        if "cuda" in states and torch.cuda.is_available():
-            torch.cuda.set_rng_state(states["cuda"])
-        version, internal, gauss = progress.pop("python_random")
-        random.setstate((version, tuple(internal), gauss))
         return progress
 
     def save_best(self, model: Model) -> None:
@@ -100,7 +101,11 @@ def tensors_of(model: Model) -> dict[str, Tensor]:
 def save_weights(model: Model, path: Path) -> None:
     """All weights into one safetensors file, atomically."""
     temporary = path.with_name(path.name + ".part")
-    save_file(tensors_of(model), temporary)
+    try:
+        _write(tensors_of(model), temporary)
+    except UserError:
+        temporary.unlink(missing_ok=True)
+        raise
     os.replace(temporary, path)
 
 
@@ -146,9 +151,28 @@ def _random_states() -> dict[str, Tensor]:
     return states
 
 
+def _restore_random(states: dict[str, Tensor], progress: dict[str, Any]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
+    version, internal, gauss = progress.pop("python_random")
+    random.setstate((version, tuple(internal), gauss))
+
+
 def _python_random() -> list[Any]:
     version, internal, gauss = random.getstate()
     return [version, list(internal), gauss]
+
+
+def _write(tensors: dict[str, Tensor], path: Path) -> None:
+    """A safetensors file; `UserError` where it cannot be written, as on a full disk."""
+    try:
+        save_file(tensors, path)
+    except (OSError, SafetensorError) as error:
+        raise UserError(
+            f"{path}: cannot be written ({error}); nothing written before is lost: make room, "
+            "then go on with mmseq train --resume."
+        ) from error
 
 
 def _replace_text(path: Path, text: str) -> None:

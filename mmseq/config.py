@@ -53,7 +53,8 @@ class TrainConfig(BaseModel):
     """Section [train]."""
 
     model_config = _STRICT
-    seed: int = Field(1, ge=0)
+    # numpy takes 32 bits, and each process adds its number.
+    seed: int = Field(1, ge=0, lt=2**31)
     epochs: int = Field(0, ge=0)
     """Epochs in all, preparation included; 0: the text encoder's own number."""
     batch_size: int = Field(32, ge=1)

@@ -33,6 +33,10 @@ class Reporter:
         if not self.quiet:
             self.console.print(text, markup=False, highlight=False)
 
+    def warning(self, text: str) -> None:
+        """One line on what is left out."""
+        self.line(text)
+
     def table(self, table: Table) -> None:
         if not self.quiet:
             self.console.print(table)
@@ -54,6 +58,16 @@ class Reporter:
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
             yield lambda count, text: bar.update(task, advance=count, text=text)
+
+
+class Warnings(Reporter):
+    """Says only what is left out, on standard error: for commands that print data."""
+
+    def __init__(self) -> None:
+        super().__init__(Console(soft_wrap=True, stderr=True), quiet=True)
+
+    def warning(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False)
 
 
 def wide_console() -> Console:

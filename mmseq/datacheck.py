@@ -150,7 +150,7 @@ def _shared_sentences(one: Split, other: Split) -> dict[str, Any]:
 def _shared_pictures(one: Split, other: Split) -> dict[str, Any]:
     """Pictures that both splits mention."""
     first, second = _mentions(one), _mentions(other)
-    shared = [path for path in first if path in second]
+    shared = [path for path in reversed(first) if path in second]
     return _finding([[str(path), first[path], second[path]] for path in shared])
 
 
@@ -273,11 +273,15 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
 
 def _shared(shared: Mapping[str, Any]) -> list[str]:
     return [
-        _line(f"{pair}: {kind} in both", found[kind], " = ".join)
+        _line(f"{pair}: {kind} in both", found[kind], show)
         for pair, found in shared.items()
-        for kind in ("sentences", "pictures")
+        for kind, show in (("sentences", " = ".join), ("pictures", _shared_place))
         if found[kind]["count"]
     ]
+
+
+def _shared_place(found: Sequence[str]) -> str:
+    return f"{found[0]} ({', '.join(found[1:])})"
 
 
 def _tag_place(found: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 from mmseq import runs
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.registry import KINDS
 from mmseq.setup import Setup, assemble
 
 
@@ -24,12 +25,14 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
 
 def _components(setup: Setup) -> Table:
     model, config = setup.model, setup.config
-    table = Table("part", "name", "from", "gives", "parameters", "of them trained")
+    table = Table("part", "name", "from", "gives")
+    table.add_column("parameters", justify="right")
+    table.add_column("of them trained", justify="right")
     modules: list[tuple[str, str, str, str, nn.Module]] = []
 
     def add(kind: str, gives: str, module: nn.Module) -> None:
         choice = config.component(kind)
-        modules.append((kind, choice.name, choice.entry.provider, gives, module))
+        modules.append((KINDS[kind], choice.name, choice.entry.provider, gives, module))
 
     add("text_encoder", f"words (B, W, {model.text_encoder.width})", model.text_encoder)
     if model.image_encoder is not None:
@@ -41,7 +44,7 @@ def _components(setup: Setup) -> Table:
     )
     for name, choice in config.aux.items():
         gives = f"loss x {choice.weight:g}, reads {', '.join(model.task(name).views)}"
-        modules.append(("aux task", name, choice.entry.provider, gives, model.task(name)))
+        modules.append((KINDS["aux_task"], name, choice.entry.provider, gives, model.task(name)))
     add("decoder", "tags (B, W)", model.decoder)
     add("weighting", "total loss", model.weighting)
     for kind, name, provider, gives, module in modules:

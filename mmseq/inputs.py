@@ -42,7 +42,10 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
     elif standard:
         raise UserError("CoNLL from standard input: give the file with --input.")
     else:
-        reader = reader_of(path, "conll" if form == "conll" else "auto")
+        try:
+            reader = reader_of(path, "conll" if form == "conll" else "auto")
+        except UserError as error:
+            raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
         for example in reader.read(path):
             yield _from_example(tagger, example, folder)
 
@@ -63,7 +66,7 @@ def _from_json(
 ) -> Sentence:
     try:
         record: Any = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{where}: broken JSON ({error}).") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
@@ -79,4 +82,7 @@ def _from_json(
         raise UserError(f'{where}: "images" is not a list of file names.')
     name = str(record.pop("id", number))
     record.pop("tags", None)
-    return tagger.sentence(sentence, [folder.find(Path(i)) for i in images], record, name)
+    try:
+        return tagger.sentence(sentence, [folder.find(Path(i)) for i in images], record, name)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

@@ -84,6 +84,8 @@ class Layers:
         """These auxiliary tasks and no other; those that stay keep their tables."""
         for name in names:
             registry().get("aux_task", name)
+            if names.count(name) > 1:
+                raise UserError(f"aux task '{name}' is named twice; name it once.")
         self.tables["aux"] = {name: self.tables["aux"].get(name, {}) for name in names}
 
     def set(self, settings: Mapping[str, Any]) -> None:

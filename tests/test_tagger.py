@@ -14,6 +14,9 @@ from mmseq.console import Reporter
 from mmseq.data import load_folder
 from mmseq.splitter import split_words
 
+UNFINISHED = ("model.safetensors", "metrics.json")
+"""What a run gets last."""
+
 
 @pytest.fixture(scope="module")
 def run(tiny_encoder, tiny_data, tmp_path_factory):
@@ -145,7 +148,8 @@ print(json.dumps([[t.tags, t.scores] for t in tagged]))
     ("damage", "words"),
     [
         (lambda run: (run / "model.safetensors").write_bytes(b"\0" * 99), "model.safetensors: dam"),
-        (lambda run: (run / "model.safetensors").unlink(), "unfinished"),
+        (lambda run: (run / "model.safetensors").unlink(), "model.safetensors is missing"),
+        (lambda run: [(run / n).unlink() for n in UNFINISHED], "unfinished"),
         (lambda run: (run / "labels.json").write_text("{"), "labels.json: damaged"),
         (lambda run: (run / "labels.json").write_text('["O", "B-PER"]'), "another model"),
         (lambda run: (run / "config.toml").unlink(), "config.toml is missing"),

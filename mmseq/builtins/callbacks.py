@@ -26,7 +26,8 @@ class History(Callback):
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         self.path = folder / "history.jsonl"
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
+        lines = text.splitlines()
         # What an interrupted run logged after its last checkpoint will be done, and logged, again.
         kept = [line for line in lines if _step(line) <= resumed_step]
         self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
@@ -69,7 +70,7 @@ def _step(line: str) -> float:
     """The step a line belongs to; infinite for a half-written line, so that it is dropped."""
     try:
         return int(json.loads(line)["step"])
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         return float("inf")
 
 

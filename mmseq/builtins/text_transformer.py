@@ -202,6 +202,10 @@ def _build(assets: Path) -> tuple[Any, Any]:
     _quiet()
     structure = AutoConfig.from_pretrained(assets)
     network = AutoModel.from_config(structure)  # type: ignore[no-untyped-call]
+    # Without these files the library makes up a tokenizer that knows no word, or other rules.
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if not (assets / name).is_file():
+            raise FileNotFoundError(f"{assets / name} is missing")
     return _tokenizer(str(assets)), _without_pooler(network)
 
 

@@ -45,9 +45,12 @@ def check(
       mmseq data check data/twitter2015
     """
     from mmseq.datacheck import check_folder
+    from mmseq.lookup import require_folder
 
+    place = _folder(folder)
+    require_folder(place, "data folder")
     report = check_folder(
-        _folder(folder),
+        place,
         scheme=scheme,  # type: ignore[arg-type]
         mapping=renamings(renamed),
         image_folder=Path(images) if images else None,
@@ -82,7 +85,9 @@ def sample(folder: Path, seed: int) -> None:
     try:
         summary = write_sample(folder, seed=seed)
     except FileExistsError as error:
-        raise UserError(str(error)) from error
+        # With a number it is the system's: a parent of the folder is a file.
+        reason = f"{error.filename} is a file; give a new folder." if error.errno else str(error)
+        raise UserError(reason) from error
     for name, split in summary.splits.items():
         click.echo(
             f"{name}: {split.sentences} sentences, {split.entities} entities, "

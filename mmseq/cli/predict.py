@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,12 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
-@click.option("--split", default="test", help="train, valid or test [test].")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "valid", "test"]),
+    default="test",
+    help="Which of its files [test].",
+)
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -41,11 +47,11 @@ def evaluate(
     Example:
       mmseq evaluate runs/sample-gate-1 --split valid
     """
-    from mmseq.console import Reporter, score_table
+    from mmseq.console import Reporter, Warnings, score_table
     from mmseq.tagger import load
 
     tagger = load(run)
-    reporter = Reporter(quiet=as_json)
+    reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
     found = _split(tagger, data, split, images, renamed)
     scores = tagger.evaluate(found)
@@ -113,6 +119,7 @@ def predict(
       mmseq predict RUN --input tweets.jsonl --output tagged.jsonl
       cat tweets.txt | mmseq predict RUN
     """
+    from mmseq.console import Warnings
     from mmseq.inputs import sentences
     from mmseq.tagger import load
 
@@ -121,13 +128,15 @@ def predict(
     if image and text is None:
         raise UserError("--image belongs to --text; an input file names its own pictures.")
     for path in image:
-        if not Path(path).is_file():
-            raise UserError(f"--image {path}: no such file.")
-    if source not in (None, "-") and not Path(str(source)).is_file():
-        raise UserError(f"--input {source}: no such file.")
+        _require_file("--image", path)
+    if source not in (None, "-"):
+        _require_file("--input", str(source))
     if target is not None and Path(target).exists():
         raise UserError(f"--output {target}: exists; give another name.")
+    if target is not None and not Path(target).parent.is_dir():
+        raise UserError(f"--output {target}: no folder {Path(target).parent}; make it first.")
     tagger = load(run)
+    tagger.reporter = Warnings()
     if text is not None:
         _write(tagger.stream([tagger.sentence(text, list(image))]), target, pretty=True)
         return
@@ -143,9 +152,34 @@ def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool
             click.echo(_coloured(sentence) if pretty else _json(sentence))
             sys.stdout.flush()
         return
-    with Path(target).open("x", encoding="utf-8") as file:
-        for sentence in tagged:
-            file.write(_json(sentence) + "\n")
+    try:
+        with Path(target).open("x", encoding="utf-8") as file, _whole(Path(target)):
+            for sentence in tagged:
+                file.write(_json(sentence) + "\n")
+            file.flush()
+    except FileExistsError as error:
+        raise UserError(f"--output {target}: exists; give another name.") from error
+    except OSError as error:
+        # A full disk does not say which file it was.
+        error.filename = error.filename or target
+        raise
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """The file goes again if what is inside fails: half a result looks like a whole one."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _require_file(flag: str, path: str) -> None:
+    if Path(path).is_dir():
+        raise UserError(f"{flag} {path}: is a folder; give a file.")
+    if not Path(path).exists():
+        raise UserError(f"{flag} {path}: no such file.")
 
 
 def _json(sentence: TaggedSentence) -> str:

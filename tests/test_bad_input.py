@@ -1,0 +1,251 @@
+"""What users get wrong, on the command line: one line, exit code 2, nothing lost, nothing left."""
+
+import errno
+import fcntl
+import json
+import shutil
+
+import pytest
+from safetensors import SafetensorError
+
+import mmseq
+from mmseq import checkpoint, runs
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.tagger import Tagger
+
+
+def told(result, *words):
+    """The only line on standard error; fails unless it is a user's mistake with these words."""
+    assert result.code == 2, result.err
+    (line,) = result.err.splitlines()
+    assert line.startswith("Error: ")
+    for word in words:
+        assert word in line
+    return line
+
+
+def config_of(tiny_encoder, tiny_data, **settings):
+    return Config.from_layers(
+        flags={
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+        },
+        settings={
+            "data.path": str(tiny_data),
+            "train.epochs": 2,
+            "train.batch_size": 4,
+            "train.device": "cpu",
+            **settings,
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_encoder, tiny_data, tmp_path_factory):
+    """A finished run with pictures and its last checkpoint."""
+    config = config_of(tiny_encoder, tiny_data, **{"train.keep_last": True})
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy to be damaged."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+@pytest.fixture
+def unfinished(run):
+    """The same before its last lines were written."""
+    for name in ("metrics.json", "model.safetensors"):
+        (run / name).unlink()
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seed", "4294967296"], "train.seed"),
+        (["--fusion", "gate", "--aux", "boundary,boundary"], "'boundary' is named twice"),
+        (["--set", "fusion.dropout=true", "--fusion", "cross-transformer"], "True is not float"),
+        (["--fusion", "cross-transformer", "--image-encoder", "none"], "needs pictures"),
+    ],
+)
+def test_settings_that_cannot_be(run_cli, tiny_data, tmp_path, arguments, words):
+    output = tmp_path / "new"
+    told(run_cli("train", tiny_data, *arguments, "--output", output), words)
+    assert not output.exists()
+
+
+def test_a_word_splitter_that_is_not_there(tiny_encoder, tiny_data, tmp_path):
+    config = config_of(tiny_encoder, tiny_data, **{"data.splitter": "tweets"})
+    with pytest.raises(mmseq.UserError, match="Did you mean 'tweet"):
+        mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    assert not (tmp_path / "run").exists()
+
+
+def test_losses_that_are_no_numbers_stop_the_run(tiny_encoder, tiny_data, tmp_path):
+    rates = dict.fromkeys(["train.learning_rate", "text_encoder.learning_rate"], 1e30)
+    config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none", **rates})
+    with pytest.raises(mmseq.UserError, match="not finite at step .*lower the learning rates"):
+        mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_an_output_folder_below_a_file(run_cli, tiny_data, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    for output in (file, file / "run", file / "runs" / "run"):
+        told(run_cli("train", tiny_data, "--output", output), f"{file} is a file")
+
+
+def test_a_sample_below_a_file(run_cli, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    told(run_cli("sample", file / "sample"), f"{file} is a file")
+
+
+def test_two_runs_never_share_a_folder(tiny_encoder, tiny_data, tmp_path, monkeypatch):
+    """Both have found the place free; the first to begin keeps it."""
+    config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none"})
+    monkeypatch.chdir(tmp_path)
+    begin = runs.begin
+
+    def late(folder, *arguments):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.toml").write_text("of the other run")
+        begin(folder, *arguments)
+
+    monkeypatch.setattr(runs, "begin", late)
+    with pytest.raises(mmseq.UserError, match="another run has begun there"):
+        mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    assert (tmp_path / "run" / "config.toml").read_text() == "of the other run"
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.toml"]
+
+
+def test_a_run_under_way_is_not_resumed(run_cli, unfinished):
+    with (unfinished / "config.toml").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = run_cli("train", "--resume", "--output", unfinished)
+    assert (result.code, result.err) == (
+        2,
+        f"Error: {unfinished}: another process is training this run.\n",
+    )
+
+
+def test_what_a_resumed_run_has_lost_is_written_again(run_cli, unfinished):
+    (unfinished / "labels.json").unlink()
+    shutil.rmtree(unfinished / "assets" / "text_encoder")
+    (unfinished / "history.jsonl").write_bytes(b'\xff\n[1]\n{"a": 1}\n')
+    assert run_cli("train", "--resume", "--output", unfinished).code == 0
+    assert run_cli("predict", unfinished, "--text", "Jordan").code == 0
+
+
+@pytest.mark.parametrize("name", ["current", "progress", "optimiser", "random", "model"])
+@pytest.mark.parametrize("content", [b"", b"\xff\x00[1", b"[1]", None])
+def test_a_damaged_checkpoint(run_cli, unfinished, name, content):
+    (path,) = (unfinished / "last").rglob(f"{name}*")
+    if content is None and name == "current":
+        pytest.skip("without it there is no checkpoint: the run begins again")
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    result = run_cli("train", "--resume", "--output", unfinished)
+    told(result, str(unfinished / "last"), "damaged")
+
+
+ASSETS = ["text_encoder/tokenizer.json", "text_encoder/config.json", "image_encoder/timm.json"]
+
+
+@pytest.mark.parametrize("name", [*ASSETS, "text_encoder/tokenizer_config.json"])
+@pytest.mark.parametrize("content", [b"", b"\xff\x00{", b"[3]", None])
+def test_damaged_assets(run_cli, run, name, content):
+    path = run / "assets" / name
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    told(run_cli("predict", run, "--text", "a"), str(run), "damaged")
+
+
+def test_other_damage_to_a_run(run_cli, run):
+    (run / "assets" / "components.json").write_text('{"a": [1]}')
+    told(run_cli("predict", run, "--text", "a"), "components.json: damaged")
+    (run / "assets" / "components.json").unlink()
+    (run / "model.safetensors").unlink()
+    told(run_cli("predict", run, "--text", "a"), "model.safetensors is missing")
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(run_cli, unfinished, monkeypatch):
+    before = {p: p.read_bytes() for p in (unfinished / "last").rglob("*") if p.is_file()}
+    state = json.loads(next((unfinished / "last").rglob("progress.json")).read_text())
+    state["epoch"] = 1
+    next((unfinished / "last").rglob("progress.json")).write_text(json.dumps(state))
+
+    def full(tensors, path):
+        path.write_bytes(b"half")
+        raise SafetensorError("I/O error: No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    result = run_cli("train", "--resume", "--output", unfinished)
+    told(result, "No space left on device", "--resume")
+    after = {p for p in (unfinished / "last").rglob("*") if p.is_file()}
+    assert after == set(before)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("[" * 100_000, "in.jsonl:2: broken JSON"),
+        ('{"text": "a \\ud800"}', "in.jsonl:2: 'a \\ud800': holds half a character"),
+        ('{"tokens": ["a"], "id": "\\udfff"}', "in.jsonl:2: '\\udfff': holds half a character"),
+    ],
+)
+def test_a_bad_line_leaves_no_half_result(run_cli, finished, tmp_path, line, words):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"text": "Jordan"}\n' + line + "\n")
+    told(run_cli("predict", finished, "--input", source, "--output", target), words)
+    assert not target.exists()
+
+
+def test_where_predictions_cannot_go_or_come_from(run_cli, finished, tmp_path):
+    target = tmp_path / "absent" / "out.jsonl"
+    told(run_cli("predict", finished, "--text", "a", "--output", target), "no folder")
+    told(run_cli("predict", finished, "--input", tmp_path), "is a folder; give a file")
+    (tmp_path / "in.csv").write_text("a,b\n")
+    told(run_cli("predict", finished, "--input", tmp_path / "in.csv"), "give --format")
+    told(run_cli("evaluate", finished, "--split", "tset"), "'tset' is not one of")
+
+
+def test_a_full_disk_in_prediction_names_the_file(run_cli, finished, tmp_path, monkeypatch):
+    def full(tagger, sentences):
+        yield from ()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Tagger, "stream", full)
+    target = tmp_path / "out.jsonl"
+    result = run_cli("predict", finished, "--text", "a", "--output", target)
+    told(result, f"{target}: no space left on the disk")
+    assert not target.exists()
+
+
+def test_prediction_says_which_pictures_are_left_out(run_cli, finished, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    result = run_cli("predict", finished, "--text", "Jordan", "--image", tmp_path / "a.jpg")
+    assert result.code == 0
+    assert "1 of 1 pictures cannot be used (1 unreadable)" in result.err
+    assert "a.jpg: not a picture" in result.err
+
+
+def test_a_picture_folder_that_is_not_there_is_named(run_cli, finished, tiny_data, tmp_path):
+    shutil.copy(tiny_data / "test.jsonl", tmp_path)
+    result = run_cli("evaluate", finished, tmp_path, "--json")
+    assert result.code == 0
+    json.loads(result.out)
+    assert f"There is no folder {tmp_path / 'images'}: name the right one with --images." in (
+        result.err
+    )
+
+
+def test_a_check_of_no_folder_is_a_mistake(run_cli, tmp_path):
+    told(run_cli("data", "check", tmp_path / "absent", "--json"), "No data folder")
