@@ -110,8 +110,8 @@ def predict(
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
-    Takes one sentence, a file, or standard input. Prints sentences with their entities on a
-    terminal, and JSON lines into a file or pipe.
+    Takes one sentence, a file, or standard input. Of --text the sentence is printed with its
+    entities marked, and so is everything on a terminal; files and pipes get JSON lines.
 
     \b
     Examples:
