@@ -27,7 +27,7 @@ class ContrastiveTask(AuxTask):
 
     `temperature` must be above 0, `mix` in 0 to 1 (`UserError` otherwise).
 
-    Source: PAPER.md Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would push
+    Source: Li et al. 2022, Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would push
     pairs apart; this is the form that pulls them together, as the text says.
     """
 

@@ -28,7 +28,8 @@ class BoundaryTask(AuxTask):
 
     `heads` must divide the text width, `refine_share` lies in 0 to 1 (`UserError` otherwise).
 
-    Source: PAPER.md Eq. 9-10 (weight 0.4, no refinement); Yu et al. 2020 refine, with weight 0.5.
+    Source: Li et al. 2022, Eq. 9-10 (weight 0.4, no refinement); Yu et al. 2020 refine, with
+    weight 0.5.
     """
 
     views: ClassVar[tuple[str, ...]] = ("words",)

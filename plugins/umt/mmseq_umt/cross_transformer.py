@@ -27,7 +27,7 @@ class CrossTransformerFusion(Fusion):
     `heads` must divide D (`UserError`). `expansion` is the width of the feed-forward layers in
     units of D. All linear layers start as BERT's do, N(0, 0.02).
 
-    Source: Yu et al. 2020; PAPER.md section 1, Eq. 1-2. Eq. 1 prints the scale sqrt(d)/m; this is
+    Source: Yu et al. 2020; Li et al. 2022, Eq. 1-2. Eq. 1 prints the scale sqrt(d)/m; this is
     the multi-head standard sqrt(d/m). The sequence is words: [CLS] and [SEP] are no keys.
     """
 

@@ -73,7 +73,7 @@ def slow_layer(layer, states, context):
 
 
 def slow_fusion(built, words, regions):
-    """PAPER.md section 1 for one sentence: lists of word and of region vectors, no padding."""
+    """The equations for one sentence: lists of word and of region vectors, no padding."""
     context = slow_layer(built.text.layers[0], words, words)
     queries = [linear(built.image_queries, r) for r in regions]
     keys = [linear(built.image_keys, r) for r in regions]
