@@ -27,8 +27,8 @@ class ContrastiveTask(AuxTask):
 
     `temperature` must be above 0, `mix` in 0 to 1 (`UserError` otherwise).
 
-    Source: Li et al. 2022, Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would push
-    pairs apart; this is the form that pulls them together, as the text says.
+    Source: Li et al. 2022, Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would
+    push pairs apart; this is the form that pulls them together, as the text says.
     """
 
     views: ClassVar[tuple[str, ...]] = ("text", "image")

@@ -14,8 +14,8 @@ class TransformerLayer(nn.Module):
     """Post-norm transformer layer; attention over no key contributes exactly 0.
 
     S' = LayerNorm(S + W_o attend(S W_q, C W_k, C W_v)), then LayerNorm(S' + FFN(S')), with biases,
-    `heads` heads and an exact GELU (Li et al. 2022, Eq. 1-2; Devlin et al. 2019). Where a sentence has no
-    key at all, LayerNorm(S) remains of the first half: not even the bias of W_o is added.
+    `heads` heads and an exact GELU (Li et al. 2022, Eq. 1-2; Devlin et al. 2019). Where a sentence
+    has no key at all, LayerNorm(S) remains of the first half: not even the bias of W_o is added.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, expansion: int) -> None:
