@@ -70,20 +70,23 @@ def check(
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the generator [0].")
-def sample(folder: Path, seed: int) -> None:
+@click.option("--hard", is_flag=True, help="Unseen names, fewer sentences, cluttered pictures.")
+def sample(folder: Path, seed: int, hard: bool) -> None:
     """Write the sample data set into the new folder DIR, with the scores that can be reached.
 
     Tweet-like sentences whose ambiguous names are a person, a place, an organisation or a work
-    according to the drawn picture.
+    according to the drawn picture. With --hard most names of the test split are new, and what
+    tells is a small part of a cluttered picture, anywhere in it.
 
     \b
-    Example:
+    Examples:
       mmseq sample data/sample
+      mmseq sample data/hard --hard
     """
     from mmseq.builtins.sample import write_sample
 
     try:
-        summary = write_sample(folder, seed=seed)
+        summary = write_sample(folder, seed=seed, hard=hard)
     except FileExistsError as error:
         # With a number it is the system's: a parent of the folder is a file.
         reason = f"{error.filename} is a file; give a new folder." if error.errno else str(error)

@@ -20,7 +20,8 @@ from mmseq.builtins.sample.scenes.work import draw_work
 
 SIDE = 224  # pixels
 CLUTTER = "clutter"
-SCENES: Mapping[str, Callable[[Brush, Random], None]] = {
+Scene = Callable[[Brush, Random], None]
+SCENES: Mapping[str, Scene] = {
     "PER": draw_person,
     "LOC": draw_place,
     "ORG": draw_organisation,
@@ -54,8 +55,30 @@ def draw_picture(kind: str, rng: Random) -> Image.Image:
     Raises:
         KeyError: when there is no such kind.
     """
-    scene = SCENES[kind]
+    image = _scene(SCENES[kind], rng, SIDE * _OVERSAMPLING)
+    return _grade(image.resize((SIDE, SIDE), Image.Resampling.BOX), rng)
+
+
+def draw_cluttered_picture(kind: str, rng: Random) -> Image.Image:
+    """A heap of clutter with one small scene of the given kind lying anywhere on it.
+
+    The scene covers a twelfth to a sixth of the picture; a few snippets of its size show clutter.
+
+    Raises:
+        KeyError: when there is no such kind.
+    """
+    scenes = [draw_clutter] * rng.randint(3, 5) + [SCENES[kind]]
     side = SIDE * _OVERSAMPLING
+    image = _scene(draw_clutter, rng, side)
+    for scene in scenes:
+        small = round(side * rng.uniform(0.29, 0.41))
+        corner = (rng.randint(0, side - small), rng.randint(0, side - small))
+        image.paste(_scene(scene, rng, small), corner)
+    return _grade(image.resize((SIDE, SIDE), Image.Resampling.BOX), rng)
+
+
+def _scene(scene: Scene, rng: Random, side: int) -> Image.Image:
+    """A scene on its backdrop, `side` pixels square."""
     image = backdrop(rng, side, *rng.choice(((0.1, 0.5), (0.45, 0.8), (0.7, 1.0))))
     draw = ImageDraw.Draw(image)
     behind = Brush(draw, (side / 2, side / 2), side / 2)
@@ -64,4 +87,4 @@ def draw_picture(kind: str, rng: Random) -> Image.Image:
     brush = Brush(draw, centre, side * rng.uniform(0.27, 0.5), rng.uniform(-0.2, 0.2))
     scene(brush, rng)
     litter(behind, rng, rng.randint(0, 8))
-    return _grade(image.resize((SIDE, SIDE), Image.Resampling.BOX), rng)
+    return image

@@ -1,9 +1,10 @@
-"""Draws the sentences of a split from the grammar, evenly instead of independently.
+"""Draws the sentences of a split from a grammar, evenly instead of independently.
 
-Open names come in blocks: one template and the same names once for each type that they can have.
-So words and type are independent in every split exactly, not on average only: a model without
-pictures finds no chance regularities in a small training file, and the ceiling is not a matter of
-luck. All other names and templates are dealt from shuffled decks, so that each is seen in training.
+In blocks, a template comes with the same open names once for each type that they can have. So words
+and type are independent in every split exactly, not on average only: a model without pictures finds
+no chance regularities in a small training file, and the ceiling is not a matter of luck. Without
+blocks each sentence has names and a type of its own, as in life: what a name meant in training can
+be learned by heart. All else is dealt from shuffled decks, so that each template is seen.
 """
 
 from bisect import bisect
@@ -42,50 +43,54 @@ class SentenceWriter:
     """Writes the splits of one data set; no sentence is written twice.
 
     Args:
-        grammar: what the sentences are made of.
         rng: the source of chance.
+        blocks: whether open names come in blocks.
     """
 
-    def __init__(self, grammar: Grammar, rng: Random) -> None:
-        self._grammar = grammar
+    def __init__(self, rng: Random, *, blocks: bool) -> None:
+        self._grammar: Grammar
         self._rng = rng
+        self._blocks = blocks
         self._written: set[Phrase] = set()
         self._decks: dict[str, Deck[Phrase]] = {}
 
-    def split(self, size: int) -> list[Sentence]:
-        """A shuffled split of `size` sentences.
+    def split(self, grammar: Grammar, size: int) -> list[Sentence]:
+        """A shuffled split of `size` sentences made of `grammar`.
 
         Raises:
             ValueError: when a template cannot give a new sentence of fitting length.
         """
-        templates = self._grammar.templates
+        self._grammar = grammar
+        templates = grammar.templates
         # Every split begins with fresh decks, so that none follows from what another has used.
-        self._decks = {name: Deck(words, self._rng) for name, words in self._grammar.lists.items()}
+        self._decks = {name: Deck(words, self._rng) for name, words in grammar.lists.items()}
         in_open = [template for template in templates if template.is_open]
         settled = [template for template in templates if not template.is_open]
         share = sum(template.weight for template in in_open)
         share /= sum(template.weight for template in templates)
         sentences = self._open_sentences(in_open, size * share)
         for template in _evenly(settled, size - len(sentences), self._rng):
-            pictures = self._grammar.settled_pictures[template.subject]
+            pictures = grammar.settled_pictures[template.subject]
             sentences.append(self._sentence(template, (), None, pictures))
         self._rng.shuffle(sentences)
         return sentences
 
     def _open_sentences(self, templates: Sequence[Template], size: float) -> list[Sentence]:
-        """About `size` sentences with open names, in whole blocks."""
+        """About `size` sentences with open names, each type equally often."""
         contexts = Deck(templates, self._rng)
         total = sum(group.weight for group in self._grammar.groups)
         sentences = []
         for group in self._grammar.groups:
             deck = Deck(group.names, self._rng)
-            for _ in range(round(size * group.weight / total / len(group.types))):
+            types = list(group.types)
+            blocks = [types] if self._blocks else [[type_] for type_ in types]
+            for block in blocks * round(size * group.weight / total / len(types)):
                 template = contexts.deal()
                 names: list[Phrase] = []
                 for part in template.parts:
                     if isinstance(part, Slot) and part.is_open:
                         names.append(deck.deal(without=names))
-                for type_ in group.types:
+                for type_ in block:
                     pictures = self._grammar.open_pictures[type_]
                     sentences.append(self._sentence(template, names, type_, pictures))
         return sentences

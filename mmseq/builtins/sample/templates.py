@@ -4,7 +4,17 @@
 settles, `{start}`, `{when}` and `{end}` fillers. The contexts of open names suit every type alike.
 """
 
-from mmseq.builtins.sample.grammar import NO_SUBJECT, OPEN_SLOT, Grammar, Slot, Template
+from collections.abc import Mapping
+
+from mmseq.builtins.sample.grammar import (
+    NO_SUBJECT,
+    OPEN_SLOT,
+    Grammar,
+    Group,
+    Phrase,
+    Slot,
+    Template,
+)
 from mmseq.builtins.sample.pictures import CLUTTER
 from mmseq.builtins.sample.words import FILLERS, NAMES, OPEN_NAMES, TYPES
 
@@ -141,10 +151,19 @@ def _templates(text: str, share: float) -> tuple[Template, ...]:
     return tuple(_template(line, share / len(lines)) for line in lines)
 
 
-def sample_grammar() -> Grammar:
-    """The grammar that writes the sample data set."""
-    if OPEN_SLOT in NAMES or OPEN_SLOT in FILLERS:
+def grammar_of(names: Mapping[str, tuple[Phrase, ...]], open_names: tuple[Group, ...]) -> Grammar:
+    """The grammar that writes sentences with these names, each type's under its own key, and
+    with these open names, which also fill the slots `PER told` and so on.
+    """
+    if OPEN_SLOT in names or OPEN_SLOT in FILLERS:
         raise AssertionError(f"{OPEN_SLOT!r} is kept for open names")
+    # A telling context settles the type without a picture.
+    told = {
+        f"{type_} told": tuple(
+            name for group in open_names if type_ in group.types for name in group.names
+        )
+        for type_ in TYPES
+    }
     settled = {type_: {type_: 0.55, CLUTTER: 0.2, NO_PICTURE: 0.25} for type_ in TYPES}
     anything = dict.fromkeys(TYPES, 0.1)
     return Grammar(
@@ -153,10 +172,15 @@ def sample_grammar() -> Grammar:
             *_templates(SETTLED, SHARES["settled"]),
             *_templates(EMPTY, SHARES["empty"]),
         ),
-        lists={**NAMES, **FILLERS},
-        groups=OPEN_NAMES,
+        lists={**names, **told, **FILLERS},
+        groups=open_names,
         open_pictures={
             type_: {type_: _TOLD, CLUTTER: _UNTOLD, NO_PICTURE: _UNTOLD} for type_ in TYPES
         },
         settled_pictures={**settled, NO_SUBJECT: {**anything, CLUTTER: 0.3, NO_PICTURE: 0.3}},
     )
+
+
+def sample_grammar() -> Grammar:
+    """The grammar that writes the sample data set."""
+    return grammar_of(NAMES, OPEN_NAMES)

@@ -33,11 +33,6 @@ OPEN_NAMES: tuple[Group, ...] = (
 )
 
 
-def _told(type_: str) -> tuple[Phrase, ...]:
-    """The open names that can be of a type: a telling context settles them without a picture."""
-    return tuple(name for group in OPEN_NAMES if type_ in group.types for name in group.names)
-
-
 NAMES: Mapping[str, tuple[Phrase, ...]] = {
     "PER": _phrases(
         "Emily Carter, Marcus Webb, Priya Nair, Tom, Sofia Alvarez, Daniel Osei, Hannah,"
@@ -60,7 +55,6 @@ NAMES: Mapping[str, tuple[Phrase, ...]] = {
         "World Cup, Mona Lisa, Frozen, Kindle, Titanic, Eurovision, Grammys, Tour de France, Jaws,"
         "Christmas, Abbey Road, Nobel Prize"
     ),
-    **{f"{type_} told": _told(type_) for type_ in TYPES},
 }
 
 FILLERS: Mapping[str, tuple[Phrase, ...]] = {

@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 
 from mmseq.builtins.sample.ceiling import file_ceilings, spans
 from mmseq.builtins.sample.deck import Deck
-from mmseq.builtins.sample.pictures import CLUTTER, draw_picture
+from mmseq.builtins.sample.grammar import Grammar
+from mmseq.builtins.sample.names import hard_grammars
+from mmseq.builtins.sample.pictures import CLUTTER, draw_cluttered_picture, draw_picture
 from mmseq.builtins.sample.sentences import Sentence, SentenceWriter
 from mmseq.builtins.sample.templates import NO_PICTURE, sample_grammar
 from mmseq.builtins.sample.words import TYPES
@@ -32,6 +34,11 @@ _SIZES: Mapping[str, _Size] = {
     "valid": _Size(sentences=200, scenes=12, clutter=5),
     "test": _Size(sentences=400, scenes=25, clutter=9),
 }
+_HARD_SIZES: Mapping[str, _Size] = {
+    "train": _Size(sentences=600, scenes=85, clutter=24),
+    "valid": _Size(sentences=200, scenes=25, clutter=9),
+    "test": _Size(sentences=400, scenes=50, clutter=18),
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class SampleSummary:
     Attributes:
         version: the version of the generator.
         seed: the seed of this data set.
+        hard: whether it is the hard one.
         splits: the counts of `train`, `valid` and `test`.
         text_ceiling: the best F1 (0 to 100) on the test split for the words alone.
         picture_ceiling: the best F1 (0 to 100) on the test split for words and pictures.
@@ -57,21 +65,24 @@ class SampleSummary:
 
     version: int
     seed: int
+    hard: bool
     splits: Mapping[str, SplitSummary]
     text_ceiling: float
     picture_ceiling: float
 
 
-def _picture_decks(rng: Random) -> tuple[dict[str, str], dict[str, dict[str, Deck[str]]]]:
+def _picture_decks(
+    sizes: Mapping[str, _Size], rng: Random
+) -> tuple[dict[str, str], dict[str, dict[str, Deck[str]]]]:
     """The kind of every picture file, and each split's pictures by kind.
 
     The numbers of the files are shuffled over splits and kinds: a name says nothing.
     """
-    total = sum(len(TYPES) * size.scenes + size.clutter for size in _SIZES.values())
+    total = sum(len(TYPES) * size.scenes + size.clutter for size in sizes.values())
     names = [f"{number:04d}.jpg" for number in rng.sample(range(1, total + 1), total)]
     kinds: dict[str, str] = {}
     decks: dict[str, dict[str, Deck[str]]] = {}
-    for split, size in _SIZES.items():
+    for split, size in sizes.items():
         decks[split] = {}
         for kind in (*TYPES, CLUTTER):
             count = size.clutter if kind == CLUTTER else size.scenes
@@ -110,23 +121,26 @@ def _write_split(
     return SplitSummary(len(sentences), entities, len(used))
 
 
-def _write_files(folder: Path, seed: int) -> SampleSummary:
-    rng = Random(f"mmseq sample {SAMPLE_VERSION} {seed}")
-    grammar = sample_grammar()
-    kinds, decks = _picture_decks(rng)
+def _write_files(folder: Path, seed: int, hard: bool) -> SampleSummary:
+    rng = Random(f"mmseq {'hard ' * hard}sample {SAMPLE_VERSION} {seed}")
+    sizes = _HARD_SIZES if hard else _SIZES
+    grammars: Mapping[str, Grammar]
+    grammars = hard_grammars(sizes, rng) if hard else dict.fromkeys(sizes, sample_grammar())
+    kinds, decks = _picture_decks(sizes, rng)
     (folder / "images").mkdir(parents=True)
-    writer = SentenceWriter(grammar, rng)
+    writer = SentenceWriter(rng, blocks=not hard)
     splits = {
-        split: _write_split(folder / f"{split}.jsonl", writer.split(size.sentences),
-                            decks[split], rng)
-        for split, size in _SIZES.items()
+        split: _write_split(folder / f"{split}.jsonl",
+                            writer.split(grammars[split], size.sentences), decks[split], rng)
+        for split, size in sizes.items()
     }  # fmt: skip
+    draw = draw_cluttered_picture if hard else draw_picture
     for name, kind in sorted(kinds.items()):
-        picture = draw_picture(kind, Random(f"{rng.random()} {name}"))
+        picture = draw(kind, Random(f"{rng.random()} {name}"))
         picture.save(folder / "images" / name, quality=_JPEG_QUALITY)
-    best = file_ceilings(grammar, folder / "test.jsonl", kinds)
+    best = file_ceilings(grammars["test"], folder / "test.jsonl", kinds)
     summary = SampleSummary(
-        SAMPLE_VERSION, seed, splits, round(best.text, 2), round(best.picture, 2)
+        SAMPLE_VERSION, seed, hard, splits, round(best.text, 2), round(best.picture, 2)
     )
     # The kinds are here for whoever wants to check the pictures; no reader of data looks here.
     record = {**asdict(summary), "pictures": dict(sorted(kinds.items()))}
@@ -135,15 +149,18 @@ def _write_files(folder: Path, seed: int) -> SampleSummary:
     return summary
 
 
-def write_sample(folder: Path, *, seed: int = 0) -> SampleSummary:
+def write_sample(folder: Path, *, seed: int = 0, hard: bool = False) -> SampleSummary:
     """Writes the sample data set: the same files, byte for byte, for the same seed.
 
-    The folder appears when all of it is written; an interrupted run leaves nothing in its place.
+    The hard one has half the training sentences, names of which most are new in validation and
+    test, and cluttered pictures whose telling part is small and anywhere. The folder appears when
+    all of it is written; an interrupted run leaves nothing in its place.
 
     Args:
         folder: where to write `train.jsonl`, `valid.jsonl`, `test.jsonl`, `images/` and
             `sample.json`; it must be new or empty. Missing parents are made.
         seed: which data set to write.
+        hard: write the hard one.
 
     Raises:
         FileExistsError: when the folder is a file or holds anything.
@@ -157,7 +174,7 @@ def write_sample(folder: Path, *, seed: int = 0) -> SampleSummary:
     # A sibling, so that the last step is a rename within one file system.
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
         draft = Path(unfinished) / "sample"
-        summary = _write_files(draft, seed)
+        summary = _write_files(draft, seed, hard)
         if folder.exists():
             folder.rmdir()
         draft.rename(folder)
