@@ -154,6 +154,8 @@ class TextEncoder(nn.Module, ABC):
     """Rate of the encoder's weights; most encoders make it an option"""
     epochs: ClassVar[int] = 8
     """Epochs of training where the user names none"""
+    offline: ClassVar[Mapping[str, Any]] = {}
+    """Options by which it takes packaged weights instead of a download, with their own rate"""
     parts: Mapping[str, int] = {}
     extras: ClassVar[tuple[str, ...]] = ()
     """Fields of an example it reads from `TextInputs.extras`"""
@@ -182,6 +184,8 @@ class ImageEncoder(nn.Module, ABC):
     width: int
     """E"""
     learning_rate: float
+    offline: ClassVar[Mapping[str, Any]] = {}
+    """As a text encoder's"""
     levels: tuple[int, ...] = ()
     """Widths of the pyramid levels it gives, if asked to"""
     whole_page: bool = False

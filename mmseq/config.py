@@ -161,6 +161,23 @@ class Config:
         layers.set(changes)
         return Config(layers.tables)
 
+    def offline(self) -> tuple[Config, list[str]]:
+        """A copy whose encoders take packaged weights, at the rates that suit these, and a line on
+        each one that was changed. An encoder that downloads nothing stays.
+        """
+        changes: dict[str, Any] = {}
+        lines = []
+        for kind in ("text_encoder", "image_encoder"):
+            if (choice := self.single[kind]) is None:
+                continue
+            packaged = choice.entry.load().offline
+            new = {key: value for key, value in packaged.items() if choice.options[key] != value}
+            if new.keys() - {"learning_rate"}:
+                changes |= {f"{kind}.{key}": value for key, value in new.items()}
+                told = [f"{key} = {new[key]}, not {choice.options[key]}" for key in new]
+                lines.append(f"--offline: {kind}: {'; '.join(told)}.")
+        return self.replaced(changes), lines
+
     @classmethod
     def from_layers(
         cls,

@@ -20,3 +20,5 @@ def register_components(add: Add) -> None:
     add.reader("jsonl", "mmseq.builtins.readers:JsonlReader")
     add.callback("early-stopping", "mmseq.builtins.callbacks:EarlyStopping")
     add.callback("history", "mmseq.builtins.callbacks:History")
+    add.preset("bert-crf", "mmseq:builtins/presets/bert-crf.toml")
+    add.preset("bert-softmax", "mmseq:builtins/presets/bert-softmax.toml")

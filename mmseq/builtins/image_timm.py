@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -28,6 +29,9 @@ from mmseq.builtins.timm_backbone import (
 from mmseq.builtins.timm_transform import build_transform, describe_transform
 from mmseq.components import ImageEncoder, Pictures, Sizes
 from mmseq.errors import UserError
+from mmseq.weights import LITE0_MODEL
+
+DEFAULT_RATE = 1e-4
 
 
 class TimmEncoder(ImageEncoder):
@@ -48,14 +52,18 @@ class TimmEncoder(ImageEncoder):
     scale, and so attention and gates that see both start balanced whatever the model.
     """
 
+    offline = MappingProxyType(
+        {"model": LITE0_MODEL, "weights": "default", "learning_rate": DEFAULT_RATE}
+    )
+
     def __init__(
         self,
         sizes: Sizes,
         *,
-        model: str = "tf_efficientnet_lite0",
+        model: str = LITE0_MODEL,
         weights: str = "default",
         train: Literal["frozen", "last-stage", "all"] = "frozen",
-        learning_rate: float = 1e-4,
+        learning_rate: float = DEFAULT_RATE,
         fit: Literal["crop", "page"] = "crop",
         levels: bool = False,
         normalize: bool = True,

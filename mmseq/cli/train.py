@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config", "file", type=click.Path(path_type=Path), help="Begin with this TOML file."
 )
+@click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
 @click.option("--text-encoder", metavar="NAME", help="Words to vectors.")
 @click.option("--image-encoder", metavar="NAME", help="Picture to region vectors; or none.")
 @click.option("--fusion", metavar="NAME", help="How words and pictures meet; none: text only.")
@@ -42,6 +43,7 @@ def train(
     data: str | None,
     preset: str | None,
     file: Path | None,
+    offline: bool,
     aux: str | None,
     images: str | None,
     renamed: tuple[str, ...],
@@ -63,6 +65,7 @@ def train(
       mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
       mmseq train data/twitter2017 --fusion none --aux none
       mmseq train data/twitter2017 --images pictures --preset mlmner --set train.epochs=10
+      mmseq train --preset mlmner --offline
       mmseq train --resume --output runs/sample-gate-1
     """
     from mmseq.config import Config, parse_setting
@@ -86,7 +89,7 @@ def train(
     mapping = renamings(renamed)
     if mapping:
         given["data.map"] = mapping
-    if resume and (flags or tasks is not None or values or given or preset or file):
+    if resume and (flags or tasks is not None or values or given or preset or file or offline):
         raise UserError("--resume goes on with the run's own config: give only --output RUN.")
     folder, reporter = Path(output) if output else None, Reporter(quiet=quiet)
     if resume:
@@ -94,7 +97,15 @@ def train(
             raise UserError("--dry-run shows a new run; --resume goes on with one.")
         _train(None, folder, reporter)
         return
-    config = Config.from_layers(preset, file, flags, tasks, {**given, **values})
+    given |= values
+    if offline:
+        # The encoders' own flags and settings come after: they are the more explicit.
+        config, replaced = Config.from_layers(preset, file, flags, tasks).offline()
+        config = config.replaced(given)
+        for line in replaced:
+            reporter.line(line)
+    else:
+        config = Config.from_layers(preset, file, flags, tasks, given)
     if dry_run:
         from mmseq.dryrun import describe
 

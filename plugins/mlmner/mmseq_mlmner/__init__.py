@@ -7,7 +7,13 @@ import mmseq
 
 @mmseq.hookimpl
 def register_components(add: mmseq.Add) -> None:
-    """Register the two auxiliary tasks and the paper's settings."""
+    """Register the two auxiliary tasks, the paper's settings and its ablations."""
     add.aux_task("contrastive", "mmseq_mlmner.contrastive:ContrastiveTask")
     add.aux_task("cluster", "mmseq_mlmner.cluster:ClusterTask")
-    add.preset("mlmner", "mmseq_mlmner:presets/mlmner.toml")
+    for name in (
+        "mlmner",
+        "mlmner-no-cluster",
+        "mlmner-no-contrastive",
+        "mlmner-no-cluster-no-contrastive",
+    ):
+        add.preset(name, f"mmseq_mlmner:presets/{name}.toml")

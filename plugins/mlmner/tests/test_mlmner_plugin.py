@@ -4,10 +4,16 @@ import tomllib
 from pathlib import Path
 
 import mmseq_mlmner
+import pytest
 
 import mmseq
 
-PRESET = Path(mmseq_mlmner.__file__).parent / "presets" / "mlmner.toml"
+PRESETS = Path(mmseq_mlmner.__file__).parent / "presets"
+WITHOUT = {
+    "mlmner-no-cluster": ["cluster"],
+    "mlmner-no-contrastive": ["contrastive"],
+    "mlmner-no-cluster-no-contrastive": ["contrastive", "cluster"],
+}
 
 
 class Recorder:
@@ -27,7 +33,15 @@ def test_the_plugin_registers_its_components():
     assert recorder.added == [
         ("aux_task", "contrastive", "mmseq_mlmner.contrastive:ContrastiveTask"),
         ("aux_task", "cluster", "mmseq_mlmner.cluster:ClusterTask"),
-        ("preset", "mlmner", "mmseq_mlmner:presets/mlmner.toml"),
+        *(
+            ("preset", name, f"mmseq_mlmner:presets/{name}.toml")
+            for name in (
+                "mlmner",
+                "mlmner-no-cluster",
+                "mlmner-no-contrastive",
+                "mlmner-no-cluster-no-contrastive",
+            )
+        ),
     ]
 
 
@@ -37,7 +51,7 @@ def test_importing_the_plugin_imports_no_torch():
 
 
 def test_the_preset_has_the_papers_settings():
-    preset = tomllib.loads(PRESET.read_text())
+    preset = tomllib.loads((PRESETS / "mlmner.toml").read_text())
     aux = preset["aux"]
     assert {name: table["weight"] for name, table in aux.items()} == {
         "boundary": 0.4,
@@ -51,10 +65,31 @@ def test_the_preset_has_the_papers_settings():
     assert preset["train"]["batch_size"] == 32
 
 
-def test_the_presets_first_line_describes_it():
-    first = PRESET.read_text().partition("\n")[0]
+@pytest.mark.parametrize("name", WITHOUT)
+def test_an_ablation_differs_by_the_task_alone(name):
+    """In particular by no training step: a preparation phase counts among the epochs."""
+    whole, ablated = (mmseq.Config.from_preset(preset).tables() for preset in ("mlmner", name))
+    for task in WITHOUT[name]:
+        del whole["aux"][task]
+    assert ablated == whole
+
+
+@pytest.mark.parametrize("name", ["mlmner", *WITHOUT])
+def test_a_presets_first_line_describes_it(name):
+    first = (PRESETS / f"{name}.toml").read_text().partition("\n")[0]
     assert first.startswith("# MLMNER")
     assert len(first) <= 100
+
+
+@pytest.mark.parametrize("name", ["mlmner", *WITHOUT])
+def test_each_number_has_its_reason(name):
+    """A line that sets a number says why, or stands in a group whose first line does."""
+    reasoned = False
+    for line in (PRESETS / f"{name}.toml").read_text().splitlines():
+        _, equals, value = line.partition(" = ")
+        if equals and not value.startswith(('"', "true", "false")):
+            assert reasoned or "#" in value, line
+        reasoned = "#" in line or (reasoned and bool(equals))
 
 
 def test_the_preset_is_a_whole_configuration():

