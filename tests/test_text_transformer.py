@@ -365,3 +365,49 @@ def test_a_tokenizer_that_a_run_could_not_keep_is_a_users_error(make, tiny_encod
     )
     CanineTokenizer().save_pretrained(folder)
     assert "not one of the tokenizers library" in user_error(make, model=str(folder))
+
+
+def seen_pieces(encoder, sentences, monkeypatch):
+    """The sub-words that reach the network, row by row."""
+    given = []
+    forward = encoder.model.forward
+
+    def spy(*, input_ids, **rest):
+        given.append(encoder.tokenizer.batch_decode(input_ids[..., None].flatten(0, 1)))
+        return forward(input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(encoder.model, "forward", spy)
+    encoder(inputs(encoder, sentences), None)
+    return given[0]
+
+
+def test_word_dropout_masks_whole_words_in_training_only(make, monkeypatch):
+    encoder = make(word_dropout=0.5)
+    sentences = [["the", "xyz", "was"], ["seen"]]
+    plain = ["[CLS]", "the", "x", "##y", "##z", "was", "[SEP]"]
+    plain += ["[CLS]", "seen", "[SEP]", *["[PAD]"] * 4]
+    assert seen_pieces(encoder, sentences, monkeypatch) == plain
+    # Words 1 and 3 of the first sentence fall below the share, and the padding never counts.
+    draws = torch.tensor([[0.1, 0.6, 0.4], [0.9, 0.0, 0.0]])
+    monkeypatch.setattr(torch, "rand", lambda shape, device: draws)
+    masked = [*plain]
+    masked[1] = masked[5] = "[MASK]"
+    assert seen_pieces(encoder.train(), sentences, monkeypatch) == masked
+    draws[0, 1] = 0.2
+    masked[2:5] = ["[MASK]"] * 3
+    assert seen_pieces(encoder, sentences, monkeypatch) == masked
+    assert seen_pieces(make(), sentences, monkeypatch) == plain
+
+
+def test_word_dropout_hides_its_share(make, monkeypatch):
+    encoder = make(word_dropout=0.25).train()
+    torch.manual_seed(0)
+    pieces = seen_pieces(encoder, [["the"] * 100] * 20, monkeypatch)
+    # Four standard deviations of 2000 draws are 0.039.
+    assert pieces.count("[MASK]") / 2000 == pytest.approx(0.25, abs=0.04)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0])
+def test_an_impossible_word_dropout_is_an_error(make, share):
+    with pytest.raises(UserError, match=f"text_encoder.word_dropout = {share}"):
+        make(word_dropout=share)

@@ -31,7 +31,8 @@ class TransformerEncoder(TextEncoder):
     none of the encoder does. `window`: sub-words seen at once, special tokens included, 0 for the
     model's own maximum; longer sentences are read in overlapping windows and each word is taken
     from the window in which it is most central. The default rate is for a small encoder: a base
-    size wants 3e-5 to 5e-5.
+    size wants 3e-5 to 5e-5. `word_dropout`: this share of the words, drawn anew at each step, is
+    masked in training, so that names are not learned by heart where context or picture would tell.
     """
 
     offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
@@ -45,13 +46,19 @@ class TransformerEncoder(TextEncoder):
         layer: int = -1,
         freeze: int = 0,
         window: int = 0,
+        word_dropout: float = 0.0,
         learning_rate: float = DEFAULT_RATE,
         assets: Path | None = None,
     ) -> None:
         super().__init__()
         if not learning_rate >= 0:
             raise UserError(f"text_encoder.learning_rate = {learning_rate}: it must be at least 0.")
+        if not 0 <= word_dropout < 1:
+            raise UserError(
+                f"text_encoder.word_dropout = {word_dropout}: it must be at least 0 and below 1."
+            )
         self.pool = pool
+        self.word_dropout = word_dropout
         self.layer = layer
         self.learning_rate = learning_rate
         self.tokenizer, self.model = _build(assets) if assets else _load(model)
@@ -63,6 +70,7 @@ class TransformerEncoder(TextEncoder):
         self.width = int(self.model.config.hidden_size)
         self._freeze(freeze, model)
         self.before, self.after = _special_tokens(self.tokenizer)
+        self.mask_id = self._mask_id(word_dropout, model)
         self.window = self._window(window, model)
 
     def _window(self, asked: int, model: str) -> int:
@@ -78,6 +86,17 @@ class TransformerEncoder(TextEncoder):
                 "(0: its maximum)."
             )
         return asked or limit
+
+    def _mask_id(self, word_dropout: float, model: str) -> int:
+        for found in (self.tokenizer.mask_token_id, self.tokenizer.unk_token_id):
+            if found is not None:
+                return int(found)
+        if word_dropout:
+            raise UserError(
+                f"text_encoder.word_dropout = {word_dropout}: the tokenizer of '{model}' has no "
+                "mask and no token for unknown words; take 0."
+            )
+        return 0
 
     def _freeze(self, count: int, model: str) -> None:
         if count == -1:
@@ -143,7 +162,7 @@ class TransformerEncoder(TextEncoder):
     def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
         tensors = inputs.tensors
         output = self.model(
-            input_ids=tensors["input_ids"],
+            input_ids=self._masked(tensors, inputs.mask),
             attention_mask=tensors["attention_mask"],
             output_hidden_states=self.layer != -1,
         )
@@ -159,6 +178,19 @@ class TransformerEncoder(TextEncoder):
             length = (last - first).clamp(min=1)[..., None]
             words = (sums[row, last] - sums[row, first]) / length
         return TextStates(words=words, mask=inputs.mask, vector=hidden[row[:, 0], 0])
+
+    def _masked(self, tensors: Mapping[str, Tensor], mask: Tensor) -> Tensor:
+        """The sub-words; in training, those of some words are the tokenizer's mask, or UNK."""
+        pieces = tensors["input_ids"]
+        if not (self.training and self.word_dropout):
+            return pieces
+        hidden = mask & (torch.rand(mask.shape, device=mask.device) < self.word_dropout)
+        # +1 where a hidden word begins and -1 where it ends: running sums mark what lies between.
+        marks = nn.functional.pad(torch.zeros_like(pieces), (0, 1))
+        for ends, sign in (("first", 1), ("last", -1)):
+            place = (tensors["row"], tensors[ends])
+            marks = marks.index_put(place, sign * hidden.long(), accumulate=True)
+        return pieces.masked_fill(marks.cumsum(dim=1)[:, :-1] > 0, self.mask_id)
 
     def save_assets(self, folder: Path) -> None:
         self.model.config.save_pretrained(folder)
