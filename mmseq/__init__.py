@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from mmseq.config import Config
     from mmseq.data import Example, Reader
     from mmseq.processes import all_sum, gather
+    from mmseq.states import EntityStates, entity_states
     from mmseq.tagger import Span, TaggedSentence, Tagger, load
     from mmseq.training import train
 
@@ -73,6 +74,7 @@ _LAZY = {
     "mmseq.config": ("Config",),
     "mmseq.data": ("Example", "Reader"),
     "mmseq.processes": ("all_sum", "gather"),
+    "mmseq.states": ("EntityStates", "entity_states"),
     "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
     "mmseq.training": ("train",),
 }
@@ -97,6 +99,7 @@ __all__ = [
     "Config",
     "CrfDecoder",
     "Decoder",
+    "EntityStates",
     "EpochEvent",
     "Example",
     "Fused",
@@ -120,6 +123,7 @@ __all__ = [
     "Weighting",
     "all_sum",
     "attend",
+    "entity_states",
     "gather",
     "hookimpl",
     "load",

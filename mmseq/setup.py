@@ -19,8 +19,10 @@ from mmseq.components import Callback
 from mmseq.config import Config, DataConfig, TrainConfig
 from mmseq.console import Reporter, score_table
 from mmseq.data import (
+    Example,
     Split,
     check_known,
+    load_file,
     load_folder,
     require_split,
     require_tags,
@@ -91,10 +93,7 @@ class Setup:
 def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     """A new run: data read, model built, pictures ready, folder made."""
     setup = assemble(config, runs.new_folder(output, _stem(config)), reporter)
-    if setup.config.train.init:
-        run = Path(setup.config.train.init)
-        runs.open_run(run)
-        load_weights(setup.model, run / "model.safetensors")
+    take_initial_weights(setup.model, setup.config)
     _make_ready(setup)
     if output is None and process_count() == 1:
         # Another run may have taken the number meanwhile.
@@ -140,8 +139,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     accelerator = _accelerator(config.train)
     if not accelerator.is_main_process:
         reporter = Reporter(quiet=True)
-    set_seed(config.train.seed)
-    model, fitted = build_model(config, labels, examples=train.examples)
+    model, fitted = build_seeded(config, labels, train.examples)
     if model.preparation >= config.train.epochs:
         raise UserError(
             f"train.epochs = {config.train.epochs}: the preparation phase alone takes "
@@ -153,6 +151,22 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     for line in _data_lines(splits):
         reporter.line(line)
     return Setup(config, folder, splits, model, fitted, accelerator, reporter)
+
+
+def build_seeded(
+    config: Config, labels: Sequence[str], examples: Sequence[Example]
+) -> tuple[Model, dict[str, Any]]:
+    """A new model as the run's seed draws it; all random generators are seeded by it."""
+    set_seed(config.train.seed)
+    return build_model(config, labels, examples=examples)
+
+
+def take_initial_weights(model: Model, config: Config) -> None:
+    """The weights of the run that ``train.init`` names, where it names one."""
+    if config.train.init:
+        run = Path(config.train.init)
+        runs.open_run(run)
+        load_weights(model, run / "model.safetensors")
 
 
 def _make_ready(setup: Setup) -> None:
@@ -194,6 +208,29 @@ def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
         image_folder=Path(data.image_folder) if data.image_folder else None,
         splits=tuple(splits),
     )
+
+
+def choose_split(
+    own: DataConfig,
+    name: str,
+    data: str | Path | None = None,
+    images: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+) -> Split:
+    """The split `name` of a run's `own` data, or of other data: a folder, or a file that is it."""
+    settings: dict[str, Any] = {}
+    if data is not None:
+        # Other data: the reader, scheme and folders of the training data need not fit.
+        settings = {"path": str(data), "image_folder": "", "reader": "auto", "scheme": "auto"}
+    if images is not None:
+        settings["image_folder"] = str(images)
+    if mapping:
+        settings["map"] = dict(mapping)
+    options = own.model_copy(update=settings)
+    if data is not None and Path(data).is_file():
+        folder = Path(options.image_folder) if options.image_folder else None
+        return load_file(Path(data), name=name, mapping=options.map, image_folder=folder)
+    return require_split(load_data(options, (name,)), name, Path(options.path))
 
 
 def _with_epochs(config: Config) -> Config:

@@ -172,7 +172,8 @@ class Tagger:
         gold = [list(e.tags or ()) for e in split.examples]
         return score(gold, [list(p.tags) for p in predictions])
 
-    def _predict(self, examples: Sequence[Example], *, scores: bool = True) -> list[Prediction]:
+    def collator(self, examples: Sequence[Example]) -> Collator:
+        """What makes batches of `examples`; their pictures are made ready here."""
         pictures = None
         if self.model.image_encoder is not None:
             pictures = ready_pictures(
@@ -182,7 +183,10 @@ class Tagger:
                 device=self.device,
                 reporter=self.reporter,
             )
-        collator = Collator(self.model.text_encoder, self.labels, pictures, self.model.extras)
+        return Collator(self.model.text_encoder, self.labels, pictures, self.model.extras)
+
+    def _predict(self, examples: Sequence[Example], *, scores: bool = True) -> list[Prediction]:
+        collator = self.collator(examples)
         prepared = [collator.prepare(replace(example, tags=None)) for example in examples]
         with self.reporter.progress("sentences", len(prepared)) as advance:
             return predict(

@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-SLOW = ("torch", "torchvision", "transformers", "timm", "accelerate", "numpy", "PIL", "nltk")
+SLOW = (
+    *("torch", "torchvision", "transformers", "timm", "accelerate"),
+    *("numpy", "PIL", "nltk", "matplotlib"),
+)
 PROGRAM = """
 import contextlib, io, json, sys
 from mmseq.__main__ import run
@@ -37,6 +40,7 @@ def started(*arguments):
     [
         ["--help"],
         ["train", "--help"],
+        ["plot", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,8 +15,7 @@ from mmseq.cli.data import renamings
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
-    from mmseq.data import Split
-    from mmseq.tagger import TaggedSentence, Tagger
+    from mmseq.tagger import TaggedSentence
 
 COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 
@@ -48,39 +47,19 @@ def evaluate(
       mmseq evaluate runs/sample-gate-1 --split valid
     """
     from mmseq.console import Reporter, Warnings, score_table
+    from mmseq.setup import choose_split
     from mmseq.tagger import load
 
     tagger = load(run)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
-    found = _split(tagger, data, split, images, renamed)
+    found = choose_split(tagger.config.data, split, data, images, renamings(renamed))
     scores = tagger.evaluate(found)
     if as_json:
         facts = {"path": str(found.path), "sha256": found.sha256}
         click.echo(json.dumps({split: scores, "data": facts}, indent=2))
         return
     reporter.table(score_table({split: scores}, str(found.path)))
-
-
-def _split(
-    tagger: Tagger, data: str | None, split: str, images: str | None, renamed: tuple[str, ...]
-) -> Split:
-    from mmseq.data import load_file, require_split
-    from mmseq.setup import load_data
-
-    settings: dict[str, Any] = {}
-    if data is not None:
-        # Other data: the reader, scheme and folders of the training data need not fit.
-        settings = {"path": data, "image_folder": "", "reader": "auto", "scheme": "auto"}
-    if images is not None:
-        settings["image_folder"] = images
-    if renamed:
-        settings["map"] = renamings(renamed)
-    options = tagger.config.data.model_copy(update=settings)
-    if data is not None and Path(data).is_file():
-        folder = Path(options.image_folder) if options.image_folder else None
-        return load_file(Path(data), name=split, mapping=options.map, image_folder=folder)
-    return require_split(load_data(options, (split,)), split, Path(options.path))
 
 
 @click.command()

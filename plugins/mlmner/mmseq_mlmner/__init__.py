@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import mmseq
+
+if TYPE_CHECKING:
+    import click
 
 
 @mmseq.hookimpl
@@ -17,3 +22,11 @@ def register_components(add: mmseq.Add) -> None:
         "mlmner-no-cluster-no-contrastive",
     ):
         add.preset(name, f"mmseq_mlmner:presets/{name}.toml")
+
+
+@mmseq.hookimpl
+def register_commands(cli: click.Group) -> None:
+    """Add `mmseq plot`."""
+    from mmseq_mlmner.plot import plot
+
+    cli.add_command(plot)

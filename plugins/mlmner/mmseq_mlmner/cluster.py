@@ -84,6 +84,11 @@ class ClusterTask(AuxTask):
         """(K,) bool: the types that have a centre."""
         return self.seen > 0
 
+    def named_centers(self) -> dict[str, Tensor]:
+        """Centre (F,) of each type that has one, on the CPU."""
+        centers = self.centers.detach().cpu()
+        return {name: centers[i] for i, name in enumerate(self.types) if self.seen[i]}
+
     def count(self, targets: Targets) -> int:
         return int(self._words(targets)[0].sum())
 
