@@ -13,7 +13,7 @@ from accelerate.utils import set_seed
 from torch.cuda import is_available, is_bf16_supported
 
 from mmseq import runs
-from mmseq.checkpoint import load_weights, save_weights
+from mmseq.checkpoint import Checkpoints, load_weights, save_weights
 from mmseq.collate import Collator, Prepared
 from mmseq.components import Callback
 from mmseq.config import Config, DataConfig, TrainConfig
@@ -112,9 +112,11 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         raise UserError(f"--resume --output {folder}: holds no run to resume.")
     if (folder / "metrics.json").is_file():
         raise UserError(f"--resume --output {folder}: that run is finished.")
-    # A run killed before its first checkpoint has only its config: it starts from the beginning.
     runs.require_components(folder)
     setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
+    if not Checkpoints(folder).exists():
+        # Killed before its first checkpoint, it has only its config: it starts from the beginning.
+        take_initial_weights(setup.model, setup.config)
     _make_ready(setup)
     if setup.accelerator.is_main_process:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)
@@ -248,6 +250,8 @@ def _as_built(config: Config, model: Model) -> Config:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):
         changes["data.path"] = str(Path(config.data.path).resolve())
+    if config.train.init:
+        changes["train.init"] = str(Path(config.train.init).resolve())
     if config.data.image_folder:
         changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
     return config.replaced(changes)

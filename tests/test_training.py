@@ -305,3 +305,17 @@ def test_time_is_written_apart_from_metrics(config, tmp_path):
     assert 0 < timing["seconds"]["training"] < time.time() - started
     assert timing["sentences_per_second"] > 0
     assert "seconds" not in (run / "metrics.json").read_text()
+
+
+def test_a_run_killed_before_its_first_checkpoint_resumes_from_its_initial_weights(
+    config, tmp_path, monkeypatch
+):
+    first = run_of(config((), "none"), tmp_path / "first")
+    later = {"train.init": str(first), "train.epochs": 1}
+    whole = run_of(config((), "none", **later), tmp_path / "whole")
+    monkeypatch.setattr(Trainer, "run", lambda self: None)
+    killed = run_of(config((), "none", **later), tmp_path / "killed")
+    monkeypatch.undo()
+    assert not (killed / "last").exists()
+    mmseq.train(output=killed, resume=True, reporter=Reporter(quiet=True))
+    assert (killed / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
