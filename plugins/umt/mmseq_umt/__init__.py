@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import mmseq
+
+if TYPE_CHECKING:
+    import click
 
 
 @mmseq.hookimpl
@@ -10,3 +15,11 @@ def register_components(add: mmseq.Add) -> None:
     """Register the fusion and the auxiliary task."""
     add.fusion("cross-transformer", "mmseq_umt.cross_transformer:CrossTransformerFusion")
     add.aux_task("boundary", "mmseq_umt.boundary:BoundaryTask")
+
+
+@mmseq.hookimpl
+def register_commands(cli: click.Group) -> None:
+    """Add `mmseq parity`."""
+    from mmseq_umt.command import parity
+
+    cli.add_command(parity)
