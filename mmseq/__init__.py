@@ -16,6 +16,7 @@ from mmseq.hookspecs import Add, hookimpl
 if TYPE_CHECKING:
     from mmseq.attention import attend, masked_softmax
     from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
+    from mmseq.builtins.text_transformer import TransformerEncoder
     from mmseq.components import (
         AuxOutput,
         AuxTask,
@@ -51,6 +52,7 @@ except PackageNotFoundError:
 _LAZY = {
     "mmseq.attention": ("attend", "masked_softmax"),
     "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
+    "mmseq.builtins.text_transformer": ("TransformerEncoder",),
     "mmseq.components": (
         "AuxOutput",
         "AuxTask",
@@ -118,6 +120,7 @@ __all__ = [
     "TextEncoder",
     "TextInputs",
     "TextStates",
+    "TransformerEncoder",
     "UserError",
     "Weighted",
     "Weighting",

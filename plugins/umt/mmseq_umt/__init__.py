@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import mmseq
+
+if TYPE_CHECKING:
+    import click
 
 
 @mmseq.hookimpl
@@ -12,3 +17,11 @@ def register_components(add: mmseq.Add) -> None:
     add.aux_task("boundary", "mmseq_umt.boundary:BoundaryTask")
     add.preset("umt-bert-crf", "mmseq_umt:presets/umt-bert-crf.toml")
     add.preset("mt-bert-crf", "mmseq_umt:presets/mt-bert-crf.toml")
+
+
+@mmseq.hookimpl
+def register_commands(cli: click.Group) -> None:
+    """Add `mmseq parity`."""
+    from mmseq_umt.command import parity
+
+    cli.add_command(parity)

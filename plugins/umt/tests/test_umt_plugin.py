@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import click
 import mmseq_umt
 
 import mmseq
@@ -33,8 +34,14 @@ def test_the_plugin_registers_its_components():
     ]
 
 
-def test_importing_the_plugin_imports_no_torch():
-    code = "import sys, mmseq_umt; sys.exit('torch' in sys.modules)"
+def test_the_plugin_adds_its_command():
+    group = click.Group("mmseq")
+    mmseq_umt.register_commands(group)
+    assert list(group.commands) == ["parity"]
+
+
+def test_importing_the_plugin_and_its_command_imports_no_torch():
+    code = "import sys, mmseq_umt.command; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
