@@ -94,7 +94,8 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     if setup.config.train.init:
         run = Path(setup.config.train.init)
         runs.open_run(run)
-        load_weights(setup.model, run / "model.safetensors")
+        # Its weighting stood at the end of a training; here another begins.
+        load_weights(setup.model, run / "model.safetensors", weighting=False)
     _make_ready(setup)
     if output is None and process_count() == 1:
         # Another run may have taken the number meanwhile.
