@@ -165,7 +165,7 @@ import mmseq
 
 @mmseq.hookimpl
 def register_components(add):
-    for name in ("echo", "mirror", "apart"):
+    for name in ("echo", "mirror", "apart", "long"):
         add.aux_task(name, f"mmseq_echo.task:{name.title()}")
 """
 ECHO_TASKS = '''
@@ -202,12 +202,25 @@ class Apart(Echo):
 
     def forward(self, views, targets, emissions):
         return mmseq.AuxOutput(self.own**2 * self.count(targets))
+
+class Long(mmseq.AuxTask):
+    """Draws the states of sentences of 7 words or more to 0; many batches have none."""
+
+    def __init__(self, sizes: mmseq.Sizes) -> None:
+        super().__init__()
+
+    def count(self, targets):
+        return int((targets.mask.sum(dim=1) >= 7).sum())
+
+    def forward(self, views, targets, emissions):
+        chosen = (targets.mask.sum(dim=1) >= 7)[:, None] & targets.mask
+        return mmseq.AuxOutput(views["fused"][chosen].square().sum() / 100)
 '''
 
 
 @pytest.fixture
 def echoes(site):
-    """The folder of a plugin with tasks whose gradients are known: echo, mirror, apart."""
+    """Folder of a plugin: tasks with known gradients (echo, mirror, apart), and long."""
     site.add("echo", ECHO, task=ECHO_TASKS)
     return site.folder
 
