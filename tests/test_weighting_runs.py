@@ -22,7 +22,12 @@ def config(echo_config):
 
     def make(weighting, **settings):
         weights = {f"aux.{n}.weight": w for n, w in WEIGHTS.items() if n != "main"}
-        common = {"callbacks.history.steps": 1, "text_encoder.learning_rate": 1e-2, **weights}
+        common = {
+            "callbacks.history.steps": 1,
+            "callbacks.conflict.steps": 2,
+            "text_encoder.learning_rate": 1e-2,
+            **weights,
+        }
         return echo_config(("echo", "long"), weighting, **{**common, **settings})
 
     return make
@@ -130,7 +135,7 @@ def test_stopped_and_resumed_is_the_unbroken_run(
         with pytest.raises(Interrupted):
             run_of(config(name, **settings), tmp_path / "broken")
     resumed = mmseq.train(output=tmp_path / "broken", resume=True, reporter=Reporter(quiet=True))
-    for file in ("metrics.json", "history.jsonl", "model.safetensors"):
+    for file in ("metrics.json", "history.jsonl", "conflict.jsonl", "model.safetensors"):
         assert (whole / file).read_bytes() == (resumed / file).read_bytes(), file
 
 

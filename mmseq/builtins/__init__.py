@@ -22,5 +22,6 @@ def register_components(add: Add) -> None:
     add.weighting("uncertainty", "mmseq.builtins.uncertainty:UncertaintyWeighting")
     add.reader("conll", "mmseq.builtins.readers:ConllReader")
     add.reader("jsonl", "mmseq.builtins.readers:JsonlReader")
+    add.callback("conflict", "mmseq.builtins.callbacks:Conflict")
     add.callback("early-stopping", "mmseq.builtins.callbacks:EarlyStopping")
     add.callback("history", "mmseq.builtins.callbacks:History")

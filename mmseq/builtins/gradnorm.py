@@ -38,9 +38,9 @@ class GradNormWeighting(Weighting):
     0) of the weights, on the schedule of all rates. `UserError` otherwise, and where the text
     encoder does not train.
 
-    Source: Chen et al. 2018, Eq. 1-2 and Algorithm 1, which take the norm on the weights of the
-    last shared layer; on the states it costs no pass through the encoder. With `train.accumulate`
-    it is that of each micro-batch, over all processes.
+    Source: Chen et al. 2018, Algorithm 1, which takes the norm on the weights of the last shared
+    layer; on the states it costs no pass through the encoder. With `train.accumulate` it is that
+    of each micro-batch, over all processes.
     """
 
     first: Tensor

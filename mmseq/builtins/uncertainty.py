@@ -22,7 +22,7 @@ class UncertaintyWeighting(Weighting):
     config, which must be above 0 (`UserError` otherwise); s_i learns at `train.learning_rate`. An
     absent loss contributes neither term, and its s_i stays.
 
-    Source: Kendall, Gal and Cipolla 2018, Eq. 10, the form for classification.
+    Source: Kendall, Gal and Cipolla 2018, in the form for classification.
     """
 
     def __init__(self, sizes: Sizes) -> None:

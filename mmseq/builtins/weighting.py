@@ -69,7 +69,7 @@ class DynamicAverageWeighting(Weighting):
     loss is seen, r_i = 1, and so after an epoch mean of 0. `temperature` (T): large values draw
     the weights together; it must be above 0 (`UserError` otherwise).
 
-    Source: Liu, Johns and Davison 2019, Eq. 7.
+    Source: Liu, Johns and Davison 2019, section on the dynamic weight average.
     """
 
     means: Tensor
