@@ -240,7 +240,7 @@ class Trainer:
             valid,
             progress.best.epoch,
         )
-        self.model.weighting.end_epoch(progress.means())
+        self.model.weighting.end_epoch(event.losses)
         progress.sums, progress.items = {}, {}
         self._take_reasons([callback.on_epoch(event) for callback in self._own_callbacks()])
         self._agree_to_stop()
