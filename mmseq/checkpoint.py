@@ -109,8 +109,11 @@ def save_weights(model: Model, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def load_weights(model: Model, path: Path) -> None:
-    """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model."""
+def load_weights(model: Model, path: Path, *, weighting: bool = True) -> None:
+    """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model.
+
+    `weighting` False: the weighting keeps its own state, whatever the file has of one.
+    """
     try:
         tensors = load_file(path)
     except FileNotFoundError as error:
@@ -118,6 +121,9 @@ def load_weights(model: Model, path: Path) -> None:
     # safetensors raises its own class, derived from Exception alone.
     except Exception as error:
         raise UserError(f"{path}: damaged or no safetensors file ({error}).") from error
+    if not weighting:
+        tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
+        tensors |= model.weighting.state_dict(prefix="weighting.")
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

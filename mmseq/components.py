@@ -300,12 +300,28 @@ class Decoder(nn.Module, ABC):
 
 
 class Weighting(nn.Module, ABC):
-    """Several losses to one. Absent losses are not in `losses`."""
+    """Several losses to one. Absent losses are not in `losses`.
+
+    Its parameters are trained with the model's, without weight decay and apart from the limit on
+    the gradient norm; what else it must remember belongs in buffers, which are checkpointed. In
+    several processes each calls it equally often, with the same names.
+    """
+
+    learning_rate: float | None = None
+    """Rate of its own parameters; None: `train.learning_rate`"""
 
     @abstractmethod
     def forward(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
         """`losses`: mean of each, scalar; `shared` (B, W, D): the text encoder's states;
         `progress`: share of the training done, 0 to 1.
+
+        Called for each micro-batch: a process's means are scaled so that their average over all
+        micro-batches and processes is the step's, and the totals are averaged the same way.
+        """
+
+    def end_epoch(self, means: Mapping[str, float]) -> None:  # noqa: B027
+        """Called in every process after each epoch. `means`: of each loss seen in the epoch, over
+        all items of all processes.
         """
 
 
@@ -320,6 +336,9 @@ class StepEvent:
     weights: Mapping[str, float]
     learning_rates: Mapping[str, float]
     gradient_norm: float
+    cosines: Mapping[str, float] = field(default_factory=dict)
+    """Where a callback asked: cosine of each task's gradient with the main task's, on the text
+    encoder's word states; tasks without a gradient there left out"""
 
 
 @dataclass(frozen=True)
@@ -341,6 +360,12 @@ class Callback:
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         """Training begins, or goes on after `resumed_step` steps."""
+
+    def wants_cosines(self, step: int) -> bool:
+        """Does it read `StepEvent.cosines` of that step? Asked in every process: the answer may
+        depend on the options and the step alone.
+        """
+        return False
 
     def on_step(self, event: StepEvent) -> str | None:
         """After each optimiser step; a returned reason stops training after the epoch's end."""

@@ -10,15 +10,18 @@ from mmseq.model import Model
 
 
 def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
-    """AdamW: the encoders at their own rates, the rest at `train.learning_rate`.
+    """AdamW: encoders and weighting at their own rates, the rest at `train.learning_rate`.
 
-    Biases, norms and other vectors are not decayed (Devlin et al. 2019).
+    Biases, norms and other vectors are not decayed (Devlin et al. 2019), nor is the weighting.
     """
     parts: list[tuple[str, nn.Module | None, float]] = [
         ("text_encoder", model.text_encoder, model.text_encoder.learning_rate)
     ]
     if model.image_encoder is not None:
         parts.append(("image_encoder", model.image_encoder, model.image_encoder.learning_rate))
+    rate = model.weighting.learning_rate
+    rate = train.learning_rate if rate is None else rate
+    parts.append(("weighting", model.weighting, rate))
     taken: set[int] = set()
     groups = []
     for name, module, rate in [*parts, ("head", model, train.learning_rate)]:
@@ -28,7 +31,7 @@ def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
         for decayed in (True, False):
             parameters = [p for p in found if (p.dim() > 1) is decayed]
             if parameters:
-                decay = train.weight_decay if decayed else 0.0
+                decay = train.weight_decay if decayed and name != "weighting" else 0.0
                 groups.append(
                     {"params": parameters, "lr": rate, "weight_decay": decay, "name": name}
                 )

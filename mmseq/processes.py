@@ -18,7 +18,8 @@ def gather(vectors: Tensor) -> tuple[Tensor, int]:
 
     `vectors` (n, d), n may differ between processes and be 0. Every process must call it the same
     number of times in the same order, and use the result in its loss, be it for no item: the
-    backward pass is a meeting of all processes too.
+    backward pass is a meeting of all processes too. So is a gradient on the text encoder's states
+    alone: take the vectors of no item from the views too (by an empty mask), never made anew.
     """
     if not _running():
         return vectors, 0

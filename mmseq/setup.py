@@ -168,7 +168,8 @@ def take_initial_weights(model: Model, config: Config) -> None:
     if config.train.init:
         run = Path(config.train.init)
         runs.open_run(run)
-        load_weights(model, run / "model.safetensors")
+        # Its weighting stood at the end of a training; here another begins.
+        load_weights(model, run / "model.safetensors", weighting=False)
 
 
 def _make_ready(setup: Setup) -> None:

@@ -21,6 +21,7 @@ from mmseq.config import Config
 from mmseq.console import Reporter, loss_text
 from mmseq.errors import UserError
 from mmseq.evaluation import predict
+from mmseq.gradients import Cosines
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, schedule
@@ -145,6 +146,7 @@ class Trainer:
         batches = [self._batch(indexes, hidden) for indexes in group]
         counts = self._global_counts(batches)
         sums: dict[str, Tensor] = {}
+        cosines = self._cosines()
         for batch in batches:
             with self.accelerator.autocast():
                 output = self.model(batch, self._tasks_for(counts))
@@ -158,12 +160,15 @@ class Trainer:
                 }
                 share = progress.step / self.total
                 weighted: Weighted = self.model.weighting(means, output.shared, share)
+            if cosines:
+                cosines.add({name: output.losses[name] for name in means}, output.shared)
             self.accelerator.backward(weighted.total / scale)
             for name in means:
                 sums[name] = output.losses[name].detach() + sums.get(name, 0.0)
         if process_count() > 1:
             sum_gradients(self.model)
             sums = {name: all_sum(value) for name, value in sums.items()}
+        found = cosines.values() if cosines else {}
         norm = self._clip()
         self.stepper.step()
         self.stepper.zero_grad(set_to_none=True)
@@ -173,7 +178,7 @@ class Trainer:
         losses = {name: value.item() for name, value in sums.items()}
         self._require_finite(losses)
         progress.add_losses(losses, counts)
-        self._tell_step(losses, counts, weighted.weights, norm)
+        self._tell_step(losses, counts, weighted.weights, norm, found)
 
     def _require_finite(self, losses: Mapping[str, float]) -> None:
         """A loss that is not a number stays one: the rest of the run would be for nothing."""
@@ -189,7 +194,9 @@ class Trainer:
 
     def _clip(self) -> float:
         limit = self.settings.gradient_clip or float("inf")
-        parameters = [p for p in self.model.parameters() if p.grad is not None]
+        # What a weighting learns its weights from is no gradient of the network.
+        own = {id(p) for p in self.model.weighting.parameters()}
+        parameters = [p for p in self.model.parameters() if p.grad is not None and id(p) not in own]
         norm: Tensor = self.accelerator.clip_grad_norm_(parameters, limit)
         return norm.item()
 
@@ -233,6 +240,7 @@ class Trainer:
             valid,
             progress.best.epoch,
         )
+        self.model.weighting.end_epoch(event.losses)
         progress.sums, progress.items = {}, {}
         self._take_reasons([callback.on_epoch(event) for callback in self._own_callbacks()])
         self._agree_to_stop()
@@ -303,6 +311,12 @@ class Trainer:
         """Callbacks live in the main process."""
         return list(self.callbacks.values()) if self.accelerator.is_main_process else []
 
+    def _cosines(self) -> Cosines | None:
+        """Where a callback wants the cosines of the step that begins."""
+        step = self.progress.step + 1
+        asking = [name for name, c in self.callbacks.items() if c.wants_cosines(step)]
+        return Cosines(f"callback '{asking[0]}'") if asking else None
+
     def _take_reasons(self, reasons: Sequence[str | None]) -> None:
         first = next((reason for reason in reasons if reason), "")
         self.progress.stop_reason = self.progress.stop_reason or first
@@ -320,11 +334,12 @@ class Trainer:
         counts: Mapping[str, int],
         weights: Mapping[str, float],
         norm: float,
+        cosines: Mapping[str, float],
     ) -> None:
         rates = {g["name"]: g["lr"] for g in self.optimiser.param_groups}
         means = {name: value / counts[name] for name, value in losses.items()}
         progress = self.progress
-        event = StepEvent(progress.step, progress.epoch + 1, means, weights, rates, norm)
+        event = StepEvent(progress.step, progress.epoch + 1, means, weights, rates, norm, cosines)
         self._take_reasons([callback.on_step(event) for callback in self._own_callbacks()])
 
     def _epoch_name(self, number: int) -> str:

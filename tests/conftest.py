@@ -158,3 +158,95 @@ def site(tmp_path, monkeypatch):
     for name in set(sys.modules) - before:
         if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
             del sys.modules[name]
+
+
+ECHO = """
+import mmseq
+
+@mmseq.hookimpl
+def register_components(add):
+    for name in ("echo", "mirror", "apart", "long"):
+        add.aux_task(name, f"mmseq_echo.task:{name.title()}")
+"""
+ECHO_TASKS = '''
+import torch
+import mmseq
+
+class Echo(mmseq.AuxTask):
+    """The main task's loss once more (decoder softmax)."""
+
+    factor = 1.0
+
+    def __init__(self, sizes: mmseq.Sizes) -> None:
+        super().__init__()
+        self.decoder = mmseq.SoftmaxDecoder(sizes)
+
+    def count(self, targets):
+        return self.decoder.count(targets)
+
+    def forward(self, views, targets, emissions):
+        loss = self.decoder.loss(emissions, targets.tags, targets.mask)
+        return mmseq.AuxOutput(self.factor * loss)
+
+class Mirror(Echo):
+    """The negative of the main task's loss."""
+
+    factor = -1.0
+
+class Apart(Echo):
+    """A loss of its own weight, which no view has a share in."""
+
+    def __init__(self, sizes: mmseq.Sizes) -> None:
+        super().__init__(sizes)
+        self.own = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, views, targets, emissions):
+        return mmseq.AuxOutput(self.own**2 * self.count(targets))
+
+class Long(mmseq.AuxTask):
+    """Draws the states of sentences of 7 words or more to 0; many batches have none."""
+
+    def __init__(self, sizes: mmseq.Sizes) -> None:
+        super().__init__()
+
+    def count(self, targets):
+        return int((targets.mask.sum(dim=1) >= 7).sum())
+
+    def forward(self, views, targets, emissions):
+        chosen = (targets.mask.sum(dim=1) >= 7)[:, None] & targets.mask
+        return mmseq.AuxOutput(views["fused"][chosen].square().sum() / 100)
+'''
+
+
+@pytest.fixture
+def echoes(site):
+    """Folder of a plugin: tasks with known gradients (echo, mirror, apart), and long."""
+    site.add("echo", ECHO, task=ECHO_TASKS)
+    return site.folder
+
+
+@pytest.fixture
+def echo_config(tiny_encoder, tiny_data, echoes):
+    """A text-only run of 4 epochs with 6 steps each and those tasks, at most a second."""
+
+    def make(aux=("echo", "mirror", "apart"), weighting="fixed", **settings):
+        from mmseq.config import Config
+
+        return Config.from_layers(
+            flags={
+                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+                "fusion": {"name": "none"},
+                "decoder": {"name": "softmax"},
+                "weighting": {"name": weighting},
+            },
+            aux=list(aux),
+            settings={
+                "data.path": str(tiny_data),
+                "train.device": "cpu",
+                "train.epochs": 4,
+                "train.batch_size": 4,
+                **settings,
+            },
+        )
+
+    return make

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from mmseq.builtins.callbacks import EarlyStopping, History
+from mmseq.builtins.callbacks import Conflict, EarlyStopping, History
 from mmseq.components import EpochEvent, StepEvent
 from mmseq.errors import UserError
 
@@ -61,6 +61,7 @@ def test_early_stopping_starts_afresh_from_an_empty_state():
     [
         (lambda: EarlyStopping(patience=0), "callback 'early-stopping': patience = 0"),
         (lambda: History(steps=-1), "callback 'history': steps = -1"),
+        (lambda: Conflict(steps=0), "callback 'conflict': steps = 0"),
     ],
 )
 def test_senseless_options_are_a_users_error(make, message):
@@ -127,3 +128,35 @@ def test_a_resumed_run_gives_the_bytes_of_an_unbroken_one(tmp_path, checkpoint, 
 def test_a_new_run_empties_an_old_history(tmp_path):
     record(tmp_path, range(1, 9))
     assert lines(record(tmp_path, [1, 2])) == [("step", 2)]
+
+
+def conflicts(folder, steps, *, start=0):
+    conflict = Conflict(steps=3)
+    conflict.on_start(folder, start)
+    for number in steps:
+        cosines = {"boundary": -0.5, "cluster": 0.125} if conflict.wants_cosines(number) else {}
+        conflict.on_step(StepEvent(number, 1, {"main": 1.0}, {}, {}, 0.0, cosines))
+    return (folder / "conflict.jsonl").read_bytes()
+
+
+def test_conflict_asks_for_what_it_writes(tmp_path):
+    data = conflicts(tmp_path, range(1, 8))
+    cosines = {"boundary": -0.5, "cluster": 0.125}
+    assert [json.loads(line) for line in data.splitlines()] == [
+        {"step": 3, "epoch": 1, "cosines": cosines},
+        {"step": 6, "epoch": 1, "cosines": cosines},
+    ]
+
+
+@pytest.mark.parametrize("checkpoint", [0, 3, 5, 6])
+def test_a_resumed_log_of_conflicts_is_the_unbroken_one(tmp_path, checkpoint):
+    (tmp_path / "whole").mkdir()
+    whole = conflicts(tmp_path / "whole", range(1, 13))
+    path = tmp_path / "conflict.jsonl"
+    path.write_bytes(conflicts(tmp_path, range(1, 8)) + b'{"step": 9, "ep')
+    assert conflicts(tmp_path, range(checkpoint + 1, 13), start=checkpoint) == whole
+
+
+def test_only_conflict_wants_cosines():
+    assert [step for step in range(1, 21) if Conflict().wants_cosines(step)] == [10, 20]
+    assert not any(History().wants_cosines(step) for step in range(1, 21))

@@ -17,12 +17,23 @@ class Part(nn.Module):
             self.learning_rate = rate
 
 
+class Balance(nn.Module):
+    """A weighting's parameters: one of each number of dimensions."""
+
+    def __init__(self, rate):
+        super().__init__()
+        self.learning_rate = rate
+        self.scalar = nn.Parameter(torch.ones(()))
+        self.matrix = nn.Parameter(torch.ones(2, 2))
+
+
 class TinyModel(nn.Module):
-    def __init__(self, *, image=True):
+    def __init__(self, *, image=True, weighting_rate=None):
         super().__init__()
         self.text_encoder = Part(2e-4)
         self.image_encoder = Part(1e-4) if image else None
         self.head = Part()
+        self.weighting = Balance(weighting_rate)
 
 
 def groups(model, **settings):
@@ -43,7 +54,17 @@ def test_every_part_has_its_rate_and_vectors_are_not_decayed():
         expected[f"{part}.linear.weight"] = (rate, 0.05, part)
         for vector in ("linear.bias", "norm.weight", "norm.bias"):
             expected[f"{part}.{vector}"] = (rate, 0.0, part)
+    for name in ("scalar", "matrix"):
+        expected[f"weighting.{name}"] = (3e-3, 0.0, "weighting")
     assert found == expected
+
+
+def test_the_weighting_has_a_rate_of_its_own_where_it_names_one():
+    for rate in (0.025, 0.0):
+        found = groups(TinyModel(weighting_rate=rate), learning_rate=3e-3, weight_decay=0.05)
+        assert found["weighting.scalar"] == (rate, 0.0, "weighting")
+        assert found["weighting.matrix"] == (rate, 0.0, "weighting")
+        assert found["head.linear.weight"] == (3e-3, 0.05, "head")
 
 
 def test_frozen_weights_are_left_out_and_shared_ones_taken_once():
@@ -57,6 +78,8 @@ def test_frozen_weights_are_left_out_and_shared_ones_taken_once():
         "head.linear.bias",
         "head.norm.weight",
         "head.norm.bias",
+        "weighting.scalar",
+        "weighting.matrix",
     }
     shared = TinyModel()
     shared.head.linear = shared.text_encoder.linear
@@ -73,7 +96,7 @@ def test_a_step_moves_every_weight_by_its_rate():
     optimiser.step()
     # Adam's first step is the rate, in the gradient's sign.
     for name, parameter in model.named_parameters():
-        rate = {"text": 2e-4, "imag": 1e-4, "head": 1e-2}[name[:4]]
+        rate = {"text": 2e-4, "imag": 1e-4, "head": 1e-2, "weig": 1e-2}[name[:4]]
         torch.testing.assert_close(
             before[name] - parameter, torch.full_like(parameter, rate), atol=1e-6, rtol=1e-3
         )

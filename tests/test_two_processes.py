@@ -21,7 +21,7 @@ def config(tiny_encoder, tiny_data, tmp_path):
     settings["hidden_dropout_prob"] = settings["attention_probs_dropout_prob"] = 0.0
     (encoder / "config.json").write_text(json.dumps(settings))
 
-    def make(batch_size):
+    def make(batch_size, weighting):
         return Config.from_layers(
             flags={
                 "text_encoder": {
@@ -31,6 +31,7 @@ def config(tiny_encoder, tiny_data, tmp_path):
                 },
                 "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
                 "fusion": {"name": "cross-transformer", "heads": 4, "dropout": 0.0},
+                "weighting": {"name": weighting},
             },
             aux=["contrastive", "cluster", "boundary"],
             settings={
@@ -38,6 +39,7 @@ def config(tiny_encoder, tiny_data, tmp_path):
                 "aux.boundary.heads": 4,
                 "aux.boundary.dropout": 0.0,
                 "callbacks.history.steps": 1,
+                "callbacks.conflict.steps": 1,
                 "train.device": "cpu",
                 "train.epochs": 3,
                 "train.batch_size": batch_size,
@@ -48,13 +50,21 @@ def config(tiny_encoder, tiny_data, tmp_path):
 
 
 def steps(run):
-    lines = (run / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    return [record for record in map(json.loads, lines) if record["kind"] == "step"]
+    """Step lines of the history, each with its line of the log of conflicts."""
+    logs = [(run / f"{name}.jsonl").read_text().splitlines() for name in ("history", "conflict")]
+    history, conflicts = ([json.loads(line) for line in log] for log in logs)
+    history = [record for record in history if record["kind"] == "step"]
+    return [{**a, **b} for a, b in zip(history, conflicts, strict=True)]
 
 
-def test_loss_path_and_scores_equal_one_process_on_the_joined_batch(config, tmp_path):
-    one = mmseq.train(config(8), output=tmp_path / "one", reporter=Reporter(quiet=True))
-    config(4).save(tmp_path / "config.toml")
+@pytest.mark.parametrize(
+    "weighting", ["fixed", "uncertainty", "gradnorm", "dynamic-average", "ramp"]
+)
+def test_two_processes_equal_one_on_the_joined_batch(config, tmp_path, weighting):
+    """Losses, weights, gradient norms and cosines at every step, and the scores."""
+    made = config(8, weighting)
+    one = mmseq.train(made, output=tmp_path / "one", reporter=Reporter(quiet=True))
+    config(4, weighting).save(tmp_path / "config.toml")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     done = subprocess.run(
         [
@@ -75,6 +85,10 @@ def test_loss_path_and_scores_equal_one_process_on_the_joined_batch(config, tmp_
         for name, value in a["losses"].items():
             assert b["losses"][name] == pytest.approx(value, abs=1e-4, rel=1e-4), (a["step"], name)
         assert b["gradient_norm"] == pytest.approx(a["gradient_norm"], rel=1e-3)
+        assert b["weights"] == pytest.approx(a["weights"], rel=1e-3)
+        assert b["cosines"] == pytest.approx(a["cosines"], abs=1e-3)
+    # The clustering task waits for an epoch, and then all are there.
+    assert [len(record["cosines"]) for record in steps(two)] == [0, 0, 0, 3, 3, 3, 3, 3, 3]
     scores = [json.loads((run / "metrics.json").read_text()) for run in (one, two)]
     assert scores[0]["test"] == scores[1]["test"]
     assert scores[0]["data"] == scores[1]["data"]

@@ -1,4 +1,4 @@
-"""Callbacks: the history file, and early stopping."""
+"""Callbacks: the history file, the log of conflicts, and early stopping."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ class History(Callback):
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         self.path = folder / "history.jsonl"
-        text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else ""
-        lines = text.splitlines()
-        # What an interrupted run logged after its last checkpoint will be done, and logged, again.
-        kept = [line for line in lines if _step(line) <= resumed_step]
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        _drop_after(resumed_step, self.path)
 
     def on_step(self, event: StepEvent) -> str | None:
         if self.steps and event.step % self.steps == 0:
-            self._append(
+            _append(
+                self.path,
                 {
                     "kind": "step",
                     "step": event.step,
@@ -43,12 +40,13 @@ class History(Callback):
                     "weights": dict(event.weights),
                     "learning_rates": dict(event.learning_rates),
                     "gradient_norm": event.gradient_norm,
-                }
+                },
             )
         return None
 
     def on_epoch(self, event: EpochEvent) -> str | None:
-        self._append(
+        _append(
+            self.path,
             {
                 "kind": "epoch",
                 "step": event.step,
@@ -57,13 +55,52 @@ class History(Callback):
                 "losses": dict(event.losses),
                 "valid": event.valid,
                 "best_epoch": event.best_epoch,
-            }
+            },
         )
         return None
 
-    def _append(self, record: Mapping[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+
+class Conflict(Callback):
+    """Writes conflict.jsonl: how far each task pulls the encoder the main task's way.
+
+    `steps`: a line every so many optimiser steps, with the cosine between the gradients of each
+    task and of the main task on the text encoder's word states: 1 along, 0 across, -1 against.
+    The text encoder must train. It changes nothing in the training.
+    """
+
+    def __init__(self, *, steps: int = 10) -> None:
+        if steps < 1:
+            raise UserError(f"callback 'conflict': steps = {steps}; it must be at least 1.")
+        self.steps = steps
+        self.path = Path()
+
+    def on_start(self, folder: Path, resumed_step: int) -> None:
+        self.path = folder / "conflict.jsonl"
+        _drop_after(resumed_step, self.path)
+
+    def wants_cosines(self, step: int) -> bool:
+        return step % self.steps == 0
+
+    def on_step(self, event: StepEvent) -> str | None:
+        if self.wants_cosines(event.step):
+            record = {"step": event.step, "epoch": event.epoch, "cosines": dict(event.cosines)}
+            _append(self.path, record)
+        return None
+
+
+def _drop_after(step: int, path: Path) -> None:
+    """Keep the lines of a log up to a step.
+
+    What an interrupted run logged after its last checkpoint will be done, and logged, again.
+    """
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    kept = [line for line in text.splitlines() if _step(line) <= step]
+    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+
+def _append(path: Path, record: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 def _step(line: str) -> float:
