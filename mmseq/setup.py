@@ -48,11 +48,11 @@ class Setup:
     splits: dict[str, Split]
     model: Model
     fitted: dict[str, Any]
+    callbacks: dict[str, Callback]
     accelerator: Accelerator
     reporter: Reporter
     collator: Collator = field(init=False)
     prepared: dict[str, list[Prepared]] = field(init=False)
-    callbacks: dict[str, Callback] = field(init=False)
     pictures: FeatureTable | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -148,11 +148,12 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{model.preparation}; give more epochs."
         )
     config = _as_built(config, model)
+    callbacks = {name: c.entry.load()(**c.options) for name, c in config.callbacks.items()}
     if is_sample(config.data):
         reporter.line(sample_ceilings())
     for line in _data_lines(splits):
         reporter.line(line)
-    return Setup(config, folder, splits, model, fitted, accelerator, reporter)
+    return Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
 
 
 def build_seeded(
@@ -191,8 +192,6 @@ def _make_ready(setup: Setup) -> None:
         name: [setup.collator.prepare(example) for example in split.examples]
         for name, split in splits.items()
     }
-    callbacks = setup.config.callbacks
-    setup.callbacks = {name: c.entry.load()(**c.options) for name, c in callbacks.items()}
 
 
 def is_sample(data: DataConfig) -> bool:

@@ -251,3 +251,11 @@ def test_a_picture_folder_that_is_not_there_is_named(run_cli, finished, tiny_dat
 
 def test_a_check_of_no_folder_is_a_mistake(run_cli, tmp_path):
     told(run_cli("data", "check", tmp_path / "absent", "--json"), "No data folder")
+
+
+def test_a_callbacks_impossible_option_is_told_before_any_work(run_cli, tiny_data, tiny_encoder):
+    result = run_cli(
+        "train", tiny_data, "--dry-run", "--fusion", "none", "--set", "callbacks.conflict.steps=0",
+        "--set", f"text_encoder.model={tiny_encoder}",
+    )  # fmt: skip
+    told(result, "callback 'conflict': steps = 0")
