@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from accelerate.utils import set_seed
-from torch import Tensor
 
 from mmseq import runs
 from mmseq.checkpoint import Checkpoints, load_weights
 from mmseq.collate import Batch, epoch_steps, hidden_pictures
-from mmseq.components import Callback, EpochEvent, StepEvent, Weighted
+from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Config
 from mmseq.console import Reporter, loss_text
 from mmseq.errors import UserError
@@ -25,9 +24,10 @@ from mmseq.gradients import Cosines
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, schedule
-from mmseq.processes import all_sum, process_count, sum_gradients
+from mmseq.processes import all_sum, process_count
 from mmseq.progress import Best, Progress
 from mmseq.setup import Setup, new_run, resume_run
+from mmseq.step import Step, Stepper
 
 
 def train(
@@ -73,7 +73,8 @@ class Trainer:
         self.callbacks: dict[str, Callback] = setup.callbacks
         self.checkpoints = Checkpoints(self.folder)
         self.optimiser = build_optimiser(self.model, self.settings)
-        self.stepper = self.accelerator.prepare(self.optimiser)
+        clip = self.settings.gradient_clip
+        self.stepper = Stepper(self.model, self.optimiser, self.accelerator, clip)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.total = len(self._steps(0)) * self.settings.epochs
         self.progress = Progress(prepared=not self.model.preparation)
@@ -143,42 +144,18 @@ class Trainer:
         factor = schedule(progress.step, self.total, self.settings.warmup)
         for parameters, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
             parameters["lr"] = rate * factor
-        batches = [self._batch(indexes, hidden) for indexes in group]
-        counts = self._global_counts(batches)
-        sums: dict[str, Tensor] = {}
-        cosines = self._cosines()
-        for batch in batches:
-            with self.accelerator.autocast():
-                output = self.model(batch, self._tasks_for(counts))
-                # Each micro-batch stands for the whole: scaled up here and down again below, so
-                # that what a weighting adds to the losses is added once a step.
-                scale = len(batches) * process_count()
-                means = {
-                    name: loss * (scale / counts[name])
-                    for name, loss in output.losses.items()
-                    if counts[name]
-                }
-                share = progress.step / self.total
-                weighted: Weighted = self.model.weighting(means, output.shared, share)
-            if cosines:
-                cosines.add({name: output.losses[name] for name in means}, output.shared)
-            self.accelerator.backward(weighted.total / scale)
-            for name in means:
-                sums[name] = output.losses[name].detach() + sums.get(name, 0.0)
-        if process_count() > 1:
-            sum_gradients(self.model)
-            sums = {name: all_sum(value) for name, value in sums.items()}
-        found = cosines.values() if cosines else {}
-        norm = self._clip()
-        self.stepper.step()
-        self.stepper.zero_grad(set_to_none=True)
+        done = self.stepper.step(
+            [self._batch(indexes, hidden) for indexes in group],
+            self.active,
+            progress.step / self.total,
+            self._cosines(),
+        )
         progress.step += 1
         progress.in_epoch += 1
-        progress.sentences += counts["sentences"]
-        losses = {name: value.item() for name, value in sums.items()}
-        self._require_finite(losses)
-        progress.add_losses(losses, counts)
-        self._tell_step(losses, counts, weighted.weights, norm, found)
+        progress.sentences += done.counts["sentences"]
+        self._require_finite(done.losses)
+        progress.add_losses(done.losses, done.counts)
+        self._tell_step(done)
 
     def _require_finite(self, losses: Mapping[str, float]) -> None:
         """A loss that is not a number stays one: the rest of the run would be for nothing."""
@@ -187,18 +164,6 @@ class Trainer:
                 f"The losses are not finite at step {self.progress.step} ({loss_text(losses)}); "
                 "lower the learning rates (train.learning_rate, text_encoder.learning_rate)."
             )
-
-    def _tasks_for(self, counts: Mapping[str, int]) -> list[str]:
-        """Tasks with items anywhere in this step, and those that refine, as in prediction."""
-        return [n for n in self.active if counts[n] or self.model.task(n).refines]
-
-    def _clip(self) -> float:
-        limit = self.settings.gradient_clip or float("inf")
-        # What a weighting learns its weights from is no gradient of the network.
-        own = {id(p) for p in self.model.weighting.parameters()}
-        parameters = [p for p in self.model.parameters() if p.grad is not None and id(p) not in own]
-        norm: Tensor = self.accelerator.clip_grad_norm_(parameters, limit)
-        return norm.item()
 
     def _finish_preparation(self) -> None:
         """The tasks observe the training data, and may begin."""
@@ -294,19 +259,6 @@ class Trainer:
         batch = self.setup.collator.batch(sentences, [hidden[i] for i in indexes])
         return batch.to(self.accelerator.device)
 
-    def _global_counts(self, batches: Sequence[Batch]) -> dict[str, int]:
-        """Items of each loss over all micro-batches and processes, and sentences."""
-        totals = dict.fromkeys(["main", *self.active, "sentences"], 0)
-        for batch in batches:
-            found = self.model.counts(batch, self.active)
-            for name, count in {**found, "sentences": len(batch.text.mask)}.items():
-                totals[name] += count
-        if process_count() > 1:
-            device = self.accelerator.device
-            summed = all_sum(torch.tensor(list(totals.values()), device=device))
-            totals = dict(zip(totals, summed.tolist(), strict=True))
-        return totals
-
     def _own_callbacks(self) -> list[Callback]:
         """Callbacks live in the main process."""
         return list(self.callbacks.values()) if self.accelerator.is_main_process else []
@@ -328,18 +280,17 @@ class Trainer:
         if all_sum(wish).item() and not reason:
             self.progress.stop_reason = "asked to by the main process"
 
-    def _tell_step(
-        self,
-        losses: Mapping[str, float],
-        counts: Mapping[str, int],
-        weights: Mapping[str, float],
-        norm: float,
-        cosines: Mapping[str, float],
-    ) -> None:
-        rates = {g["name"]: g["lr"] for g in self.optimiser.param_groups}
-        means = {name: value / counts[name] for name, value in losses.items()}
+    def _tell_step(self, done: Step) -> None:
         progress = self.progress
-        event = StepEvent(progress.step, progress.epoch + 1, means, weights, rates, norm, cosines)
+        event = StepEvent(
+            step=progress.step,
+            epoch=progress.epoch + 1,
+            losses={name: value / done.counts[name] for name, value in done.losses.items()},
+            weights=done.weights,
+            learning_rates={g["name"]: g["lr"] for g in self.optimiser.param_groups},
+            gradient_norm=done.gradient_norm,
+            cosines=done.cosines,
+        )
         self._take_reasons([callback.on_step(event) for callback in self._own_callbacks()])
 
     def _epoch_name(self, number: int) -> str:

@@ -171,7 +171,7 @@ def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
     trainer = Trainer(new_run(config(), tmp_path / "run", Reporter(quiet=True)))
     trainer.progress.prepared = True
     batch = trainer._batch(range(8), [False] * 24)
-    counts = trainer._global_counts([batch])
+    counts = trainer.stepper.counts([batch], trainer.active)
     output = trainer.model(batch, trainer.tasks)
     means = {name: loss / counts[name] for name, loss in output.losses.items()}
     trainer.model.weighting(means, output.shared, 0.0).total.backward()
@@ -206,7 +206,7 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(config, 
                     found[name] = parameter.grad.clone()
             return 1.0
 
-        trainer._clip = keep
+        trainer.stepper._clip = keep
         groups = [list(range(8))] if steps == 1 else [[0, 1, 2, 3], [4, 5, 6, 7]]
         trainer._train_step(groups, [False] * 24)
         gradients.append(found)
