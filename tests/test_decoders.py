@@ -52,6 +52,52 @@ def test_forbidden_steps_by_hand():
     assert starts.tolist() == [False, False, True, False, True]
 
 
+def small_crf():
+    """Two tags, small whole scores; sentences of two words, of one and of none."""
+    decoder = CrfDecoder(Sizes(labels=("O", "B-X"))).double()
+    chain = decoder.chain.crf
+    chain.start_transitions.data = torch.tensor([1.0, 0]).double()
+    chain.transitions.data = torch.tensor([[0.0, 1], [-1, 3]]).double()
+    chain.end_transitions.data = torch.tensor([0.0, 2]).double()
+    scores = torch.tensor([[[2.0, 0], [0, 1]], [[2, 0], [9, 9]], [[9, 9], [9, 9]]]).double()
+    return decoder, scores, torch.tensor([[True, True], [True, False], [False, False]])
+
+
+TWO_WORDS = {(0, 0): 1 + 2 + 0 + 0 + 0, (0, 1): 1 + 2 + 1 + 1 + 2}
+TWO_WORDS |= {(1, 0): 0 + 0 - 1 + 0 + 0, (1, 1): 0 + 0 + 3 + 1 + 2}
+ONE_WORD = {0: 1 + 2 + 0, 1: 0 + 0 + 2}
+
+
+@pytest.mark.parametrize("path", TWO_WORDS)
+@pytest.mark.parametrize("tag", ONE_WORD)
+def test_crf_loss_and_scores_by_hand(path, tag):
+    decoder, scores, mask = small_crf()
+    tags = torch.tensor([path, [tag, 0], [0, 0]])
+    shares = {path: math.exp(score) for path, score in TWO_WORDS.items()}
+    share = math.exp(ONE_WORD[tag]) / sum(map(math.exp, ONE_WORD.values()))
+    expected = -math.log(shares[path] / sum(shares.values())) - math.log(share)
+    assert decoder.loss(scores, tags, mask).item() == pytest.approx(expected)
+    through = [
+        sum(value for other, value in shares.items() if other[word] == path[word])
+        for word in (0, 1)
+    ]
+    first, second = (value / sum(shares.values()) for value in through)
+    expected = [[first, second], [share, 0], [0, 0]]
+    found = decoder.scores(scores, tags, mask)
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+
+
+def test_crf_decodes_the_best_path_by_hand():
+    decoder, scores, mask = small_crf()
+    assert decoder.decode(scores, mask).tolist() == [[0, 1], [0, 0], [0, 0]]
+
+
+def test_crf_gradient_is_the_losss_slope_in_emissions_and_transitions():
+    decoder, scores = crf().double(), emissions().double().requires_grad_()
+    given = (scores, *decoder.parameters())
+    assert torch.autograd.gradcheck(lambda *given: decoder.loss(given[0], TAGS, MASK), given)
+
+
 def test_crf_loss_is_the_enumerated_likelihood_summed_over_sentences():
     decoder, scores = crf(), emissions()
     expected = 0.0
