@@ -171,6 +171,15 @@ def test_crf_decodes_the_best_of_all_paths(constrain, seed):
         assert found[row].tolist() == [*best, *[0] * (4 - length)]
 
 
+@pytest.mark.parametrize("decoder", [CrfDecoder, SoftmaxDecoder])
+def test_forbidden_steps_are_excluded_unless_the_user_says_otherwise(decoder):
+    # I-X is best at every word, but may not begin.
+    scores, mask = torch.tensor([[[0.0, 0, 9]] * 3]), torch.ones(1, 3, dtype=torch.bool)
+    assert decoder(Sizes(labels=LABELS)).decode(scores, mask).tolist() == [[1, 2, 2]]
+    free = decoder(Sizes(labels=LABELS), constrain=False)
+    assert free.decode(scores, mask).tolist() == [[2, 2, 2]]
+
+
 def test_constrained_decoding_leaves_the_learned_parameters_and_their_graph_alone():
     decoder, scores = crf(constrain=True), emissions()
     before = {name: value.clone() for name, value in decoder.state_dict().items()}
@@ -178,7 +187,7 @@ def test_constrained_decoding_leaves_the_learned_parameters_and_their_graph_alon
     decoder.decode(scores, MASK)
     assert all(value.equal(before[name]) for name, value in decoder.state_dict().items())
     loss.backward()
-    assert set(before) == set(crf().state_dict())
+    assert set(before) == {name for name, _ in decoder.named_parameters()}
 
 
 def test_constraint_changes_neither_loss_nor_scores():
@@ -231,6 +240,10 @@ def test_softmax_by_hand():
     assert loss.item() == pytest.approx(-math.log(1 / 2) - math.log(2 / 5), rel=1e-6)
     torch.testing.assert_close(decoder.scores(scores, tags, mask), torch.tensor([[0.5, 0.4, 0]]))
     assert decoder.decode(scores, mask).tolist() == [[2, 0, 0]]
+
+
+def test_a_softmax_learns_nothing_and_saves_nothing():
+    assert SoftmaxDecoder(Sizes(labels=LABELS)).state_dict() == {}
 
 
 @pytest.mark.parametrize("seed", range(8))

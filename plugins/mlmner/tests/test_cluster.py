@@ -157,6 +157,7 @@ def test_centres_survive_saving_midway_and_after(centers):
     loaded.load_state_dict(resumed.state_dict())
     assert torch.equal(loaded.centers, prepared().centers)
     assert torch.equal(loaded.valid, prepared().valid)
+    assert set(loaded.state_dict()) == {"centers", "seen"}
 
 
 def test_many_batches_keep_the_precision_of_the_mean():

@@ -137,6 +137,13 @@ def test_no_pair_and_one_pair_cost_nothing(words, pictures):
     assert all(view.grad.abs().max() < 1e-12 for view in views.values())
 
 
+def test_the_length_of_vectors_does_not_matter():
+    views, targets = batch()
+    before = loss(views, targets)
+    short = {name: view / 1000 for name, view in views.items()}
+    torch.testing.assert_close(loss(short, targets), before)
+
+
 def test_a_zero_vector_has_finite_gradients():
     views, targets = batch()
     views["image"].data[0] = 0.0

@@ -210,6 +210,8 @@ def test_weights_survive_saving():
     other.load_state_dict(one.state_dict())
     assert torch.equal(one(*batch()).loss, other(*batch()).loss)
     assert torch.equal(one(*batch()).emissions, other(*batch()).emissions)
+    # Nothing but what is learned: the label set may not stand in a run twice.
+    assert set(one.state_dict()) == {name for name, _ in one.named_parameters()}
 
 
 @pytest.mark.parametrize(

@@ -266,13 +266,16 @@ def test_heads_that_do_not_divide_the_width_are_an_error():
     assert "1, 2, 5, 10, 25, 50." in str(error.value)
 
 
+LAYERS = [f"{name}_layers" for name in ("text", "image_to_text", "text_to_text", "text_to_image")]
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("heads", 0), ("text_layers", 0), ("text_to_text_layers", -1), ("expansion", 0)]
-    + [("dropout", 1.0), ("dropout", -0.1)],
+    [("heads", 0), ("expansion", 0), ("dropout", 1.0), ("dropout", -0.1)]
+    + [(name, number) for name in LAYERS for number in (0, -1)],
 )
 def test_a_structure_that_cannot_be_built_is_an_error(option, value):
-    with pytest.raises(UserError, match=option):
+    with pytest.raises(UserError, match=f"fusion 'cross-transformer': {option} = {value}"):
         fusion(**{option: value})
 
 
