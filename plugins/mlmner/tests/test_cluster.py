@@ -170,6 +170,13 @@ def test_many_batches_keep_the_precision_of_the_mean():
     assert task.centers.item() == pytest.approx(1000.1, rel=1e-6)
 
 
+def test_words_are_counted_exactly_beyond_what_a_float_tells_apart():
+    task = ClusterTask(SIZES).double()
+    task.seen.fill_(2**24)
+    task.observe(*batch([[1]], [[[0, 0]]]))
+    assert task.seen.tolist() == [2**24 + 1, 2**24, 2**24]
+
+
 def test_without_tags_the_loss_is_0():
     views, targets = FIRST
     hidden = Targets(targets.mask, targets.has_image)
