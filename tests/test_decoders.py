@@ -52,6 +52,52 @@ def test_forbidden_steps_by_hand():
     assert starts.tolist() == [False, False, True, False, True]
 
 
+def small_crf():
+    """Two tags, small whole scores; sentences of two words, of one and of none."""
+    decoder = CrfDecoder(Sizes(labels=("O", "B-X"))).double()
+    chain = decoder.chain.crf
+    chain.start_transitions.data = torch.tensor([1.0, 0]).double()
+    chain.transitions.data = torch.tensor([[0.0, 1], [-1, 3]]).double()
+    chain.end_transitions.data = torch.tensor([0.0, 2]).double()
+    scores = torch.tensor([[[2.0, 0], [0, 1]], [[2, 0], [9, 9]], [[9, 9], [9, 9]]]).double()
+    return decoder, scores, torch.tensor([[True, True], [True, False], [False, False]])
+
+
+TWO_WORDS = {(0, 0): 1 + 2 + 0 + 0 + 0, (0, 1): 1 + 2 + 1 + 1 + 2}
+TWO_WORDS |= {(1, 0): 0 + 0 - 1 + 0 + 0, (1, 1): 0 + 0 + 3 + 1 + 2}
+ONE_WORD = {0: 1 + 2 + 0, 1: 0 + 0 + 2}
+
+
+@pytest.mark.parametrize("path", TWO_WORDS)
+@pytest.mark.parametrize("tag", ONE_WORD)
+def test_crf_loss_and_scores_by_hand(path, tag):
+    decoder, scores, mask = small_crf()
+    tags = torch.tensor([path, [tag, 0], [0, 0]])
+    shares = {path: math.exp(score) for path, score in TWO_WORDS.items()}
+    share = math.exp(ONE_WORD[tag]) / sum(map(math.exp, ONE_WORD.values()))
+    expected = -math.log(shares[path] / sum(shares.values())) - math.log(share)
+    assert decoder.loss(scores, tags, mask).item() == pytest.approx(expected)
+    through = [
+        sum(value for other, value in shares.items() if other[word] == path[word])
+        for word in (0, 1)
+    ]
+    first, second = (value / sum(shares.values()) for value in through)
+    expected = [[first, second], [share, 0], [0, 0]]
+    found = decoder.scores(scores, tags, mask)
+    torch.testing.assert_close(found, torch.tensor(expected).double())
+
+
+def test_crf_decodes_the_best_path_by_hand():
+    decoder, scores, mask = small_crf()
+    assert decoder.decode(scores, mask).tolist() == [[0, 1], [0, 0], [0, 0]]
+
+
+def test_crf_gradient_is_the_losss_slope_in_emissions_and_transitions():
+    decoder, scores = crf().double(), emissions().double().requires_grad_()
+    given = (scores, *decoder.parameters())
+    assert torch.autograd.gradcheck(lambda *given: decoder.loss(given[0], TAGS, MASK), given)
+
+
 def test_crf_loss_is_the_enumerated_likelihood_summed_over_sentences():
     decoder, scores = crf(), emissions()
     expected = 0.0
@@ -125,6 +171,15 @@ def test_crf_decodes_the_best_of_all_paths(constrain, seed):
         assert found[row].tolist() == [*best, *[0] * (4 - length)]
 
 
+@pytest.mark.parametrize("decoder", [CrfDecoder, SoftmaxDecoder])
+def test_forbidden_steps_are_excluded_unless_the_user_says_otherwise(decoder):
+    # I-X is best at every word, but may not begin.
+    scores, mask = torch.tensor([[[0.0, 0, 9]] * 3]), torch.ones(1, 3, dtype=torch.bool)
+    assert decoder(Sizes(labels=LABELS)).decode(scores, mask).tolist() == [[1, 2, 2]]
+    free = decoder(Sizes(labels=LABELS), constrain=False)
+    assert free.decode(scores, mask).tolist() == [[2, 2, 2]]
+
+
 def test_constrained_decoding_leaves_the_learned_parameters_and_their_graph_alone():
     decoder, scores = crf(constrain=True), emissions()
     before = {name: value.clone() for name, value in decoder.state_dict().items()}
@@ -132,7 +187,7 @@ def test_constrained_decoding_leaves_the_learned_parameters_and_their_graph_alon
     decoder.decode(scores, MASK)
     assert all(value.equal(before[name]) for name, value in decoder.state_dict().items())
     loss.backward()
-    assert set(before) == set(crf().state_dict())
+    assert set(before) == {name for name, _ in decoder.named_parameters()}
 
 
 def test_constraint_changes_neither_loss_nor_scores():
@@ -185,6 +240,10 @@ def test_softmax_by_hand():
     assert loss.item() == pytest.approx(-math.log(1 / 2) - math.log(2 / 5), rel=1e-6)
     torch.testing.assert_close(decoder.scores(scores, tags, mask), torch.tensor([[0.5, 0.4, 0]]))
     assert decoder.decode(scores, mask).tolist() == [[2, 0, 0]]
+
+
+def test_a_softmax_learns_nothing_and_saves_nothing():
+    assert SoftmaxDecoder(Sizes(labels=LABELS)).state_dict() == {}
 
 
 @pytest.mark.parametrize("seed", range(8))

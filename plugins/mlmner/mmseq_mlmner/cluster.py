@@ -31,10 +31,10 @@ class ClusterTask(AuxTask):
 
     `preparation` must be at least 1, `momentum` in 0 to 1, `margin` at least 0 (`UserError`).
 
-    Source: Li et al. 2022, Eq. 6-8. The paper prints -(d_intra + d_cos), which would push words
-    away from their own centre: d_intra is added here. Its d_cos, "the cosine of d_intra and
-    d_inter", two scalars, is read as that of the difference vectors: -1 between the two centres,
-    +1 beyond the own one.
+    Source: Li et al. 2022, Eq. 6-8. Eq. 8 prints -(d_intra + d_cos), which would push words away
+    from their own centre: d_intra is added here. Its d_cos, "the cosine of d_intra and d_inter",
+    two scalars, is read as that of the difference vectors: -1 between the two centres, +1 beyond
+    the own one.
     """
 
     views: ClassVar[tuple[str, ...]] = ("fused",)

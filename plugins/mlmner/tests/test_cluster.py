@@ -157,6 +157,7 @@ def test_centres_survive_saving_midway_and_after(centers):
     loaded.load_state_dict(resumed.state_dict())
     assert torch.equal(loaded.centers, prepared().centers)
     assert torch.equal(loaded.valid, prepared().valid)
+    assert set(loaded.state_dict()) == {"centers", "seen"}
 
 
 def test_many_batches_keep_the_precision_of_the_mean():
@@ -167,6 +168,13 @@ def test_many_batches_keep_the_precision_of_the_mean():
         task.observe(views, targets)
     task.finish()
     assert task.centers.item() == pytest.approx(1000.1, rel=1e-6)
+
+
+def test_words_are_counted_exactly_beyond_what_a_float_tells_apart():
+    task = ClusterTask(SIZES).double()
+    task.seen.fill_(2**24)
+    task.observe(*batch([[1]], [[[0, 0]]]))
+    assert task.seen.tolist() == [2**24 + 1, 2**24, 2**24]
 
 
 def test_without_tags_the_loss_is_0():

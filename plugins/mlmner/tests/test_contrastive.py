@@ -65,6 +65,20 @@ def test_two_pairs_by_hand():
     assert got.item() == pytest.approx(2 * math.log(1 + math.exp(-2)))
 
 
+def test_the_equations_by_hand():
+    # Means over the real words: T = (1, 0) and (3, 4), M = (2, 0) and (0, 1).
+    text = torch.tensor([[[3.0, 4], [-1, -4]], [[3, 4], [9, 9]]])
+    image = torch.tensor([[[1.0, 0], [3, 0]], [[0, 1], [9, 9]]])
+    mask = torch.tensor([[True, True], [True, False]])
+    targets = Targets(mask, torch.ones(2).bool(), torch.zeros(2, 2))
+    # cos(M_1, T_1) = 1, cos(M_1, T_2) = 3/5, cos(M_2, T_1) = 0, cos(M_2, T_2) = 4/5; t = 1/5.
+    e0, e3, e4, e5 = (math.exp(n) for n in (0, 3, 4, 5))
+    to_text = -math.log(e5 / (e5 + e3)) - math.log(e4 / (e4 + e0))
+    to_image = -math.log(e5 / (e5 + e0)) - math.log(e4 / (e4 + e3))
+    got = loss({"text": text, "image": image}, targets, temperature=0.2, mix=0.75)
+    assert got.item() == pytest.approx(0.75 * to_text + 0.25 * to_image)
+
+
 def test_mix_is_the_share_of_finding_the_text_for_the_image():
     # Both images point at the first text: the text is found for one image of two.
     text = torch.tensor([[[1.0, 0, 0, 0]], [[0, 1.0, 0, 0]]])
@@ -112,7 +126,8 @@ def test_padding_does_not_matter():
 
 
 @pytest.mark.parametrize(
-    ("words", "pictures"), [((2, 3), (False, False)), ((2, 3), (False, True)), ((1,), (True,))]
+    ("words", "pictures"),
+    [((2, 3), (False, False)), ((2, 3), (False, True)), ((1,), (True,)), ((1, 0), (True, False))],
 )
 def test_no_pair_and_one_pair_cost_nothing(words, pictures):
     views, targets = batch(words, pictures)
@@ -120,6 +135,13 @@ def test_no_pair_and_one_pair_cost_nothing(words, pictures):
     got.backward()
     assert got.item() == pytest.approx(0, abs=1e-12)
     assert all(view.grad.abs().max() < 1e-12 for view in views.values())
+
+
+def test_the_length_of_vectors_does_not_matter():
+    views, targets = batch()
+    before = loss(views, targets)
+    short = {name: view / 1000 for name, view in views.items()}
+    torch.testing.assert_close(loss(short, targets), before)
 
 
 def test_a_zero_vector_has_finite_gradients():

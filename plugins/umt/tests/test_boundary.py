@@ -1,4 +1,6 @@
 import itertools
+import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,23 +30,21 @@ def batch(lengths=(3, 1), tags=True):
     return {"words": words}, targets, emissions
 
 
-def slow_loss(built, words, kinds):
-    """-log of the given path's share of all 3^n paths; `kinds` in 0, 1, 2 for O, B, I."""
-    mask = torch.ones(1, len(words), dtype=torch.bool)
-    emissions = built.emissions(built.text(words[None], mask))[0]
-    weights = dict(built.crf.named_parameters())
-    start, end, step = (
-        next(value for name, value in weights.items() if name.rpartition(".")[2] == key)
-        for key in ("start_transitions", "end_transitions", "transitions")
-    )
+def path_loss(emissions, start, step, end, path):
+    """-log of the path's share of all 3^n paths, over lists of numbers; 0, 1, 2 are O, B, I."""
 
     def score(path):
-        inside = sum(emissions[i, k] for i, k in enumerate(path))
-        steps = sum(step[a, b] for a, b in itertools.pairwise(path))
+        inside = sum(row[kind] for row, kind in zip(emissions, path, strict=True))
+        steps = sum(step[a][b] for a, b in itertools.pairwise(path))
         return start[path[0]] + inside + steps + end[path[-1]]
 
-    every = torch.stack([score(path) for path in itertools.product(range(3), repeat=len(words))])
-    return every.logsumexp(0) - score(kinds)
+    every = itertools.product(range(3), repeat=len(emissions))
+    return -math.log(math.exp(score(path)) / sum(math.exp(score(other)) for other in every))
+
+
+def transitions(built):
+    crf = built.crf.chain.crf
+    return crf.start_transitions, crf.transitions, crf.end_transitions
 
 
 def test_loss_is_the_crfs_over_tags_without_types():
@@ -53,9 +53,68 @@ def test_loss_is_the_crfs_over_tags_without_types():
     targets.tags[0] = torch.tensor([3, 4, 0])  # B-LOC I-LOC O
     targets.tags[1, 0] = 1  # B-PER
     got = built(views, targets, emissions).loss
-    first = slow_loss(built, views["words"][0], [1, 2, 0])
-    second = slow_loss(built, views["words"][1, :1], [1])
-    torch.testing.assert_close(got, first + second)
+    learned = [part.tolist() for part in transitions(built)]
+    expected = 0.0
+    for row, path in enumerate([(1, 2, 0), (1,)]):
+        words = views["words"][row : row + 1, : len(path)]
+        hidden = built.text(words, torch.ones(1, len(path), dtype=torch.bool))
+        expected += path_loss(built.emissions(hidden)[0].tolist(), *learned, path)
+    assert got.item() == pytest.approx(expected)
+
+
+START, STEP, END = [1, 0, -2], [[1, 0, -3], [0, -1, 2], [-1, 1, 0]], [0, -1, 1]
+
+
+def plain_task():
+    """No layer, the words are the scores of O, B, I; transitions are small whole numbers."""
+    built = BoundaryTask(replace(SIZES, text=3), heads=1, dropout=0.0).double()
+    built.text.layers = torch.nn.ModuleList()
+    torch.nn.init.eye_(built.emissions.weight)
+    for parameter, values in zip(transitions(built), (START, STEP, END), strict=True):
+        parameter.data = torch.tensor(values).double()
+    return built
+
+
+def scored(rows, tags):
+    """Views and targets of sentences whose words are these scores, padded with 9s."""
+    mask = torch.arange(max(map(len, rows))) < torch.tensor([len(row) for row in rows])[:, None]
+    words = torch.full((*mask.shape, 3), 9.0, dtype=torch.double)
+    ids = torch.zeros(mask.shape, dtype=torch.long)
+    words[mask] = torch.tensor([word for row in rows for word in row]).double()
+    ids[mask] = torch.tensor([tag for row in tags for tag in row])
+    return {"words": words}, Targets(mask, torch.zeros(len(rows), dtype=torch.bool), ids)
+
+
+def test_loss_of_small_scores_is_the_enumerated_likelihood_summed_over_sentences():
+    long, short = [[0, 2, 1], [1, 0, 3], [2, 1, 0]], [[1, 1, 0], [0, 2, -1]]
+    # B-LOC I-LOC O and O B-PER.
+    views, targets = scored([long, short], [[3, 4, 0], [0, 1]])
+    built = plain_task()
+    first = path_loss(long, START, STEP, END, (1, 2, 0))
+    second = path_loss(short, START, STEP, END, (0, 1))
+    assert built.count(targets) == 2
+    assert built(views, targets, torch.zeros(1)).loss.item() == pytest.approx(first + second)
+
+
+@pytest.mark.parametrize("length", [1, 3])
+def test_sentences_without_any_entity_have_the_loss_of_os(length):
+    rows = [[0, 2, 1], [1, 0, 3], [2, 1, 0]][:length]
+    # The second sentence has no word: it counts for nothing.
+    views, targets = scored([rows, []], [[0] * length, []])
+    built = plain_task()
+    expected = path_loss(rows, START, STEP, END, (0,) * length)
+    assert built.count(targets) == 1
+    assert built(views, targets, torch.zeros(1)).loss.item() == pytest.approx(expected)
+
+
+def test_refined_emissions_by_hand():
+    built = plain_task()
+    built.refines = True
+    views, targets = scored([[[4, 2, 8]]], [[0]])
+    main = torch.tensor([[[6, 1, 2, 3, 5]]]).double()
+    # Halves of the main scores, and of O = 4, B = 2 / 2, I = 8 / 2.
+    expected = [[[3 + 2, 0.5 + 0.5, 1 + 2, 1.5 + 0.5, 2.5 + 2]]]
+    assert built(views, targets, main).emissions.tolist() == expected
 
 
 def test_the_type_does_not_matter():
@@ -127,13 +186,16 @@ def test_gradients_are_finite(lengths):
     assert not missing or (lengths == (1,) and all("transitions" in name for name in missing))
 
 
-def test_gradient_is_the_losss_slope():
-    built = task()
+def test_gradients_are_the_slopes_of_loss_and_refined_emissions():
+    built = task(refine=True)
     views, targets, emissions = batch()
-    words = views["words"].requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda words: built({"words": words}, targets, emissions).loss, (words,)
-    )
+
+    def both(words, emissions):
+        output = built({"words": words}, targets, emissions)
+        return output.loss, output.emissions[targets.mask]
+
+    given = (views["words"].requires_grad_(), emissions.requires_grad_())
+    assert torch.autograd.gradcheck(both, given)
 
 
 def test_refinement_teaches_the_boundary_layers_through_the_main_loss():
@@ -148,6 +210,8 @@ def test_weights_survive_saving():
     other.load_state_dict(one.state_dict())
     assert torch.equal(one(*batch()).loss, other(*batch()).loss)
     assert torch.equal(one(*batch()).emissions, other(*batch()).emissions)
+    # Nothing but what is learned: the label set may not stand in a run twice.
+    assert set(one.state_dict()) == {name for name, _ in one.named_parameters()}
 
 
 @pytest.mark.parametrize(

@@ -108,6 +108,46 @@ def test_fusion_follows_the_equations_for_each_sentence():
         torch.testing.assert_close(got.states[i, :words], expected, atol=1e-9, rtol=0)
 
 
+def test_the_gate_by_hand():
+    built = CrossTransformerFusion(replace(SIZES, text=2), heads=1).double().eval()
+    # A last norm without weight: T is (1, 2) and A is (8, 12) for every word.
+    for stack, vector in ((built.text_to_text, [1.0, 2.0]), (built.text_to_image, [8.0, 12.0])):
+        torch.nn.init.zeros_(stack.layers[0].norm.weight)
+        stack.layers[0].norm.bias.data = torch.tensor(vector).double()
+    half, log3 = 0.5 * math.log(3), math.log(3)
+    built.gate.weight.data = torch.tensor([[-log3, 0, 0, 0], [0, half, 0, -log3 / 12]]).double()
+    built.gate.bias.data = torch.tensor([0.0, log3]).double()
+    text, images = batch(words=(2, 2), regions=(2, 0))
+    got = built(replace(text, words=text.words[..., :2]), images)
+    # [T ; A] = (1, 2, 8, 12): sigmoid(-log 3) = 1/4 and sigmoid(log 3 - log 3 + log 3) = 3/4.
+    expected = torch.tensor([[[1, 2, 2, 9]] * 2, [[1, 2, 0, 0]] * 2]).double()
+    torch.testing.assert_close(got.states, expected)
+
+
+def test_gradient_is_the_fusions_slope_with_and_without_a_picture():
+    built = fusion(expansion=1)
+    text, images = batch(words=(2, 1), regions=(2, 0))
+    regions = images.regions.requires_grad_()
+
+    def states(words, regions):
+        given = replace(text, words=words), replace(images, regions=regions)
+        return built(*given).states[text.mask]
+
+    assert torch.autograd.gradcheck(states, (text.words.requires_grad_(), regions))
+
+
+def test_one_word_among_padding_is_as_alone():
+    built = fusion()
+    text, images = batch(words=(4,), regions=(3,))
+    masks = torch.tensor([[True] + [False] * 3]), torch.tensor([[True] + [False] * 2])
+    padded = built(replace(text, mask=masks[0]), replace(images, mask=masks[1])).states[:, :1]
+    alone = built(
+        TextStates(text.words[:, :1], masks[0][:, :1]),
+        ImageStates(images.regions[:, :1], masks[1][:, :1]),
+    )
+    torch.testing.assert_close(padded, alone.states)
+
+
 def test_views_are_the_halves_of_the_fused_states():
     got = fusion()(*batch())
     torch.testing.assert_close(got.states, torch.cat([got.views["text"], got.views["image"]], -1))
@@ -226,13 +266,16 @@ def test_heads_that_do_not_divide_the_width_are_an_error():
     assert "1, 2, 5, 10, 25, 50." in str(error.value)
 
 
+LAYERS = [f"{name}_layers" for name in ("text", "image_to_text", "text_to_text", "text_to_image")]
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("heads", 0), ("text_layers", 0), ("text_to_text_layers", -1), ("expansion", 0)]
-    + [("dropout", 1.0), ("dropout", -0.1)],
+    [("heads", 0), ("expansion", 0), ("dropout", 1.0), ("dropout", -0.1)]
+    + [(name, number) for name in LAYERS for number in (0, -1)],
 )
 def test_a_structure_that_cannot_be_built_is_an_error(option, value):
-    with pytest.raises(UserError, match=option):
+    with pytest.raises(UserError, match=f"fusion 'cross-transformer': {option} = {value}"):
         fusion(**{option: value})
 
 
