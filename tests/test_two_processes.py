@@ -69,7 +69,8 @@ def test_two_processes_equal_one_on_the_joined_batch(config, tmp_path, weighting
     done = subprocess.run(
         [
             *command,
-            *("--master-port", "29517", "-m", "mmseq", "train", "--quiet"),
+            # A free port each time: two suites may run on one machine.
+            *("--standalone", "-m", "mmseq", "train", "--quiet"),
             *("--config", tmp_path / "config.toml", "--output", tmp_path / "two"),
         ],
         capture_output=True,
