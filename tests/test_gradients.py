@@ -58,6 +58,15 @@ def test_cosines_over_two_micro_batches_by_hand():
     assert (found["b"], found["c"], found["d"]) == (-1.0, 1.0, 0.0)
 
 
+def test_small_gradients_have_directions_too_and_rounding_stays_within_1():
+    cosines, shared = Cosines("a test"), states(1.0, 1.0)
+    main = (shared * torch.tensor([1e-3, 3e-3])).sum()
+    cosines.add({"main": main, "same": main * 7, "against": -main / 9}, shared)
+    found = cosines.values()
+    assert found == {"same": pytest.approx(1), "against": pytest.approx(-1)}
+    assert max(map(abs, found.values())) <= 1
+
+
 def test_the_main_task_alone_has_no_cosine():
     cosines, shared = Cosines("a test"), states(1.0, 1.0)
     cosines.add({"main": shared.sum()}, shared)

@@ -54,6 +54,17 @@ def test_the_first_step_by_hand():
     assert shared.grad.flatten().tolist() == [3.0, 2.0]
 
 
+def test_a_loss_of_infinite_slope_has_no_say():
+    weighting = GradNormWeighting(SIZES)
+    shared = states(0, 1)
+    # Gradients: of the root at 0 infinite, of 4y: 4. One loss alone has nothing to be like.
+    losses = {"main": shared[0, 0, 0].sqrt() + 6, "boundary": 4 * shared[0, 0, 1]}
+    weighted = weighting(losses, shared, 0.0)
+    assert weighted.total.item() == pytest.approx(1 * 6 + 0.5 * 4)
+    weighted.total.backward()
+    assert gradients(weighting) == {"main": None, "boundary": None, "cluster": None}
+
+
 def test_the_second_step_asks_more_of_the_task_that_lags_behind():
     weighting = GradNormWeighting(SIZES, alpha=1.0)
     call(weighting, x=2, y=1)
