@@ -171,7 +171,7 @@ def test_many_batches_keep_the_precision_of_the_mean():
 
 
 def test_words_are_counted_exactly_beyond_what_a_float_tells_apart():
-    task = ClusterTask(SIZES).double()
+    task = ClusterTask(SIZES)
     task.seen.fill_(2**24)
     task.observe(*batch([[1]], [[[0, 0]]]))
     assert task.seen.tolist() == [2**24 + 1, 2**24, 2**24]
