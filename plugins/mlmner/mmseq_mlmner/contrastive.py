@@ -22,8 +22,8 @@ class ContrastiveTask(AuxTask):
         loss = sum_i mix * l_i(M->T) + (1 - mix) * l_i(T->M)
 
     The count is the number of sentences with a picture; those without are neither pairs nor
-    negatives. Under several processes k runs over the whole global batch. A single pair has
-    nothing to be told from: its loss is log 1 = 0.
+    negatives. Under several processes k runs over the batch of all; with `train.accumulate` over
+    the micro-batch. A single pair has nothing to be told from: its loss is log 1 = 0.
 
     `temperature` must be above 0, `mix` in 0 to 1 (`UserError` otherwise).
 
