@@ -95,3 +95,10 @@ def test_half_precision_losses_may_join():
 def test_a_weight_of_zero_is_a_users_error():
     with pytest.raises(UserError, match=r"'uncertainty': aux.cluster.weight = 0.0; it must start"):
         UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1.0, "cluster": 0.0}))
+
+
+def test_its_rate_is_its_own_and_above_0():
+    assert UncertaintyWeighting(SIZES, learning_rate=0.5).learning_rate == 0.5
+    assert UncertaintyWeighting(SIZES).learning_rate == 0.01
+    with pytest.raises(UserError, match="weighting 'uncertainty': learning_rate = 0.0"):
+        UncertaintyWeighting(SIZES, learning_rate=0.0)

@@ -103,7 +103,7 @@ def test_gradnorms_weights_keep_their_sum(config, tmp_path):
 
 
 def test_uncertaintys_weights_follow_the_losses(config, tmp_path):
-    made = config("uncertainty", **{"train.learning_rate": 0.05})
+    made = config("uncertainty", **{"weighting.learning_rate": 0.05})
     steps = history(run_of(made, tmp_path / "run"), "step")
     seen = defaultdict(list)
     for step in steps:

@@ -19,15 +19,23 @@ class UncertaintyWeighting(Weighting):
         total = sum_i exp(-s_i) * L_i + s_i / 2
 
     which is least at sigma_i^2 = 2 L_i. A loss's weight exp(-s_i) starts at its weight in the
-    config, which must be above 0 (`UserError` otherwise); s_i learns at `train.learning_rate`. An
-    absent loss contributes neither term, and its s_i stays.
+    config. An absent loss contributes neither term, and its s_i stays.
+
+    `learning_rate` of the s_i, on the schedule of all rates: Adam moves each by about the rate at a
+    step, so that in the few hundred steps of a small data set a network's rate would leave the
+    weights where they start. It and the configured weights must be above 0 (`UserError`).
 
     Source: Kendall, Gal and Cipolla 2018, in the form for classification.
     """
 
-    def __init__(self, sizes: Sizes) -> None:
+    def __init__(self, sizes: Sizes, *, learning_rate: float = 0.01) -> None:
         super().__init__()
+        if not learning_rate > 0:
+            raise UserError(
+                f"weighting 'uncertainty': learning_rate = {learning_rate}; it must be above 0."
+            )
         require_positive("uncertainty", sizes.losses)
+        self.learning_rate = learning_rate
         # One parameter each, so that an absent loss's is not moved by the optimiser's momentum.
         self.log_variances = nn.ParameterDict(
             {name: nn.Parameter(-torch.tensor(float(w)).log()) for name, w in sizes.losses.items()}
