@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmseq.builtins.uncertainty import require_positive
+from mmseq.builtins.uncertainty import check_trained
 from mmseq.builtins.weighting import weighted_sum
 from mmseq.components import Sizes, Weighted, Weighting
 from mmseq.errors import UserError
@@ -50,11 +50,7 @@ class GradNormWeighting(Weighting):
         super().__init__()
         if not alpha >= 0:
             raise UserError(f"weighting 'gradnorm': alpha = {alpha}; it must be at least 0.")
-        if not learning_rate > 0:
-            raise UserError(
-                f"weighting 'gradnorm': learning_rate = {learning_rate}; it must be above 0."
-            )
-        require_positive("gradnorm", sizes.losses)
+        check_trained("gradnorm", learning_rate, sizes.losses)
         self.alpha = alpha
         self.learning_rate = learning_rate
         self.configured = dict(sizes.losses)

@@ -30,11 +30,7 @@ class UncertaintyWeighting(Weighting):
 
     def __init__(self, sizes: Sizes, *, learning_rate: float = 0.01) -> None:
         super().__init__()
-        if not learning_rate > 0:
-            raise UserError(
-                f"weighting 'uncertainty': learning_rate = {learning_rate}; it must be above 0."
-            )
-        require_positive("uncertainty", sizes.losses)
+        check_trained("uncertainty", learning_rate, sizes.losses)
         self.learning_rate = learning_rate
         # One parameter each, so that an absent loss's is not moved by the optimiser's momentum.
         self.log_variances = nn.ParameterDict(
@@ -48,8 +44,12 @@ class UncertaintyWeighting(Weighting):
         return Weighted(total, dict(zip(losses, weights.tolist(), strict=True)))
 
 
-def require_positive(weighting: str, losses: Mapping[str, float]) -> None:
-    """`UserError` for a weight of 0, from which a trained weight could not start."""
+def check_trained(weighting: str, learning_rate: float, losses: Mapping[str, float]) -> None:
+    """`UserError` for weights that cannot be trained: at no rate, or from a start of 0."""
+    if not learning_rate > 0:
+        raise UserError(
+            f"weighting '{weighting}': learning_rate = {learning_rate}; it must be above 0."
+        )
     for name, weight in losses.items():
         if not weight > 0:
             raise UserError(

@@ -99,7 +99,7 @@ def train(
         return
     given |= values
     if offline:
-        # The encoders' own flags and settings come after: they are the more explicit.
+        # --set comes after: it is the more explicit.
         config, replaced = Config.from_layers(preset, file, flags, tasks).offline()
         config = config.replaced(given)
         for line in replaced:
