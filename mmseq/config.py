@@ -31,6 +31,8 @@ class DataConfig(BaseModel):
     model_config = _STRICT
     path: str = "sample"
     """Folder with train, valid and test files, or "sample"."""
+    splits: list[Literal["train", "valid", "test"]] = ["train", "valid", "test"]
+    """Files to read: without test, a run never sees it."""
     image_folder: str = ""
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"

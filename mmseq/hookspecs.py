@@ -43,8 +43,8 @@ class Add:
     """Given to `register_components`, bound to the plugin: one method a kind of component.
 
     `name` is what configs and flags say (lower case, words joined by hyphens). `target` is
-    ``"module:Class"``, imported when first used, or the class. For a preset it is
-    ``"package:path/to/preset.toml"``.
+    ``"module:Class"``, imported when first used, or the class. For a preset, a plan and published
+    figures it is ``"package:path/to/file.toml"``.
     """
 
     def __init__(self, register: Register) -> None:
@@ -85,6 +85,14 @@ class Add:
     def preset(self, name: str, target: str) -> None:
         """A TOML file inside a package: a named configuration."""
         self._register("preset", name, target)
+
+    def plan(self, name: str, target: str) -> None:
+        """A TOML file inside a package: systems, data and seeds for `mmseq bench`."""
+        self._register("plan", name, target)
+
+    def published(self, name: str, target: str) -> None:
+        """A TOML file inside a package: published scores with their sources, for tables."""
+        self._register("published", name, target)
 
 
 @hookspec

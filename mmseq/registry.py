@@ -25,8 +25,13 @@ KINDS = {
     "reader": "reader",
     "callback": "callback",
     "preset": "preset",
+    "plan": "plan",
+    "published": "published figures",
 }
 """Kind as in code -> kind as in messages."""
+
+FILES = ("preset", "plan", "published")
+"""Kinds whose target is a TOML file in a package, not a class."""
 
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names stand in flags (``--aux a,b``) and keys (``--set aux.a.weight=1``)."""
@@ -40,12 +45,12 @@ def check_registration(kind: str, name: str, target: Target) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name) or (kind, name) in TAKEN:
         reason = "is taken" if (kind, name) in TAKEN else "must be lower-case words and hyphens"
         raise ValueError(f"the name of {KINDS[kind]} {name!r} {reason}")
-    if kind != "preset" and isinstance(target, type):
+    if kind not in FILES and isinstance(target, type):
         return
     module, _, rest = target.partition(":") if isinstance(target, str) else ("", "", "")
-    names = [*module.split("."), *([] if kind == "preset" else [rest])]
+    names = [*module.split("."), *([] if kind in FILES else [rest])]
     if not rest or not all(part.isidentifier() for part in names):
-        form = "package:path/to/preset.toml" if kind == "preset" else "module:Class"
+        form = f"package:path/to/{kind}.toml" if kind in FILES else "module:Class"
         raise ValueError(f"{KINDS[kind]} '{name}': the target {target!r} must be '{form}'")
 
 
@@ -73,18 +78,18 @@ class Entry:
     def _source(self) -> Source:
         if isinstance(self.target, type):
             return source_of_class(self.target)
-        if self.kind != "preset":
+        if self.kind not in FILES:
             return source_of_name(self.target)
         try:
             first = self.path.read_text(encoding="utf-8").partition("\n")[0]
-        # A listing must survive a missing or unreadable preset; using it says why.
+        # A listing must survive a missing or unreadable file; using it says why.
         except (UserError, OSError, ValueError):
             return Source()
         return Source(str(self.path), 1, first.lstrip("# "))
 
     @property
     def description(self) -> str:
-        """The first line of the target's docstring (of a preset: its first comment)."""
+        """The first line of the target's docstring (of a TOML file: its first comment)."""
         return self._source.doc.partition("\n")[0].strip()
 
     @property
@@ -99,7 +104,7 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        """Of a preset: its file. `UserError` where there is none."""
+        """Of a preset, plan or published figures: the file. `UserError` where there is none."""
         package, _, relative = str(self.target).partition(":")
         spec = find_module(package)
         folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -108,8 +113,8 @@ class Entry:
                 return Path(folder) / relative
         missing = f"no file {relative} in package '{package}'" if folders else f"no '{package}'"
         raise UserError(
-            f"{self.title} of {self.provider}: {missing}; a preset's target is "
-            '"package:path/to/preset.toml".'
+            f"{self.title} of {self.provider}: {missing}; the target of a {self.kind} is "
+            f'"package:path/to/{self.kind}.toml".'
         )
 
     def load(self) -> Any:

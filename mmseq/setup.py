@@ -14,6 +14,7 @@ from torch.cuda import is_available, is_bf16_supported
 
 from mmseq import runs
 from mmseq.checkpoint import Checkpoints, load_weights, save_weights
+from mmseq.checksums import images_sha256
 from mmseq.collate import Collator, Prepared
 from mmseq.components import Callback
 from mmseq.config import Config, DataConfig, TrainConfig
@@ -59,6 +60,10 @@ class Setup:
     def write_results(self, metrics: dict[str, Any], progress: Progress) -> None:
         """The finished run's files: weights, metrics, timing, model card; and the table."""
         metrics["data"] = {name: self._data_facts(split) for name, split in self.splits.items()}
+        metrics["parameters"] = {
+            "all": sum(p.numel() for p in self.model.parameters()),
+            "trained": sum(p.numel() for p in self.model.parameters() if p.requires_grad),
+        }
         metrics["versions"] = runs.component_versions(self.config)
         save_weights(self.model, self.folder / "model.safetensors")
         training = progress.seconds.get("training", 0.0)
@@ -86,6 +91,7 @@ class Setup:
             "sentences": len(split.examples),
             "entities": entity_count(split),
             "images": len(paths),
+            "images_sha256": images_sha256(split.examples) if self.pictures else "",
             "images_missing": len(paths & set(problems)) if self.pictures else 0,
         }
 
@@ -125,10 +131,10 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
 
 def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     """Data and model of a run, nothing written and no picture opened."""
-    config = _with_epochs(config)
+    config = with_epochs(config)
     if is_sample(config.data) and not sample_is_made():
         reporter.line("Making the sample data (once, some 10 seconds) …")
-    splits = load_data(config.data, ("train", "valid", "test"))
+    splits = load_data(config.data, config.data.splits)
     train = require_split(splits, "train", Path(config.data.path))
     if config.data.splitter == "auto":
         config = config.replaced({"data.splitter": choose_splitter(train.examples)})
@@ -235,7 +241,7 @@ def choose_split(
     return require_split(load_data(options, (name,)), name, Path(options.path))
 
 
-def _with_epochs(config: Config) -> Config:
+def with_epochs(config: Config) -> Config:
     """Epochs left at 0 become the text encoder's own number, or the sample's."""
     if config.train.epochs:
         return config

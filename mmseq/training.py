@@ -24,6 +24,7 @@ from mmseq.gradients import Cosines
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, schedule
+from mmseq.predictions import write_predictions
 from mmseq.processes import all_sum, process_count
 from mmseq.progress import Best, Progress
 from mmseq.setup import Setup, new_run, resume_run
@@ -37,12 +38,14 @@ def train(
     *,
     resume: bool = False,
     reporter: Reporter | None = None,
+    callbacks: Mapping[str, Callback] | None = None,
 ) -> Path:
     """Train a tagger; gives back its run folder.
 
     `config`: without one, all defaults. `data`: a data folder or "sample", instead of the
     config's. `output`: a new folder, by default the next free ``runs/<data>-<fusion>-N``; with
     `resume` the folder of an unfinished run, which is continued exactly, by its own config.
+    `callbacks`: further ones by name, beside the config's; a resumed run needs them again.
     Raises `mmseq.UserError` for what a user can mend.
     """
     reporter = reporter or Reporter()
@@ -54,6 +57,7 @@ def train(
         if data is not None:
             config = config.replaced({"data.path": str(data)})
         setup = new_run(config, folder, reporter)
+    setup.callbacks |= callbacks or {}
     with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
         Trainer(setup).run()
     return setup.folder
@@ -191,12 +195,14 @@ class Trainer:
         progress = self.progress
         progress.epoch += 1
         progress.in_epoch = 0
-        valid = self.evaluate("valid") if "valid" in self.setup.prepared else None
+        tags, valid = self.evaluate("valid") if "valid" in self.setup.prepared else ([], None)
         f1 = -1.0 if valid is None else valid["f1"]
         if not self.preparing and (valid is None or f1 > progress.best.f1):
             progress.best = Best(progress.epoch, f1, valid)
             if self.accelerator.is_main_process:
                 self.checkpoints.save_best(self.model)
+                if valid is not None:
+                    self._write_predictions("valid", tags)
         event = EpochEvent(
             progress.epoch,
             progress.step,
@@ -212,8 +218,8 @@ class Trainer:
         self._tell_epoch(event)
         self._save()
 
-    def evaluate(self, split: str) -> dict[str, Any]:
-        """Scores of a split, as in metrics.json."""
+    def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
+        """Predicted tags of a split, and their scores as in metrics.json."""
         started = time.perf_counter()
         sentences = self.setup.prepared[split]
         predictions = predict(
@@ -223,10 +229,10 @@ class Trainer:
             device=self.accelerator.device,
             tasks=self.active,
         )
-        gold = [list(s.example.tags or ()) for s in sentences]
-        scores = score(gold, [list(p.tags) for p in predictions])
+        tags = [p.tags for p in predictions]
+        scores = score([s.example.tags or () for s in sentences], tags)
         self.progress.add_seconds("evaluation", time.perf_counter() - started)
-        return scores
+        return tags, scores
 
     def _finish(self) -> None:
         best = self.progress.best
@@ -237,7 +243,9 @@ class Trainer:
         if best.valid is not None:
             metrics["valid"] = best.valid
         if "test" in self.setup.prepared:
-            metrics["test"] = self.evaluate("test")
+            tags, metrics["test"] = self.evaluate("test")
+            if self.accelerator.is_main_process:
+                self._write_predictions("test", tags)
         if self.accelerator.is_main_process:
             if self.progress.stop_reason:
                 self.reporter.line(f"Stopped: {self.progress.stop_reason}.")
@@ -249,6 +257,10 @@ class Trainer:
         self.accelerator.wait_for_everyone()
 
     # What follows serves the loop above.
+
+    def _write_predictions(self, split: str, tags: Sequence[Sequence[str]]) -> None:
+        examples = [s.example for s in self.setup.prepared[split]]
+        write_predictions(self.folder, split, examples, tags)
 
     def _steps(self, epoch: int) -> list[list[list[int]]]:
         process = self.accelerator.process_index

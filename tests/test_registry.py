@@ -218,7 +218,7 @@ def test_a_target_without_source_has_no_description(target):
 )
 def test_a_preset_without_file(target, cause):
     preset = entry(target, "preset", "p")
-    with pytest.raises(UserError, match=f"^preset 'p' of mmseq-x 1.2: {cause}; a preset's target"):
+    with pytest.raises(UserError, match=f"^preset 'p' of mmseq-x 1.2: {cause}; the target of a"):
         _ = preset.path
     assert (preset.description, preset.location) == ("", "")
 

@@ -12,7 +12,7 @@ from rich.markup import escape
 from mmseq.errors import unknown
 from mmseq.options import REQUIRED, Option
 from mmseq.plugins import load_plugins, registry
-from mmseq.registry import KINDS, Entry
+from mmseq.registry import FILES, KINDS, Entry
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +67,7 @@ def list_components(kind: str | None, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(kind: str, name: str, as_json: bool) -> None:
-    """Show a component: what it is, its options, who provides it. A preset prints as TOML.
+    """Show a component: what it is, its options, who provides it. Presets and plans print as TOML.
 
     \b
     Examples:
@@ -75,10 +75,10 @@ def show(kind: str, name: str, as_json: bool) -> None:
       mmseq show preset mlmner > my.toml
     """
     entry = registry().get(_kind(kind), name)
-    if entry.kind == "preset" and not as_json:
+    if entry.kind in FILES and not as_json:
         click.echo(entry.path.read_text(encoding="utf-8"), nl=False)
         return
-    options = [] if entry.kind == "preset" else list(entry.options().values())
+    options = [] if entry.kind in FILES else list(entry.options().values())
     if as_json:
         record: dict[str, Any] = _record(entry)
         record["options"] = {option.name: _option_record(option) for option in options}
