@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,10 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
         raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
     if not (folder / "model.safetensors").is_file():
         if (folder / "metrics.json").is_file():
-            raise UserError(f"{folder}: damaged: model.safetensors is missing.")
+            raise UserError(
+                f"{folder}: damaged: model.safetensors is missing (a bench may not have kept it: "
+                "mmseq bench --keep-weights)."
+            )
         raise UserError(
             f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
             f"{folder}."
@@ -162,8 +166,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON with a final newline."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    """Indented JSON with a final newline; a kill leaves the file whole or absent."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
