@@ -148,6 +148,12 @@ def test_files_without_orphans_get_no_word_on_them(run_cli, tmp_path):
     assert "orphan I- in" not in result.out
 
 
+def test_a_type_in_brackets_is_shown_as_it_is(run_cli, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("a\tB-[work]\n")
+    assert "│ [work] │" in run_cli("score", path, path).out
+
+
 @pytest.mark.skipif(not (REAL / "twitter2015").is_dir(), reason="needs shared/data/twitter2015")
 def test_twitter_2015_has_5207_gold_entities_by_default_and_5072_strictly(run_cli):
     test = REAL / "twitter2015" / "test.txt"

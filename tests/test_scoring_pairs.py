@@ -80,19 +80,19 @@ def test_types_are_renamed_in_every_file(pair, tmp_path):
         (
             # Cut short, as by a window that is too small.
             "Rome\tB-LOC\n\nKevin\tB-PER\nDurant\tI-PER\n",
-            "G:3: 'calls' is word 2 of sentence 1, which ends after 1 words at P:1",
+            "G:3: 'calls' is word 2 of sentence 1, which ends with word 1 at P:1",
         ),
         (
             GOLD + "Nets\tO\n",
-            "P:8: 'Nets' is word 3 of sentence 2, which ends after 2 words at G:7",
+            "P:8: 'Nets' is word 3 of sentence 2, which ends with word 2 at G:7",
         ),
         (
             "Rome\tB-LOC\ncalls\tO\n",
-            "G:6: sentence 2 has no counterpart: P ends after 1 sentences, at P:2",
+            "G:6: sentence 2 has no counterpart: P ends with sentence 1 at P:2",
         ),
         (
             GOLD + "\nBye\tO\n",
-            "P:9: sentence 3 has no counterpart: G ends after 2 sentences, at G:7",
+            "P:9: sentence 3 has no counterpart: G ends with sentence 2 at G:7",
         ),
     ],
 )
