@@ -24,7 +24,11 @@ RECORDS = [
     ("JORDAN likes Oslo", "B-PER O B-LOC", "B-PER O B-LOC", ["a", "b", "c"]),
     ("New York wins", "B-LOC I-LOC O", "B-LOC O O", ["a"]),
     ("New York", "I-LOC I-LOC", "B-LOC I-LOC", []),
-    ("Guns and Roses play Rock in Rio now", "B-ORG I-ORG I-ORG O B-MISC I-MISC I-MISC O", "O " * 8),
+    (
+        "Guns and Roses play Rock in Rio for us now",
+        "B-ORG I-ORG I-ORG O B-MISC I-MISC I-MISC O O O",
+        "O " * 10,
+    ),
     (" ".join("w" * 11), "O " * 11, "B-PER " + "O " * 10),
     (" ".join("w" * 31), "B-MISC " + "I-MISC " * 3 + "O " * 27, "O " * 31, ["a", "b"]),
 ]
