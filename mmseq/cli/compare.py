@@ -83,12 +83,12 @@ def compare(
         for name, seeds in pair.left_out.items():
             if seeds:
                 other = pair.b if name == pair.a else pair.a
-                reporter.warning(f"Left out: {seeds_text(seeds)} of {name}, for {other} has none.")
+                reporter.warning(f"Left out: {seeds_text(seeds)} of {name}, which {other} lacks.")
     reporter.line(
         f"Paired bootstrap and approximate randomisation over sentences, {resamples} resamples, "
-        f"seed {seed}. Adjusted p: the larger of the two, by Holm over {len(comparison.pairs)} "
-        f"comparisons; one is called better where it is below {alpha:g}. Intervals are each of one "
-        "comparison."
+        f"seed {seed}. Adjusted p: the larger of the two, by Holm over all comparisons here "
+        f"({len(comparison.pairs)}); one is called better where it is below {alpha:g}. Intervals "
+        "are each of one comparison."
     )
     reporter.line(SCOPE)
     reporter.line(f"Scores: {READING}. SHA-256 of the {split} file: {', '.join(checksums)}.")
