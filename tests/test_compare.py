@@ -37,9 +37,9 @@ def tagged(examples, hit, seed):
     return [tuple(t if draw.random() < hit else "O" for t in e.tags) for e in examples]
 
 
-def settings(seed, fusion="gate", **train):
+def settings(seed, fusion="gate", renamed=None, **train):
     return {
-        "data": {"path": f"/on/machine/{seed}", "map": {}},
+        "data": {"path": f"/on/machine/{seed}", "map": renamed or {}},
         "fusion": {"name": fusion},
         "train": {"seed": seed, "epochs": 3, "device": "auto", **train},
     }
@@ -255,10 +255,12 @@ def test_other_sentences_are_refused_with_the_first_difference(run_cli, make):
         assert line.startswith(f"Error: {other}: its sentences are not")
 
 
-def test_results_on_another_file_are_refused_by_entities_or_checksum(run_cli, make, tmp_path):
+def test_results_on_another_file_are_refused_by_what_they_tell_of_it(run_cli, make, tmp_path):
     make("first", 1, 0.8)
+    renamed = settings(1, "none", {"LOC": "PER"})
     for file, changes, said in (
         ("entities.jsonl", {"examples": sentences(300, seed=9)}, "gold entities, not"),
+        ("types.jsonl", {"config": renamed}, "types renamed as {'LOC': 'PER'}, not {}"),
         ("file.jsonl", {"splits": FACTS | {"test": {"sha256": "abc"}}}, "SHA-256 abc, not test"),
     ):
         append(tmp_path / file, result("none", 1, **changes))
@@ -332,7 +334,7 @@ def test_runs_without_a_sentence_are_no_comparison(make):
 def test_trained_runs_are_compared_as_they_lie(run_cli, tiny_encoder, tiny_data, tmp_path):
     """Two seeds of two systems, trained: their F1 in the table is that of their metrics.json."""
     folders = []
-    for rate in (1e-3, 1e-5):
+    for rate in (1e-2, 1e-5):
         for seed in (1, 2):
             config = mmseq.Config.from_layers(
                 flags={
@@ -342,9 +344,11 @@ def test_trained_runs_are_compared_as_they_lie(run_cli, tiny_encoder, tiny_data,
                 settings={
                     "data.path": str(tiny_data),
                     "train.device": "cpu",
-                    "train.epochs": 2,
+                    "train.epochs": 6,
+                    "train.batch_size": 4,
                     "train.seed": seed,
                     "train.learning_rate": rate,
+                    "text_encoder.learning_rate": rate,
                 },
             )
             folder = tmp_path / f"rate{rate}-seed{seed}"
@@ -353,6 +357,7 @@ def test_trained_runs_are_compared_as_they_lie(run_cli, tiny_encoder, tiny_data,
     (pair,) = found["pairs"]
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in folders]
     scores = [m["test"]["f1"] for m in metrics]
-    assert [*pair["f1"]["rate0.001"].values()] == pytest.approx(scores[:2])
+    assert [*pair["f1"]["rate0.01"].values()] == pytest.approx(scores[:2])
     assert [*pair["f1"]["rate1e-05"].values()] == pytest.approx(scores[2:])
+    assert min(scores[:2]) > max(scores[2:])
     assert found["sha256"] == [metrics[0]["data"]["test"]["sha256"]]
