@@ -6,11 +6,10 @@ import logging
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -199,5 +198,3 @@ def carry_out(
         }
     finally:
         shutil.rmtree(place, ignore_errors=True)
-        with suppress(OSError):
-            sys.stderr.flush()
