@@ -11,10 +11,11 @@ from mmseq import __version__
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
+from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample)
+COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample, table)
 
 
 def build() -> click.Group:
