@@ -41,10 +41,12 @@ def started(*arguments):
         ["--help"],
         ["train", "--help"],
         ["plot", "--help"],
+        ["table", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],
         ["show", "preset", "mlmner"],
+        ["show", "published", "multimodal-ner-twitter"],
     ],
     ids=" ".join,
 )

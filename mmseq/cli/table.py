@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,7 +165,7 @@ def _write(flag: str, path: Path, content: bytes) -> None:
 def _require_new(flag: str, path: Path | None) -> None:
     if path is None:
         return
-    if path.exists():
+    if os.path.exists(path):
         raise UserError(f"{flag} {path}: exists; give another name.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UserError(f"{flag} {path}: no folder {path.parent}; make it first.")

@@ -48,7 +48,10 @@ def compare(
         try:
             own, other = (_counts(g, seeds, split) for g in (group, others[0]))
             found[index] = difference(own, other), seeds
-        except (KeyError, ValueError) as error:
+        except KeyError:
+            notes.append(f"{_name(group)}: not tested: results without counts of each sentence.")
+            continue
+        except ValueError as error:
             notes.append(f"{_name(group)}: not tested: {error}.")
             continue
         if seeds != group.seeds or seeds != others[0].seeds:

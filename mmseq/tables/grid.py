@@ -63,7 +63,9 @@ def grid(table: Table) -> Grid:
         rows.append(tuple(cells))
         rows += _types(row.measured, len(headings), several=several)
     title = table.layout.title or "Results"
-    return Grid(title, tuple(headings), tuple(rows), frozenset(starts), tuple(_caption(table, numbers)))
+    return Grid(
+        title, tuple(headings), tuple(rows), frozenset(starts), tuple(_caption(table, numbers))
+    )
 
 
 def seeds_text(seeds: Iterable[int]) -> str:
@@ -173,7 +175,7 @@ def _caption(table: Table, numbers: dict[str, int]) -> list[str]:
     if any(len(g.seeds) > 1 for g in groups):
         alike = len({g.seeds for g in groups}) == 1
         seeds = f"seeds {seeds_text(groups[0].seeds)}" if alike else "the seeds of each row"
-        lines.append(f"Mean ± sample standard deviation over {seeds}; below, least–greatest.")
+        lines.append(f"Mean ± sample standard deviation over {seeds}; below, minimum–maximum.")
     elif groups:
         lines.append("One seed a row: no standard deviation, and no more than one draw.")
     tested = [row.comparison for row in table.rows if row.comparison]
@@ -200,8 +202,9 @@ def _published_lines(table: Table, numbers: dict[str, int]) -> list[str]:
             differs = other.difference("f1", row.measured)
             if differs is not None:
                 text = f", ours - published {signed(differs)}"
+            place = f" on {table.label(row.data)}" if row.data and len(table.data) > 1 else ""
             lines.append(
-                f"{row.name}: also published on {other.data}: F1 {other.figure.f1:.2f} "
+                f"{row.name}{place}: also published on {other.data}: F1 {other.figure.f1:.2f} "
                 f"[{numbers[other.figure.source]}]{text}."
             )
     return lines

@@ -69,7 +69,10 @@ def learning_curves(table: Table) -> Figure:
             _label(axes, validation)
         handles = [Line2D([], [], linewidth=2.4, **looks[name]) for name in names]
         texts = [fill(name, 34) for name in names]
-        figure.legend(handles, texts, loc="outside lower center", ncols=min(3, len(names)))
+        figure.legend(
+            handles, texts, loc="outside lower center", ncols=min(3, len(names)),
+            title="thin: one seed; thick: mean of the seeds",
+        )  # fmt: skip
     return figure
 
 
@@ -104,7 +107,7 @@ def _draw(axes: Axes, curves: Sequence[Curve], look: Look) -> None:
         axes.plot(*_points(curve), linewidth=0.8, alpha=0.45, **look)
     common = sorted(set.intersection(*(set(curve) for curve in curves)))
     mean = {epoch: fmean(curve[epoch] for curve in curves) for epoch in common}
-    axes.plot(*_points(mean), linewidth=2.4, marker="o", markersize=3.5, **look)
+    axes.plot(*_points(mean), linewidth=2.4, marker="o", markersize=3.5, zorder=3, **look)
 
 
 def _points(curve: Curve) -> tuple[list[int], list[float]]:

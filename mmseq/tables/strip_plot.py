@@ -17,6 +17,7 @@ from mmseq.tables.spread import Spread
 from mmseq.tables.table import Row, Table
 
 POINTS, PUBLISHED = PLOT_COLOURS[0], PLOT_COLOURS[4]
+MARKS = ("one seed", "mean", "published")
 SPREAD = 0.24
 """Rows' points are moved up and down by so much, for equal values to be seen"""
 NAME_WIDTH = 28
@@ -41,12 +42,14 @@ def strip_plot(table: Table) -> Figure:
         for axes, (data, rows) in zip(panels, shown, strict=True):
             marks |= _draw(axes, rows)
             axes.set_title(
-                f"{table.label(data)} (sha256 {data.sha256[:CHECKSUM]})", fontsize="medium"
+                f"{table.label(data)} ({table.split} sha256 {data.sha256[:CHECKSUM]})",
+                fontsize="medium",
             )
             axes.set_xlabel(
                 f"{table.split} F1 ({TITLES[table.variant]}, {data.gold} gold entities)"
             )
-        figure.legend(list(marks.values()), list(marks), loc="outside lower center", ncols=3)
+        names = [name for name in MARKS if name in marks]
+        figure.legend([marks[n] for n in names], names, loc="outside lower center", ncols=3)
     return figure
 
 
@@ -68,10 +71,10 @@ def _draw(axes: Axes, rows: list[Row]) -> dict[str, Artist]:
         if row.measured:
             f1 = row.measured.scores["f1"]
             marks["one seed"] = axes.scatter(
-                f1.values, _heights(y, f1), s=36, color=POINTS, alpha=0.75, linewidths=0, zorder=3
+                f1.values, _heights(y, f1), s=36, color=POINTS, alpha=0.75, linewidths=0, zorder=4
             )
             marks["mean"] = axes.vlines(
-                f1.mean, y - 0.36, y + 0.36, color="black", linewidth=2, zorder=4
+                f1.mean, y - 0.36, y + 0.36, color="black", linewidth=2, zorder=3
             )
         value = _published(row)
         if value is not None:

@@ -97,7 +97,7 @@ def build(
                 Row(row, one, g, measure(g, split, variant, per_type=per_type), figures, c)
                 for g, c in own
             ] or [Row(row, one, None, None, figures, None)]
-    notes += _threads(groups)
+    notes += [*_training_files(groups), *_threads(groups)]
     names = dict.fromkeys(b.figure.source for row in rows for b in row.published)
     sources = {name: published.sources[name] for name in names} if published else {}
     return Table(layout, split, variant, data, tuple(rows), sources, tuple(notes))
@@ -140,6 +140,21 @@ def _beside(
     if published is None or not row.published:
         return ()
     return beside(published, row.published, data, variant, layout.published_data)
+
+
+def _training_files(groups: Sequence[Group]) -> list[str]:
+    """Systems trained on other sentences stand in one table: said, for a row alone cannot."""
+    notes = []
+    for data in dict.fromkeys(g.data for g in groups):
+        files: dict[str, list[str]] = {}
+        for g in groups:
+            if g.data == data and "train" in g.results[0].splits:
+                sha256 = str(g.results[0].splits["train"]["sha256"])
+                files.setdefault(sha256[:8], []).append(g.system)
+        if len(files) > 1:
+            told = "; ".join(f"{', '.join(dict.fromkeys(s))}: {f}" for f, s in files.items())
+            notes.append(f"{data.name}: training files differ (sha256): {told}.")
+    return notes
 
 
 def _threads(groups: Sequence[Group]) -> list[str]:
