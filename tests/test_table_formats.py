@@ -6,13 +6,14 @@ import json
 import re
 
 import pytest
+from rich.console import Console
 
 from mmseq.tables.grid import grid
 from mmseq.tables.latex import escaped, latex
 from mmseq.tables.layout import Layout, LayoutRow
 from mmseq.tables.markdown import markdown
 from mmseq.tables.records import csv_text, json_text
-from mmseq.tables.rich_table import plain_text
+from mmseq.tables.rich_table import plain_text, print_grid
 from mmseq.tables.table import build
 
 FIGURES = f"""
@@ -180,3 +181,11 @@ def test_data_sets_are_set_apart(make_result):
     assert grid(made).starts == {1}
     assert latex(grid(made)).count(r"\midrule") == 2
     assert [cells[1] for cells in grid(made).rows] == [("tweets",), ("films",)]
+
+
+def test_a_narrow_terminal_breaks_no_number(table):
+    file = io.StringIO()
+    print_grid(grid(table), Console(file=file, width=60, soft_wrap=True, color_system=None))
+    for number in ("80.00–82.00", "81.00", "1.41", "-0.25"):
+        assert number in file.getvalue()
+    assert "  LOC  " in file.getvalue()

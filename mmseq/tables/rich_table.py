@@ -11,23 +11,26 @@ from rich.text import Text
 
 from mmseq.tables.grid import Cell, Grid
 
-NAME_WIDTH = 24
-"""A name is not broken to save columns below this"""
 PLAIN_WIDTH = 200
 """Columns of a file or pipe"""
 
 
 def rich_table(grid: Grid) -> RichTable:
-    """Without the lines under it. Figures are folded where a terminal is narrow, never cut."""
+    """Without the lines under it. A narrow terminal breaks cells between words, no number."""
     table = RichTable(
-        title=Text(grid.title), title_justify="left", header_style="bold", box=box.SIMPLE_HEAD
+        title=Text(grid.title),
+        title_justify="left",
+        header_style="bold",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
     )
-    longest = max(len(cells[0][0]) for cells in grid.rows)
     for index, heading in enumerate(grid.headings):
-        if index:
-            table.add_column(_text(heading), justify="right", overflow="fold")
-        else:
-            table.add_column(_text(heading), min_width=min(longest, NAME_WIDTH), overflow="fold")
+        column = [heading, *(cells[index] for cells in grid.rows)]
+        longest = max(len(word) for cell in column for line in cell for word in line.split())
+        table.add_column(
+            _text(heading), justify="right" if index else "left", min_width=longest, overflow="fold"
+        )
     for index, cells in enumerate(grid.rows):
         if index in grid.starts:
             table.add_section()
