@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -13,7 +15,7 @@ from mmseq.console import Reporter
 from mmseq.data import Example
 from mmseq.errors import UserError
 from mmseq.features import FeatureStore, FeatureTable, compute_features, default_store_root
-from mmseq.images import summarise
+from mmseq.images import PictureProblem, read_picture, summarise
 
 
 def ready_pictures(
@@ -63,6 +65,23 @@ def ready_pictures(
         if absent:
             reporter.warning(f"There is no folder {absent[0]}: name the right one with --images.")
     return table
+
+
+def pictures_to_compute(
+    examples: Iterable[Example], encoder: ImageEncoder, data: DataConfig
+) -> int:
+    """How many distinct contents the encoder would have to look at, the store being as it is.
+
+    Of an encoder that trains: all distinct pictures, which it opens anew in each epoch.
+    """
+    paths = {path for example in examples for path in example.images}
+    store = _store(data, encoder)
+    stored = store.open(encoder.fingerprint) if store and encoder.fingerprint else None
+    contents = set()
+    for path in paths:
+        with suppress(PictureProblem):
+            contents.add(hashlib.sha256(read_picture(path)).hexdigest())
+    return sum(1 for sha in contents if stored is None or sha not in stored)
 
 
 def _store(data: DataConfig, encoder: ImageEncoder) -> FeatureStore | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
+from mmseq.metrics import VARIANTS, variants
 from mmseq.model import Model
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
@@ -133,7 +135,10 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
         raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
     if not (folder / "model.safetensors").is_file():
         if (folder / "metrics.json").is_file():
-            raise UserError(f"{folder}: damaged: model.safetensors is missing.")
+            raise UserError(
+                f"{folder}: damaged: model.safetensors is missing (a bench may not have kept it: "
+                "mmseq bench --keep-weights)."
+            )
         raise UserError(
             f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
             f"{folder}."
@@ -162,8 +167,10 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Indented JSON with a final newline."""
-    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    """Indented JSON with a final newline; a kill leaves the file whole or absent."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, path)
 
 
 def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -173,10 +180,17 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
         for choice in config.choices
     ]
     scores = [
-        f"| {split} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} "
-        f"| {s['strict']['f1']:.2f} | {s['gold']} | {s['sentences']} |"
-        for split, s in metrics.items()
-        if split in ("valid", "test") and s is not None
+        f"| {split} | {variant} ({VARIANTS[variant]}) | {row['precision']:.2f} "
+        f"| {row['recall']:.2f} | {row['f1']:.2f} | {row['gold']} | {row['predicted']} "
+        f"| {row['correct']} |"
+        for split in ("valid", "test")
+        if split in metrics
+        for variant, row in variants(metrics[split]).items()
+    ]
+    data = [
+        f"| {split} | {facts['sentences']} | {facts['entities']} | `{facts['sha256']}` "
+        f"| {_code(facts['images_sha256'])} |"
+        for split, facts in metrics["data"].items()
     ]
     types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
     return "\n".join(
@@ -191,14 +205,18 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "|---|---|---|",
             *parts,
             "",
-            "Micro scores by exact span: seqeval's default reading, and strict IOB2.",
+            "Micro scores by exact span and type, in each reading of the tags.",
             "",
-            "| split | P | R | F1 | strict F1 | gold entities | sentences |",
-            "|---|---|---|---|---|---|---|",
+            "| split | variant | P | R | F1 | gold | predicted | correct |",
+            "|---|---|---|---|---|---|---|---|",
             *scores,
             "",
-            f"Best epoch: {metrics['best_epoch']}. Data checksums and versions: `metrics.json`; "
-            "every setting: `config.toml`.",
+            "| data | sentences | entities | SHA-256 of the file | of its pictures |",
+            "|---|---|---|---|---|",
+            *data,
+            "",
+            f"Best epoch: {metrics['best_epoch']}. Versions: `metrics.json`; every setting: "
+            "`config.toml`.",
             "",
             "```python",
             "import mmseq",
@@ -209,3 +227,7 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "",
         ]
     )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""

@@ -8,14 +8,28 @@ from __future__ import annotations
 import click
 
 from mmseq import __version__
+from mmseq.cli.bench import bench
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
+from mmseq.cli.score import score
 from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample, table)
+COMMANDS = (
+    train,
+    evaluate,
+    predict,
+    bench,
+    score,
+    table,
+    list_components,
+    show,
+    plugins,
+    data,
+    sample,
+)
 
 
 def build() -> click.Group:

@@ -1,0 +1,169 @@
+"""Carrying a plan out: what is missing is run, what is done is left, what fails is told."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mmseq.bench.experiment import Experiment
+from mmseq.bench.record import result_of
+from mmseq.bench.results import Result, append, read
+from mmseq.console import Reporter
+from mmseq.errors import UserError
+from mmseq.jobs.job import Event, Job, Outcome, Pool
+
+Keep = Literal["best", "none", "all"]
+
+
+@dataclass
+class Report:
+    """What became of a plan."""
+
+    results: list[Result] = field(default_factory=list)
+    """Of the plan's experiments, earlier ones included, in the plan's order"""
+    failures: list[tuple[Experiment, str]] = field(default_factory=list)
+
+
+class Bench:
+    """One plan's experiments in one output folder.
+
+    ``OUTPUT/results.jsonl`` has a line a finished run, ``OUTPUT/runs`` the run folders,
+    ``OUTPUT/logs`` what they printed.
+    """
+
+    def __init__(
+        self, wanted: Sequence[Experiment], output: Path, *, keep: Keep, reporter: Reporter
+    ) -> None:
+        self.wanted = wanted
+        self.output = output
+        self.file = output / "results.jsonl"
+        self._keep = keep
+        self._reporter = reporter
+        self._of_job: dict[str, Experiment] = {}
+        self._steps: dict[str, int] = {}
+        self._done: dict[str, Result] = {}
+
+    def read_done(self) -> int:
+        """Take up the results that are there; how many of the plan's they are."""
+        if self.file.is_file():
+            reading = read([self.file])
+            for note in reading.notes:
+                self._reporter.warning(note)
+            self._done = {result.key: result for result in reading.results}
+        return len(self.wanted) - len(self.missing())
+
+    def missing(self) -> list[Experiment]:
+        """The experiments without a result, in the plan's order."""
+        return [e for e in self.wanted if e.key not in self._done]
+
+    def folder(self, experiment: Experiment) -> Path:
+        """Where the run is; named by its key, so that another experiment never lies there."""
+        return self.output / "runs" / experiment.name
+
+    def log(self, experiment: Experiment) -> Path:
+        """Where what the run prints goes."""
+        return self.output / "logs" / f"{experiment.name}.txt"
+
+    def run(self, pool: Pool) -> Report:
+        """Run what is missing. Ctrl-C: `KeyboardInterrupt`, after what is under way is saved."""
+        report = Report()
+        # Finished, and killed before that was put on record.
+        for experiment in self.missing():
+            if (self.folder(experiment) / "metrics.json").is_file():
+                self._take(experiment, Outcome("done"), pool.threads)
+        missing = self.missing()
+        total = sum(experiment.steps for experiment in missing)
+        started = time.monotonic()
+        with self._reporter.progress("all runs, steps", total) as advance:
+
+            def listen(job: Job, event: Event) -> str:
+                advance(event.step - self._steps.get(job.name, 0), job.name)
+                self._steps[job.name] = event.step
+                return ""
+
+            for number, (job, outcome) in enumerate(pool.run(self._jobs(missing), listen), 1):
+                experiment = self._of_job[job.name]
+                failure = self._take(experiment, outcome, pool.threads)
+                # Done or not, nothing more will be heard of it.
+                advance(experiment.steps - self._steps.get(job.name, 0), "")
+                self._steps[job.name] = experiment.steps
+                if outcome.status == "interrupted":
+                    continue
+                if failure:
+                    report.failures.append((experiment, failure))
+                passed = time.monotonic() - started
+                share = sum(self._steps.values()) / total
+                left = _duration(passed / share - passed)
+                self._reporter.line(
+                    f"[{number}/{len(missing)}] {experiment.title}: "
+                    f"{failure and 'FAILED: ' + failure or self._told(experiment, outcome)}"
+                    f"{f'; about {left} left' if number < len(missing) else ''}"
+                )
+        report.results = [self._done[e.key] for e in self.wanted if e.key in self._done]
+        return report
+
+    def _jobs(self, missing: Sequence[Experiment]) -> Iterator[Job]:
+        for experiment in missing:
+            job = Job(
+                experiment.name,
+                experiment.config.tables(),
+                self.folder(experiment),
+                self.log(experiment),
+                weights=self._keep != "none",
+            )
+            self._of_job[job.name] = experiment
+            yield job
+
+    def _take(self, experiment: Experiment, outcome: Outcome, threads: int) -> str:
+        """Put a finished run on record; what failed, or nothing."""
+        if outcome.status != "done":
+            return outcome.error
+        folder = self.folder(experiment)
+        try:
+            result = result_of(experiment, folder, threads)
+        except UserError as error:
+            # Not what was asked for: it must not be taken for it next time.
+            shutil.rmtree(folder, ignore_errors=True)
+            return str(error)
+        append(self.file, result)
+        self._done[result.key] = result
+        self._drop_weights(experiment)
+        return ""
+
+    def _drop_weights(self, experiment: Experiment) -> None:
+        """Of the runs of a row keep the weights that were asked for.
+
+        The best is the best on validation: chosen by test scores it would flatter them.
+        """
+        if self._keep == "all":
+            return
+        row = [
+            e
+            for e in self.wanted
+            if (e.row, e.data) == (experiment.row, experiment.data) and e.key in self._done
+        ]
+        best = max(row, key=lambda e: _valid_f1(self._done[e.key]))
+        for other in row:
+            if self._keep == "none" or other is not best:
+                (self.folder(other) / "model.safetensors").unlink(missing_ok=True)
+
+    def _told(self, experiment: Experiment, outcome: Outcome) -> str:
+        valid = self._done[experiment.key].scores.get("valid")
+        score = f"valid F1 {valid['f1']:.2f}, " if valid else ""
+        return f"{score}{_duration(outcome.seconds)}"
+
+
+def _valid_f1(result: Result) -> float:
+    return float(result.scores["valid"]["f1"]) if "valid" in result.scores else 0.0
+
+
+def _duration(seconds: float) -> str:
+    """``2 h 05 min``, ``12 min``, ``40 s``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,242 @@
+"""The runs of a plan, each with the key that says which experiment it is, whatever its folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from mmseq import runs
+from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
+from mmseq.checksums import images_sha256
+from mmseq.config import Config, DataConfig
+from mmseq.data import require_split
+from mmseq.errors import UserError
+from mmseq.setup import load_data, with_epochs
+
+PLACES = ("path", "image_folder", "features")
+"""Of [data]: where things lie on this machine, which makes no other experiment of a run"""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run of a plan."""
+
+    key: str
+    system: System
+    override: Override
+    data: DataSet
+    seed: int
+    settings: Mapping[str, Any]
+    """On top of the preset, seed and places left out"""
+    config: Config
+    checksums: Mapping[str, Mapping[str, str]]
+    """Split -> ``sha256``, ``images_sha256``"""
+    versions: Mapping[str, str]
+    steps: int
+    """Optimiser steps in all"""
+
+    @property
+    def row(self) -> str:
+        """Name of its row: the system's, with the override's."""
+        return f"{self.system.name} {self.override.name}".rstrip()
+
+    @property
+    def name(self) -> str:
+        """Short and of its own, for files."""
+        parts = [self.row.replace(" ", "-"), self.data.name, f"seed-{self.seed}", self.key[:10]]
+        return "-".join(parts)
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.row}, {self.data.name}, seed {self.seed}"
+
+
+def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
+    """Every run of the plan whose system is installed: rows first, then data, then seeds.
+
+    Whatever is wrong with any of them goes into `problems`.
+    """
+    _check(plan, problems)
+    folders = _Folders()
+    found: list[Experiment] = []
+    for system, override, data in _cells(plan):
+        settings = {**plan.settings, **system.settings, **override.settings}
+        config = _configured(plan, system, settings, data, problems)
+        if config is None:
+            continue
+        try:
+            sentences, checksums = folders.facts(config.data)
+            for seed in plan.seeds:
+                own = config.replaced({"train.seed": seed})
+                found.append(
+                    _experiment(own, system, override, data, settings, sentences, checksums)
+                )
+        except UserError as error:
+            problems.add(str(error))
+    for data in plan.data:
+        # Those that no run got as far as to read.
+        try:
+            folders.facts(_on(Config.from_layers(), data).data)
+        except UserError as error:
+            problems.add(str(error))
+    _check_distinct(found, problems)
+    return found
+
+
+class _Folders:
+    """Data folders, each read once for all runs that read it alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, dict[str, dict[str, str]]] | UserError] = {}
+
+    def facts(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+        """Training sentences, and of each split its checksums. `UserError` for bad data."""
+        own = json.dumps(data.model_dump(), sort_keys=True)
+        if own not in self._known:
+            try:
+                self._known[own] = self._read(data)
+            except UserError as error:
+                self._known[own] = error
+        found = self._known[own]
+        if isinstance(found, UserError):
+            raise found
+        return found
+
+    @staticmethod
+    def _read(data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+        splits = load_data(data, data.splits)
+        train = require_split(splits, "train", Path(data.path))
+        return len(train.examples), {
+            name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
+            for name, split in splits.items()
+        }
+
+
+def _experiment(
+    config: Config,
+    system: System,
+    override: Override,
+    data: DataSet,
+    settings: Mapping[str, Any],
+    sentences: int,
+    checksums: Mapping[str, Mapping[str, str]],
+) -> Experiment:
+    train = config.train
+    versions = {k: v for k, v in runs.component_versions(config).items() if k != "python"}
+    return Experiment(
+        _key(config, checksums, versions),
+        system,
+        override,
+        data,
+        train.seed,
+        settings,
+        config,
+        checksums,
+        versions,
+        ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs,
+    )
+
+
+def _cells(plan: Plan) -> Iterator[tuple[System, Override, DataSet]]:
+    for system in plan.systems:
+        if system.installed or not system.optional:
+            for override in plan.overrides or (Override("", {}),):
+                for data in plan.data:
+                    yield system, override, data
+
+
+def _configured(
+    plan: Plan, system: System, settings: Mapping[str, Any], data: DataSet, problems: Problems
+) -> Config | None:
+    """The config of a cell; None, and every cause among the problems, where it cannot be."""
+    if "train.seed" in settings or "data.path" in settings:
+        problems.add(f"{system.name}: write seeds and data with the plan's keys 'seeds', 'data'.")
+        return None
+    try:
+        config = Config.from_layers(system.preset or None, system.config)
+        if plan.offline:
+            config, _ = config.offline()
+    except UserError as error:
+        problems.add(f"{system.name}: {error}")
+        return None
+    try:
+        return with_epochs(_on(config.replaced(settings), data))
+    except UserError as error:
+        for line in _each_alone(config, settings) or [str(error)]:
+            problems.add(f"{system.name}: {line}")
+        return None
+
+
+def _each_alone(config: Config, settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with each setting by itself; components are named first, as they come first."""
+    names = {key: value for key, value in settings.items() if key.endswith(".name")}
+    lines = []
+    for key, value in settings.items():
+        try:
+            config.replaced({**names, key: value})
+        except UserError as error:
+            lines.append(str(error))
+    return list(dict.fromkeys(lines))
+
+
+def _on(config: Config, data: DataSet) -> Config:
+    path = data.path if data.path == "sample" else str(Path(data.path).resolve())
+    images = str(Path(data.images).resolve()) if data.images else config.data.image_folder
+    return config.replaced({"data.path": path, "data.image_folder": images})
+
+
+def _key(
+    config: Config, checksums: Mapping[str, Mapping[str, str]], versions: Mapping[str, str]
+) -> str:
+    """SHA-256 of all that decides a run's figures."""
+    tables = config.tables()
+    tables["data"] = {k: v for k, v in tables["data"].items() if k not in PLACES}
+    tables["train"].pop("keep_last")
+    if config.train.init:
+        weights = Path(config.train.init) / "model.safetensors"
+        try:
+            with weights.open("rb") as file:
+                tables["train"]["init"] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise UserError(f"train.init: {weights}: {error.strerror}.") from error
+    content = {"config": tables, "data": checksums, "versions": versions}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _check(plan: Plan, problems: Problems) -> None:
+    for what, there in (
+        ("system: give presets or [[systems]]", plan.systems),
+        ("data: give data folders or 'sample'", plan.data),
+        ("seed: give seeds", plan.seeds),
+    ):
+        # What was misspelt has been told already.
+        if not there and not problems.lines:
+            problems.add(f"no {what}.")
+    for what, names in (
+        ("systems", [s.name for s in plan.systems]),
+        ("data sets", [d.name for d in plan.data]),
+        ("overrides", [o.name for o in plan.overrides]),
+    ):
+        for name in {n for n in names if names.count(n) > 1}:
+            problems.add(f"two {what} are called '{name}'; give one another name.")
+    rows = {f"{s.name} {o.name}".rstrip() for s, o, _ in _cells(replace(plan, data=plan.data[:1]))}
+    if plan.baseline and plan.data and plan.baseline not in rows | {s.name for s in plan.systems}:
+        problems.add(f"baseline: no system '{plan.baseline}'; there are {', '.join(sorted(rows))}.")
+
+
+def _check_distinct(found: list[Experiment], problems: Problems) -> None:
+    """Two rows with one key would be one experiment under two names."""
+    first: dict[str, Experiment] = {}
+    for experiment in found:
+        other = first.setdefault(experiment.key, experiment)
+        if other.row != experiment.row or other.data != experiment.data:
+            problems.add(
+                f"'{other.row}' on {other.data.name} and '{experiment.row}' on "
+                f"{experiment.data.name} are the same experiment; leave one out."
+            )

@@ -1,0 +1,96 @@
+"""What a plan would take, from a few timed steps of each of its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.table import Table
+
+from mmseq.bench.bench import Keep
+from mmseq.bench.experiment import Experiment
+from mmseq.jobs.local import THREADS
+
+
+def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
+    """An `mmseq.jobs.probe.Estimate` as a dict, or what stopped it; measured in a process of its
+    own, so that its memory is its own.
+    """
+    job = {
+        "config": experiment.config.tables(),
+        "folder": "",
+        "threads": threads,
+        "probe": True,
+    }
+    # Standard input stays open: its end is the sign that nobody waits any more.
+    with subprocess.Popen(
+        [sys.executable, "-m", "mmseq.jobs.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(json.dumps(job) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        told = process.stderr.read()
+    if not line:
+        return told.strip().rpartition("\n")[2] or f"exit code {process.returncode}"
+    found: dict[str, Any] = json.loads(line)
+    return str(found["error"]) if found["kind"] == "outcome" else found
+
+
+def forecast(
+    experiments: Sequence[Experiment], done: int, *, jobs: int, threads: int, keep: Keep
+) -> tuple[Table, list[str]]:
+    """A table of the rows to run, and lines on the whole."""
+    rows: dict[tuple[str, str], list[Experiment]] = {}
+    for experiment in experiments:
+        rows.setdefault((experiment.row, experiment.data.name), []).append(experiment)
+    table = Table("system", "data", "seeds", title="To run", title_justify="left")
+    for heading in ("steps", "min a run", "MB a run", "MB memory"):
+        table.add_column(heading, justify="right")
+    seconds = disk = 0.0
+    peaks: list[float] = []
+    memory: list[int] = []
+    problems = []
+    for (row, data), group in rows.items():
+        seeds = ", ".join(str(e.seed) for e in group)
+        found = estimate(group[0], threads)
+        if isinstance(found, str):
+            problems.append(f"{row}, {data}: cannot run: {found}")
+            table.add_row(row, data, seeds, str(group[0].steps), "?", "?", "?")
+            continue
+        seconds += found["seconds"] * len(group)
+        kept = {"none": 0, "best": 1, "all": len(group)}[keep]
+        disk += found["disk"] * kept
+        peaks.append(found["peak_disk"])
+        memory.append(found["memory"])
+        table.add_row(
+            row,
+            data,
+            seeds,
+            str(group[0].steps),
+            f"{found['seconds'] / 60:.1f}",
+            f"{found['disk'] / 1e6:.0f}",
+            f"{found['memory'] / 1e6:.0f}",
+        )
+    at_once = min(jobs, len(experiments))
+    peak = disk + sum(sorted(peaks)[-at_once:]) * (at_once / max(1, len(peaks[-at_once:])))
+    lines = [
+        f"{len(experiments)} runs to do, {done} done already.",
+        f"Estimated: {seconds / 60 / max(1, at_once):.0f} min with {at_once} at a time "
+        f"({threads} threads each); disk {peak / 1e6:.0f} MB while it runs, {disk / 1e6:.0f} MB "
+        f"after; memory {at_once * max(memory, default=0) / 1e6:.0f} MB. Timed steps are few: "
+        "expect a third more or less, and up to as much again where the machine is shared.",
+    ]
+    return table, [*lines, *problems]

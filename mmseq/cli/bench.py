@@ -1,0 +1,186 @@
+"""`mmseq bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from mmseq.bench.plan import Plan, Problems
+    from mmseq.jobs.job import Pool
+
+
+@click.command()
+@click.argument("plan", required=False)
+@click.option("--presets", metavar="A,B,…", help="Systems to run, in place of the plan's.")
+@click.option("--data", metavar="X,Y,…", help="Data folders or `sample`, in place of the plan's.")
+@click.option("--seeds", metavar="1-5", help="Seeds: 1-5 or 1,3,7; in place of the plan's.")
+@click.option(
+    "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting, for all runs."
+)
+@click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
+@click.option("--baseline", metavar="NAME", help="The system that the others are compared with.")
+@click.option("--output", metavar="DIR", type=click.Path(path_type=Path), help="[bench/PLAN]")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Runs at a time [1; with --ray what has room]."
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="CPU threads of a run [cores divided by jobs; with --ray 1].",
+)
+@click.option(
+    "--ray",
+    "ray_address",
+    is_flag=False,
+    flag_value="",
+    metavar="[ADDRESS]",
+    help="Run on a Ray cluster; without ADDRESS start one here.",
+)
+@click.option(
+    "--gpus", type=click.FloatRange(min=0), default=0.0, help="With --ray: GPUs of a run [0]."
+)
+@click.option(
+    "--keep-weights",
+    type=click.Choice(["best", "none", "all"]),
+    default="best",
+    help="Of each system: of the best run on validation, of none, of all [best].",
+)
+@click.option("--dry-run", is_flag=True, help="List the runs, estimate time, disk and memory.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the table and errors.")
+def bench(
+    plan: str | None,
+    presets: str | None,
+    data: str | None,
+    seeds: str | None,
+    settings: tuple[str, ...],
+    offline: bool,
+    baseline: str | None,
+    output: Path | None,
+    jobs: int | None,
+    threads: int | None,
+    ray_address: str | None,
+    gpus: float,
+    keep_weights: str,
+    dry_run: bool,
+    quiet: bool,
+) -> None:
+    """Run every system of PLAN on every data set with every seed, and print the table.
+
+    PLAN is a TOML file or a registered plan (mmseq list plan). Finished runs stand in
+    OUTPUT/results.jsonl; the same command again does what is missing, and goes on with what was
+    interrupted. Exit code 1 if a run failed.
+
+    \b
+    Examples:
+      mmseq bench --presets mlmner,umt-bert-crf --data data/twitter2017 --seeds 1-5
+      mmseq bench table4 --data data/hard --seeds 1-5 --offline --jobs 2
+      mmseq bench plan.toml --dry-run
+    """
+    from mmseq.console import Reporter, Warnings
+
+    if ray_address is not None and ray_address.endswith(".toml") and plan is None:
+        raise UserError(f"--ray {ray_address}: that is a plan; write it before --ray.")
+    if plan is None and not presets:
+        raise UserError("Nothing to run: give a PLAN, or --presets, --data and --seeds.")
+    reporter = Warnings() if quiet else Reporter()
+    from mmseq.bench.plan import Problems
+
+    problems = Problems()
+    wanted = _plan(plan, presets, data, seeds, settings, offline, baseline, problems)
+    from mmseq.bench.bench import Bench
+    from mmseq.bench.experiment import experiments
+
+    found = experiments(wanted, problems)
+    if problems.lines:
+        for line in problems.lines:
+            click.echo(f"{plan or 'mmseq bench'}: {line}", err=True)
+        raise UserError(f"{len(problems.lines)} problems in the plan; nothing was run.")
+    folder = output or Path("bench") / (Path(plan).stem if plan else "presets")
+    bench = Bench(found, folder, keep=keep_weights, reporter=reporter)  # type: ignore[arg-type]
+    done = bench.read_done()
+    for system in wanted.systems:
+        if not system.installed:
+            reporter.line(f"{system.name}: not installed, left out.")
+    if dry_run:
+        from mmseq.bench.forecast import forecast
+        from mmseq.jobs.local import divided_threads
+
+        table, lines = forecast(
+            bench.missing(),
+            done,
+            jobs=jobs or 1,
+            threads=threads or divided_threads(jobs or 1),
+            keep=keep_weights,  # type: ignore[arg-type]
+        )
+        reporter.table(table)
+        for line in lines:
+            reporter.line(line)
+        return
+    reporter.line(f"{len(found)} runs in {folder}: {done} done already, {len(found) - done} to do.")
+    try:
+        report = bench.run(_pool(ray_address, jobs, threads, gpus))
+    except KeyboardInterrupt:
+        click.echo(
+            "Stopped; everything is kept. The same command goes on where it stopped.", err=True
+        )
+        raise click.exceptions.Exit(1) from None
+    if report.failures:
+        for experiment, reason in report.failures:
+            click.echo(
+                f"FAILED: {experiment.title}: {reason} (log: {bench.log(experiment)})", err=True
+            )
+        click.echo(
+            f"{len(report.failures)} of {len(found)} runs failed; the same command tries them "
+            "again.",
+            err=True,
+        )
+        raise click.exceptions.Exit(1)
+
+
+def _plan(
+    plan: str | None,
+    presets: str | None,
+    data: str | None,
+    seeds: str | None,
+    settings: tuple[str, ...],
+    offline: bool,
+    baseline: str | None,
+    problems: Problems,
+) -> Plan:
+    """The plan with what the flags say."""
+    from dataclasses import replace
+
+    from mmseq.bench.plan import Plan, find_plan, read_plan, with_flags
+    from mmseq.layers import parse_setting
+
+    wanted = read_plan(find_plan(plan), problems) if plan else Plan()
+    wanted = with_flags(
+        wanted,
+        presets=_names(presets),
+        data=_names(data),
+        seeds=seeds or "",
+        settings=dict(parse_setting(text) for text in settings),
+        problems=problems,
+    )
+    return replace(wanted, offline=wanted.offline or offline, baseline=baseline or wanted.baseline)
+
+
+def _names(text: str | None) -> list[str]:
+    return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def _pool(address: str | None, jobs: int | None, threads: int | None, gpus: float) -> Pool:
+    if address is None:
+        if gpus:
+            raise UserError("--gpus belongs to --ray; without it runs share the machine's GPU.")
+        from mmseq.jobs.local import LocalPool
+
+        return LocalPool(jobs or 1, threads or 0)
+    from mmseq.jobs.cluster import RayPool
+
+    return RayPool(address, jobs or 0, threads or 0, gpus)

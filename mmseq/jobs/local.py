@@ -1,0 +1,144 @@
+"""Jobs as processes of this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from mmseq.jobs.job import Event, Job, Listener, Outcome
+
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def divided_threads(jobs: int) -> int:
+    """CPU threads for each of so many runs at a time: the machine's cores shared out."""
+    return max(1, _cores() // jobs)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Worker:
+    """One process with its job."""
+
+    def __init__(
+        self, job: Job, threads: int, events: queue.Queue[tuple[Worker, dict[str, Any]]]
+    ) -> None:
+        self.job = job
+        self.started = time.monotonic()
+        job.log.parent.mkdir(parents=True, exist_ok=True)
+        with job.log.open("a", encoding="utf-8") as log:
+            # A session of its own: Ctrl-C reaches it through its starter alone, and once.
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mmseq.jobs.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+                start_new_session=True,
+            )
+        record = {"config": job.config, "folder": str(job.folder), "threads": threads}
+        self.send({**record, "probe": False})
+        threading.Thread(target=self._read, args=(events,), daemon=True).start()
+
+    def send(self, value: Any) -> None:
+        """A line of JSON; lost where the process has ended, which is heard otherwise."""
+        assert self.process.stdin is not None
+        with suppress(BrokenPipeError, ValueError):
+            self.process.stdin.write(json.dumps(value) + "\n")
+            self.process.stdin.flush()
+
+    def _read(self, events: queue.Queue[tuple[Worker, dict[str, Any]]]) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as told:
+            for line in told:
+                events.put((self, json.loads(line)))
+        events.put((self, {"kind": "ended", "code": self.process.wait()}))
+
+    def interrupt(self) -> None:
+        """Let it save what it has, and end."""
+        with suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGINT)
+
+    def kill(self) -> None:
+        self.process.kill()
+
+    def outcome(self, found: dict[str, Any] | None, code: int) -> Outcome:
+        """How the job ended, by its last word; without one, by the exit code."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        seconds = time.monotonic() - self.started
+        if found is not None:
+            return Outcome(found["status"], found["error"], seconds)
+        how = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return Outcome("failed", f"its process ended with {how}; see {self.job.log}", seconds)
+
+
+class LocalPool:
+    """So many jobs at a time, each in a process with its share of the machine's cores.
+
+    The processes end with this one, however it ends.
+    """
+
+    def __init__(self, jobs: int = 1, threads: int = 0) -> None:
+        self.jobs = jobs
+        self.threads = threads or divided_threads(jobs)
+
+    def run(self, jobs: Iterator[Job], listen: Listener) -> Iterator[tuple[Job, Outcome]]:
+        """As `Pool.run`."""
+        events: queue.Queue[tuple[Worker, dict[str, Any]]] = queue.Queue()
+        workers: list[Worker] = []
+        last: dict[Worker, dict[str, Any]] = {}
+        ended: deque[tuple[Job, Outcome]] = deque()
+
+        def wait() -> None:
+            worker, event = events.get()
+            if event["kind"] == "ended":
+                workers.remove(worker)
+                found = last.pop(worker, None)
+                ended.append((worker.job, worker.outcome(found, event["code"])))
+            elif event["kind"] == "outcome":
+                last[worker] = event
+            else:
+                heard = Event(**event)
+                answer = listen(worker.job, heard)
+                if heard.kind == "epoch":
+                    worker.send(answer)
+
+        try:
+            exhausted = False
+            while True:
+                while not exhausted and len(workers) < self.jobs:
+                    job = next(jobs, None)
+                    if job is None:
+                        exhausted = True
+                    else:
+                        workers.append(Worker(job, self.threads, events))
+                if not workers:
+                    return
+                wait()
+                while ended:
+                    yield ended.popleft()
+        except KeyboardInterrupt:
+            for worker in workers:
+                worker.interrupt()
+            while workers:
+                wait()
+            yield from ended
+            raise
+        finally:
+            for worker in workers:
+                worker.kill()

@@ -1,0 +1,122 @@
+"""What a run would take: seconds, disk and memory, from a few timed steps."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from mmseq.collate import Collator, epoch_steps
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.evaluation import predict
+from mmseq.optimiser import build_optimiser
+from mmseq.pictures import pictures_to_compute, ready_pictures
+from mmseq.setup import Setup, assemble
+from mmseq.step import Stepper
+
+STEPS = 4
+"""Steps taken, of which the first, which warms caches up, is not counted"""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Of one run."""
+
+    seconds: float
+    """Pictures (those not in the feature store), training and evaluation"""
+    disk: int
+    """Bytes of its run folder when finished with its weights"""
+    peak_disk: int
+    """Bytes while it trains: checkpoint and best weights"""
+    memory: int
+    """Bytes: largest resident set so far"""
+    device: str
+
+
+def probe(tables: Mapping[str, Any], threads: int) -> dict[str, Any]:
+    """An `Estimate` as JSON. Nothing is kept: features of the pictures tried go nowhere.
+
+    Raises `mmseq.UserError` for what would stop the run at its start.
+    """
+    torch.set_num_threads(threads)
+    config = Config(tables)
+    quiet = Reporter(quiet=True)
+    with TemporaryDirectory() as place:
+        setup = assemble(config, Path(place) / "run", quiet)
+        return asdict(_estimate(setup, quiet))
+
+
+def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
+    model, settings, device = setup.model, setup.config.train, setup.accelerator.device
+    model.to(device)
+    examples = setup.splits["train"].examples
+    lengths = [len(e.tokens) for e in examples]
+    steps = epoch_steps(lengths, settings, 0, 0, 1)
+    # Batches are alike in length, so a few neighbours would not be like the rest.
+    chosen = [steps[i * len(steps) // STEPS] for i in range(min(STEPS, len(steps)))]
+    numbers = sorted({i for step in chosen for batch in step for i in batch})
+    tried = [examples[i] for i in numbers]
+    picture_seconds = 0.0
+    pictures = None
+    if model.image_encoder is not None:
+        own = setup.config.data.model_copy(update={"features": "off"})
+        started = time.perf_counter()
+        pictures = ready_pictures(tried, model.image_encoder, own, device=device, reporter=quiet)
+        each = (time.perf_counter() - started) / max(1, pictures.new)
+        every = [e for split in setup.splits.values() for e in split.examples]
+        missing = pictures_to_compute(every, model.image_encoder, setup.config.data)
+        picture_seconds = each * missing
+    collator = Collator(model.text_encoder, model.labels, pictures, model.extras)
+    prepared = {i: collator.prepare(examples[i]) for i in numbers}
+    optimiser = build_optimiser(model, settings)
+    stepper = Stepper(model, optimiser, setup.accelerator, settings.gradient_clip)
+    # Centres and the like are not measured yet: a task that prepares is timed as if it were absent.
+    ready = [name for name in model.tasks if not model.task(name).preparation]
+    model.train()
+    times = []
+    for step in chosen:
+        started = time.perf_counter()
+        batches = [collator.batch([prepared[i] for i in batch]).to(device) for batch in step]
+        stepper.step(batches, ready, 0.0)
+        times.append(time.perf_counter() - started)
+    counted = times[1:] or times
+    started = time.perf_counter()
+    sentences = list(prepared.values())
+    predict(model, collator, sentences, device=device)
+    each_sentence = (time.perf_counter() - started) / len(sentences)
+    evaluated = settings.epochs * _size(setup, "valid") + _size(setup, "test")
+    seconds = (
+        picture_seconds
+        + settings.epochs * len(steps) * sum(counted) / len(counted)
+        + evaluated * each_sentence
+    )
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    moments = sum(
+        value.numel() * value.element_size()
+        for state in optimiser.state.values()
+        for value in state.values()
+        if isinstance(value, torch.Tensor)
+    )
+    text = sum(split.path.stat().st_size for split in setup.splits.values())
+    # At the end of an epoch the old checkpoint, the new one and the best weights are all there.
+    peak = 2 * (weights + moments) + weights + text
+    return Estimate(seconds, weights + text, peak, _peak_memory(device), str(device))
+
+
+def _size(setup: Setup, split: str) -> int:
+    return len(setup.splits[split].examples) if split in setup.splits else 0
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,79 @@
+"""What a worker does, wherever it is: train one run, or go on with it, and tell how it goes."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from mmseq.components import Callback, EpochEvent, StepEvent
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.errors import UserError, one_line
+from mmseq.interruption import Interrupted
+from mmseq.jobs.job import Event
+from mmseq.training import train
+
+Tell = Callable[[dict[str, Any]], str]
+"""Sends an event; the answer to an epoch's event is a reason to stop, or empty."""
+
+EVERY = 0.5
+"""Seconds between two events of steps"""
+
+
+class Relay(Callback):
+    """Passes on what a run tells its callbacks."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._told = 0.0
+
+    def on_step(self, event: StepEvent) -> str | None:
+        if time.monotonic() - self._told > EVERY:
+            self._told = time.monotonic()
+            self._tell(asdict(Event("step", event.step, event.epoch)))
+        return None
+
+    def on_epoch(self, event: EpochEvent) -> str | None:
+        scored = event.valid is not None and not event.preparing
+        f1 = float(event.valid["f1"]) if scored and event.valid else None
+        return self._tell(asdict(Event("epoch", event.step, event.epoch, f1))) or None
+
+
+def work(config: Mapping[str, Any], folder: Path, threads: int, tell: Tell) -> tuple[str, str]:
+    """Train in `folder`, or go on there; how it ended (as `Outcome.status`) and the error.
+
+    A run that was killed before it had a config leaves nothing to go on with: its folder is made
+    anew. What is printed goes to standard error.
+    """
+    torch.set_num_threads(threads)
+    reporter = Reporter(Console(file=sys.stderr, width=140))
+    try:
+        begun = (folder / "config.toml").is_file()
+        if folder.exists() and not begun:
+            shutil.rmtree(folder)
+        train(
+            None if begun else Config(config),
+            output=folder,
+            resume=begun,
+            reporter=reporter,
+            callbacks={"relay": Relay(tell)},
+        )
+    except (Interrupted, KeyboardInterrupt):
+        return "interrupted", ""
+    except UserError as error:
+        reporter.line(f"Error: {error}")
+        return "failed", " ".join(str(error).split())
+    # Whatever else a component raises ends its run, not the plan; the log has the whole of it.
+    except Exception as error:
+        traceback.print_exc()
+        return "failed", one_line(error)
+    return "done", ""

@@ -1,0 +1,60 @@
+"""The process that carries out one job: ``python -m mmseq.jobs.worker``.
+
+It reads a line of JSON (the job) from standard input and writes a line for each event, and one for
+the outcome, to standard output; epochs' events are answered by a line. When standard input closes,
+the process that started it is gone, and it ends at once, leaving its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any
+
+
+def main() -> None:
+    """Carry out the job on standard input."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What a library prints must not look like an event.
+    os.dup2(2, 1)
+    job = json.loads(sys.stdin.readline())
+    answers: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_listen, args=(sys.stdin, answers), daemon=True).start()
+
+    def tell(event: dict[str, Any]) -> str:
+        _send(channel, event)
+        return answers.get() if event["kind"] == "epoch" else ""
+
+    # Only now, since it takes seconds: a bench that ends meanwhile takes this process with it.
+    from mmseq.errors import UserError
+    from mmseq.jobs.probe import probe
+    from mmseq.jobs.work import work
+
+    folder, threads = Path(job["folder"]), job["threads"]
+    if job["probe"]:
+        try:
+            _send(channel, {"kind": "estimate", **probe(job["config"], threads)})
+        except UserError as mistake:
+            _send(channel, {"kind": "outcome", "status": "failed", "error": str(mistake)})
+        return
+    status, error = work(job["config"], folder, threads, tell)
+    _send(channel, {"kind": "outcome", "status": status, "error": error})
+
+
+def _send(channel: IO[str], event: dict[str, Any]) -> None:
+    channel.write(json.dumps(event) + "\n")
+    channel.flush()
+
+
+def _listen(source: IO[str], answers: queue.Queue[str]) -> None:
+    for line in source:
+        answers.put(json.loads(line))
+    os._exit(3)
+
+
+if __name__ == "__main__":
+    main()
