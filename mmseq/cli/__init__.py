@@ -9,6 +9,7 @@ import click
 
 from mmseq import __version__
 from mmseq.cli.bench import bench
+from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
@@ -23,6 +24,7 @@ COMMANDS = (
     predict,
     bench,
     score,
+    compare,
     table,
     list_components,
     show,

@@ -20,7 +20,7 @@ class Comparison:
     difference: Difference
     """F1 of the row less F1 of the baseline, in seqeval's default reading"""
     p: float
-    """Two-sided, of approximate randomisation, adjusted for the family (Holm)"""
+    """The larger of the two tests' p values, adjusted for the family (Holm)"""
     seeds: tuple[int, ...]
     """Those that both have"""
     family: int
@@ -33,7 +33,7 @@ def compare(
     """For each group its comparison with the baseline's group on its data; None for the baseline
     itself and where there is nothing to compare with. Notes say why.
     """
-    from mmseq.significance import difference, holm
+    from mmseq.significance import adjusted, difference
 
     found: dict[int, tuple[Difference, tuple[int, ...]]] = {}
     notes: list[str] = []
@@ -58,10 +58,10 @@ def compare(
             notes.append(
                 f"{_name(group)}: tested on the seeds that both have: {', '.join(map(str, seeds))}."
             )
-    adjusted = holm([one.p_randomisation for one, _ in found.values()])
+    values = adjusted([one for one, _ in found.values()])
     made = {
         index: Comparison(one, p, seeds, len(found))
-        for (index, (one, seeds)), p in zip(found.items(), adjusted, strict=True)
+        for (index, (one, seeds)), p in zip(found.items(), values, strict=True)
     }
     return [made.get(index) for index in range(len(groups))], notes
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mmseq.tables.beside import Beside
-from mmseq.tables.comparisons import Comparison
 from mmseq.tables.measures import METRICS, Measured
 from mmseq.tables.readings import EXPLAINED
 from mmseq.tables.spread import Spread
@@ -130,14 +129,11 @@ def _comparison(row: Row, baseline: str) -> Cell:
         return ("baseline",) if row.group else ()
     if row.comparison is None:
         return ("not tested",) if row.group else ()
+    from mmseq.significance import p_text
+
     found = row.comparison.difference
     interval = f"{signed(found.effect)} [{signed(found.low)}, {signed(found.high)}]"
-    return interval, p_text(row.comparison)
-
-
-def p_text(comparison: Comparison) -> str:
-    """``p = 0.012``."""
-    return f"p = {comparison.p:.3f}" if comparison.p >= 0.001 else "p < 0.001"
+    return interval, f"p {p_text(row.comparison.p)}"
 
 
 def signed(value: float | None) -> str:
@@ -182,7 +178,8 @@ def _caption(table: Table, numbers: dict[str, int]) -> list[str]:
     if tested:
         lines.append(
             f"F1 - {_baseline(table)}: mean over the seeds that both have, 95 % paired bootstrap "
-            "interval over sentences; p of two-sided approximate randomisation, Holm's correction "
+            "interval over sentences; p: the larger of paired bootstrap and approximate "
+            "randomisation, two-sided, Holm's correction "
             f"over {tested[0].family} comparison{'s' if tested[0].family > 1 else ''}."
         )
     sources = [f"[{number}] {table.sources[name].text}" for name, number in numbers.items()]

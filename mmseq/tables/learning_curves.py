@@ -17,8 +17,9 @@ from matplotlib.ticker import MaxNLocator
 from mmseq.bench.results import Result
 from mmseq.drawing import PLOT_COLOURS, plot_style
 from mmseq.errors import UserError
+from mmseq.metrics import VARIANTS
 from mmseq.tables.grid import CHECKSUM
-from mmseq.tables.readings import DEFAULT, TITLES
+from mmseq.tables.readings import DEFAULT
 from mmseq.tables.table import Row, Table
 
 Curve = Mapping[int, float]
@@ -91,7 +92,7 @@ def _label(axes: Axes, validation: Validation) -> None:
         f"{validation.name} (valid sha256 {validation.sha256[:CHECKSUM]})", fontsize="medium"
     )
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"validation F1\n({TITLES[DEFAULT]}, {validation.gold} gold entities)")
+    axes.set_ylabel(f"validation F1\n({VARIANTS[DEFAULT]}, {validation.gold} gold entities)")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)

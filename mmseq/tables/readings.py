@@ -7,15 +7,10 @@ from typing import Any
 
 from mmseq.bench.results import Result
 from mmseq.errors import UserError, unknown
+from mmseq.metrics import VARIANTS
 
 DEFAULT = "default"
 """In which the literature prints scores, and in which results count entities of each sentence"""
-TITLES = {
-    DEFAULT: "seqeval default",
-    "strict": "strict IOB2",
-    "repaired": "repaired",
-}
-"""Variant -> what tables call it"""
 EXPLAINED = {
     DEFAULT: "seqeval's default: an orphan I- tag opens an entity",
     "strict": "strict IOB2: an orphan I- tag is no entity",
@@ -25,8 +20,8 @@ EXPLAINED = {
 
 def check_variant(variant: str) -> None:
     """`UserError` for none of the three."""
-    if variant not in TITLES:
-        raise unknown("variant", variant, TITLES)
+    if variant not in VARIANTS:
+        raise unknown("variant", variant, VARIANTS)
 
 
 def scores_of(result: Result, split: str, variant: str) -> Mapping[str, Any]:

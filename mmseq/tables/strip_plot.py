@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 
 from mmseq.drawing import PLOT_COLOURS, plot_style
 from mmseq.errors import UserError
+from mmseq.metrics import VARIANTS
 from mmseq.tables.grid import CHECKSUM
 from mmseq.tables.groups import DataSet
-from mmseq.tables.readings import TITLES
 from mmseq.tables.spread import Spread
 from mmseq.tables.table import Row, Table
 
@@ -46,7 +46,7 @@ def strip_plot(table: Table) -> Figure:
                 fontsize="medium",
             )
             axes.set_xlabel(
-                f"{table.split} F1 ({TITLES[table.variant]}, {data.gold} gold entities)"
+                f"{table.split} F1 ({VARIANTS[table.variant]}, {data.gold} gold entities)"
             )
         names = [name for name in MARKS if name in marks]
         figure.legend([marks[n] for n in names], names, loc="outside lower center", ncols=3)
