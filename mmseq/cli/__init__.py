@@ -23,6 +23,7 @@ COMMANDS = (
     evaluate,
     predict,
     bench,
+    compare,
     score,
     compare,
     table,
