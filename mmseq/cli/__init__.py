@@ -25,7 +25,6 @@ COMMANDS = (
     bench,
     compare,
     score,
-    compare,
     table,
     list_components,
     show,
