@@ -43,10 +43,12 @@ def started(*arguments):
         ["compare", "--help"],
         ["plot", "--help"],
         ["score", "--help"],
+        ["table", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],
         ["show", "preset", "mlmner"],
+        ["show", "published", "multimodal-ner-twitter"],
     ],
     ids=" ".join,
 )

@@ -14,6 +14,7 @@ from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.score import score
+from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
@@ -24,6 +25,7 @@ COMMANDS = (
     bench,
     compare,
     score,
+    table,
     list_components,
     show,
     plugins,
