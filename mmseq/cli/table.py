@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from mmseq.tables.layout import Layout
     from mmseq.tables.table import Table
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
-ENDINGS = {".md": "markdown", ".tex": "latex", ".csv": "csv", ".json": "json"}
 PICTURES = (".png", ".svg")
 
 
@@ -26,6 +26,7 @@ PICTURES = (".png", ".svg")
 @click.argument(
     "results", nargs=-1, required=True, metavar="RESULTS…", type=click.Path(path_type=Path)
 )
+@click.option("--plan", metavar="PLAN", help="Rows, titles and published figures of this plan.")
 @click.option(
     "--split", type=click.Choice(["valid", "test"]), default="test", help="Which scores [test]."
 )
@@ -61,6 +62,7 @@ PICTURES = (".png", ".svg")
 )
 def table(
     results: tuple[Path, ...],
+    plan: str | None,
     split: str,
     variant: str,
     per_type: bool,
@@ -81,7 +83,10 @@ def table(
       mmseq table bench/results.jsonl
       mmseq table bench other-machine/results.jsonl --baseline bert-crf --output table.tex
     """
+    from dataclasses import replace
+
     from mmseq.bench.results import read
+    from mmseq.tables.forms import ENDINGS, text_of
     from mmseq.tables.layout import layout_of
     from mmseq.tables.table import build
 
@@ -95,39 +100,50 @@ def table(
         click.echo(note, err=True)
     if not reading.results:
         raise UserError(f"{', '.join(map(str, results))}: no results yet.")
-    layout = layout_of(reading.results, published=published or "", baseline=baseline or "")
+    layout = _layout(plan) or layout_of(reading.results)
+    layout = replace(
+        layout,
+        published=published or layout.published,
+        baseline=baseline or layout.baseline,
+    )
     made = build(reading.results, layout, split=split, variant=variant, per_type=per_type)
-    _write_table(made, form or ENDINGS.get(output.suffix.lower() if output else "", "rich"), output)
+    form = form or ENDINGS.get(output.suffix.lower() if output else "", "rich")
+    if output is None:
+        print_table(made, form)
+    else:
+        _write("--output", output, text_of(made, form).encode())
     if plot is not None:
         _draw(made, "--plot", plot, _strip_plot)
     if curves is not None:
         _draw(made, "--curves", curves, _learning_curves)
 
 
-def _write_table(made: Table, form: str, output: Path | None) -> None:
+def _layout(plan: str | None) -> Layout | None:
+    """The rows of a plan; `UserError` for the first mistake in it."""
+    if plan is None:
+        return None
+    from mmseq.bench.plan import Problems, find_plan, read_plan
+    from mmseq.tables.layout import layout_of_plan
+
+    problems = Problems()
+    found = read_plan(find_plan(plan), problems)
+    if problems.lines:
+        raise UserError(f"{plan}: {problems.lines[0]}")
+    return layout_of_plan(found)
+
+
+def print_table(made: Table, form: str) -> None:
+    """A table on standard output; on a terminal `rich` has colours."""
     from mmseq.console import wide_console
+    from mmseq.tables.forms import text_of
     from mmseq.tables.grid import grid
     from mmseq.tables.rich_table import print_grid
 
     console = wide_console()
-    if output is not None:
-        _write("--output", output, _text(made, form).encode())
-    elif form == "rich" and console.is_terminal:
+    if form == "rich" and console.is_terminal:
         print_grid(grid(made), console)
     else:
-        click.echo(_text(made, form), nl=False)
-
-
-def _text(made: Table, form: str) -> str:
-    from mmseq.tables.grid import grid
-    from mmseq.tables.latex import latex
-    from mmseq.tables.markdown import markdown
-    from mmseq.tables.records import csv_text, json_text
-    from mmseq.tables.rich_table import plain_text
-
-    if form in ("csv", "json"):
-        return csv_text(made) if form == "csv" else json_text(made)
-    return {"rich": plain_text, "markdown": markdown, "latex": latex}[form](grid(made))
+        click.echo(text_of(made, form), nl=False)
 
 
 def _strip_plot(made: Table) -> Figure:

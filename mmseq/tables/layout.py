@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mmseq.bench.results import Result
 from mmseq.plugins import registry
+
+if TYPE_CHECKING:
+    from mmseq.bench.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,21 @@ class Layout:
     """The published data set of rows whose test file is none of the published ones"""
     baseline: str = ""
     """The system (`LayoutRow.system`) that the others are tested against; empty: no tests"""
+
+
+def layout_of_plan(plan: Plan) -> Layout:
+    """A row for every system of a plan, with each of its overrides."""
+    rows = tuple(
+        LayoutRow(
+            f"{system.name} {override}".rstrip(),
+            f"{system.title or system.name} {override}".rstrip(),
+            system.published,
+            system.preset,
+        )
+        for system in plan.systems
+        for override in [o.name for o in plan.overrides] or [""]
+    )
+    return Layout(plan.title, rows, plan.published, plan.published_data, plan.baseline)
 
 
 def layout_of(results: Iterable[Result], *, published: str = "", baseline: str = "") -> Layout:

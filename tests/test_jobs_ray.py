@@ -106,7 +106,7 @@ QUIET = pytest.mark.filterwarnings(
 
 @QUIET
 def test_a_cluster_gives_the_figures_of_one_process(cluster, config, tmp_path):
-    from mmseq.jobs.cluster import RayPool
+    from mmseq.jobs.ray_pool import RayPool
 
     heard = []
     stopped = []
@@ -160,19 +160,18 @@ def test_a_cluster_gives_the_figures_of_one_process(cluster, config, tmp_path):
 
 
 @QUIET
-def test_what_the_cluster_has_no_room_for_is_told(cluster):
-    from mmseq.jobs.cluster import RayPool
+def test_what_no_node_has_room_for_is_told(cluster):
+    from mmseq.jobs.ray_pool import RayPool
 
-    with pytest.raises(
-        UserError, match="the cluster has 2 CPUs and 0 GPUs, too few for a run with"
-    ):
-        RayPool(cluster, threads=3)
-    with pytest.raises(UserError, match="too few for a run with --threads 1 --gpus 1"):
+    with pytest.raises(UserError, match=r"no node \(1 CPUs 0 GPUs, 1 CPUs 0 GPUs\) has room for"):
+        # Two CPUs in all, but a run lies on one node.
+        RayPool(cluster, threads=2)
+    with pytest.raises(UserError, match="has room for a run with --threads 1 --gpus 1"):
         RayPool(cluster, threads=1, gpus=1)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
-    from mmseq.jobs.cluster import RayPool
+    from mmseq.jobs.ray_pool import RayPool
 
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"needs the package ray .*: pip install 'mmseq\[ray\]'"):
