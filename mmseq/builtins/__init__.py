@@ -25,5 +25,8 @@ def register_components(add: Add) -> None:
     add.callback("conflict", "mmseq.builtins.callbacks:Conflict")
     add.callback("early-stopping", "mmseq.builtins.callbacks:EarlyStopping")
     add.callback("history", "mmseq.builtins.callbacks:History")
+    add.callback("mlflow", "mmseq.builtins.trackers:MLflow")
+    add.callback("tensorboard", "mmseq.builtins.trackers:TensorBoard")
+    add.callback("wandb", "mmseq.builtins.trackers:Wandb")
     add.preset("bert-crf", "mmseq:builtins/presets/bert-crf.toml")
     add.preset("bert-softmax", "mmseq:builtins/presets/bert-softmax.toml")
