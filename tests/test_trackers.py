@@ -311,6 +311,22 @@ def test_mlflow_leaves_the_process_its_own_place(config, tmp_path, monkeypatch):
     assert not (tmp_path / "own.db").exists()
 
 
+def test_no_line_goes_into_a_run_that_the_process_has_open(config, tmp_path):
+    import mlflow
+    import wandb
+
+    settings = wandb.Settings(console="off", silent=True, symlink=False)
+    with (
+        wandb.init(name="own", mode="offline", dir=str(tmp_path), settings=settings),
+        pytest.raises(mmseq.UserError, match="'wandb': RuntimeError: the run own is open in"),
+    ):
+        run_of(config(["wandb"]), tmp_path / "one")
+    mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'own.db'}")
+    with mlflow.start_run(), pytest.raises(mmseq.UserError, match="'mlflow': .*already active"):
+        run_of(config(["mlflow"]), tmp_path / "two")
+    mlflow.set_tracking_uri(None)
+
+
 def test_types_of_any_name_are_logged(tmp_path):
     callback = MLflow(folder=str(tmp_path))
     (tmp_path / "config.toml").write_text('[data.map]\n"A+B" = "MISC"\n')
@@ -385,7 +401,12 @@ def traceable():
     strace = shutil.which("strace")
     if strace is None:
         return False
-    return subprocess.run([strace, "-o", os.devnull, "true"], capture_output=True).returncode == 0
+    return (
+        subprocess.run(
+            [strace, "-f", "--seccomp-bpf", "-o", os.devnull, "true"], capture_output=True
+        ).returncode
+        == 0
+    )
 
 
 @pytest.mark.skipif(not traceable(), reason="needs strace, to see the connections of a process")
@@ -395,7 +416,7 @@ def test_no_connection_is_tried_offline(config, tmp_path):
     switches = ("WANDB_ERROR_REPORTING", "MLFLOW_DISABLE_TELEMETRY", "DO_NOT_TRACK", "CI")
     switches += ("WANDB_SERVICE",)
     done = subprocess.run(
-        ["strace", "-f", "-e", "trace=connect,sendto", "-o", trace]
+        ["strace", "-f", "--seccomp-bpf", "-e", "trace=connect,sendto", "-o", trace]
         + [sys.executable, "-m", "mmseq", "train", "--quiet"]
         + ["--config", tmp_path / "config.toml", "--output", tmp_path / "run"],
         env={key: value for key, value in os.environ.items() if key not in switches},

@@ -192,6 +192,8 @@ class Wandb(Tracked):
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         import wandb
 
+        if wandb.run is not None:
+            raise RuntimeError(f"the run {wandb.run.name} is open in this process; finish it")
         # Nothing can be taken back from wandb's files. Therefore what is logged is kept here too,
         # and a resumed run writes its offline file anew.
         self.journal = folder / "wandb.jsonl"
@@ -211,8 +213,6 @@ class Wandb(Tracked):
             mode=self.mode,
             dir=str(place),
             resume=None if offline else "allow",
-            # Of a run in this process that was broken off.
-            reinit="finish_previous",
             settings=wandb.Settings(console="off", silent=offline, symlink=False),
         )
 
