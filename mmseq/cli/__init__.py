@@ -8,13 +8,14 @@ from __future__ import annotations
 import click
 
 from mmseq import __version__
+from mmseq.cli.audit import audit
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample)
+COMMANDS = (train, evaluate, predict, audit, list_components, show, plugins, data, sample)
 
 
 def build() -> click.Group:
