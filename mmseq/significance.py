@@ -1,4 +1,5 @@
-"""Is one system better than another: paired bootstrap and approximate randomisation of micro F1.
+"""Is one system better than another: paired bootstrap and approximate randomisation of micro F1,
+and the sentence that may be said of them.
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 16; Noreen,
 Computer-Intensive Methods for Testing Hypotheses (1989), chapter 2; Holm, A Simple Sequentially
@@ -112,6 +113,40 @@ def holm(p: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p) - rank) * p[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def adjusted(differences: Sequence[Difference]) -> list[float]:
+    """One p value a comparison, adjusted over the family of all that are made (Holm).
+
+    Of each the larger of its two p values: a difference is shown only where both tests show it, so
+    that neither one's failing (the bootstrap's on few sentences) makes a finding.
+    """
+    return holm([max(d.p_bootstrap, d.p_randomisation) for d in differences])
+
+
+def sentence_of(
+    a: str, b: str, difference: Difference, adjusted_p: float, *, alpha: float = 0.05
+) -> str:
+    """What the tests allow to be said of two systems: the only wording of "better" there is.
+
+    `adjusted_p` is the comparison's value of `adjusted`; below `alpha` the one is better than the
+    other, else no difference is shown (which is not: there is none).
+    """
+    effect, low, high = difference.effect, difference.low, difference.high
+    shown = adjusted_p < alpha
+    if shown and effect < 0:
+        a, b, effect, low, high = b, a, -effect, -high, -low
+    evidence = f"95 % interval {low:.2f} to {high:.2f}, adjusted p {p_text(adjusted_p)}"
+    if shown:
+        return f"{a} is better than {b} by {effect:.2f} points of F1 ({evidence})."
+    return (
+        f"No difference shown between {a} and {b}: {effect:+.2f} points of F1 for {a} ({evidence})."
+    )
+
+
+def p_text(p: float) -> str:
+    """A p value of four decimals."""
+    return "below 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
 def _stratum(a: Counts, b: Counts) -> Floats:

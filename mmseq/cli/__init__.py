@@ -9,13 +9,17 @@ import click
 
 from mmseq import __version__
 from mmseq.cli.audit import audit
+from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-COMMANDS = (train, evaluate, predict, audit, list_components, show, plugins, data, sample)
+COMMANDS = (
+    *(train, evaluate, predict, compare, audit),
+    *(list_components, show, plugins, data, sample),
+)
 
 
 def build() -> click.Group:
