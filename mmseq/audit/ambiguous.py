@@ -28,13 +28,14 @@ class AmbiguousEntities:
         return sum(map(len, self.places))
 
     def recall(self, tags: Sequence[Sequence[str]]) -> float:
-        """Share, in per cent, that BIO `tags` find with its type and words; 0 where there is none.
-        """
+        """Share that BIO `tags` find, 0 to 100; 0 where there is none."""
         found = sum(len(p & set(spans(t))) for p, t in zip(self.places, tags, strict=True))
         return 100.0 * found / self.entities if self.entities else 0.0
 
 
-def ambiguous_entities(audited: Sequence[Example], training: Iterable[Example]) -> AmbiguousEntities:
+def ambiguous_entities(
+    audited: Sequence[Example], training: Iterable[Example]
+) -> AmbiguousEntities:
     """Gold entities of `audited` whose names are entities of more than one type in `training`.
 
     Where there is none (names of the audited data may all be new), those whose names have more

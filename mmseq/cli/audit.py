@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mmseq.cli.data import renamings
-from mmseq.errors import UserError
+from mmseq.cli.output import new_file, require_new
 
 
 @click.command()
@@ -85,7 +85,7 @@ def audit(
     from mmseq.console import Reporter, Warnings
 
     if output is not None:
-        _require_new(output)
+        require_new(output)
     reporter = Warnings() if as_json else Reporter()
     report = find(
         run,
@@ -102,25 +102,11 @@ def audit(
         reporter=reporter,
     )
     if output is not None:
-        _write(output, report.page() + "\n")
+        with new_file(output) as file:
+            file.write(report.page() + "\n")
     if as_json:
         for note in report.notes:
             reporter.warning(note)
         click.echo(report.page())
     else:
         render(report, reporter)
-
-
-def _require_new(path: Path) -> None:
-    if path.exists():
-        raise UserError(f"--output {path}: exists; give another name.")
-    if not path.parent.is_dir():
-        raise UserError(f"--output {path}: no folder {path.parent}; make it first.")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise UserError(f"--output {path}: exists; give another name.") from error

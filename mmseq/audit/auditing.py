@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from mmseq.audit.ambiguous import AmbiguousEntities, ambiguous_entities
 from mmseq.audit.changes import find_changes
@@ -74,14 +73,14 @@ def audit(
     types = Counter(kind for tags in gold for _, _, kind in spans(tags))
     if not types:
         raise UserError(f"{found.path}: holds no entity; audit data with entities.")
+    ambiguous, notes = _ambiguous(tagger, found)
+    if other is not None and _training_sha256(other) != _training_sha256(tagger):
+        notes.append(f"{text_only} was trained on other data than {run}.")
     tagged = tag_all(tagger, encoder, found, permutations=permutations, seed=seed)
-    notes = _notes_on_pictures(tagged)
-    ambiguous, lacking = _ambiguous(tagger, found)
-    notes += lacking
+    notes += _notes_on_pictures(tagged)
     by_condition = dict(tagged.tags)
     if other is not None:
         by_condition[TEXT_ONLY] = [_tags_of(other, found)]
-        notes += _notes_on_training(tagger, other)
     scores = {name: condition_scores(gold, t, ambiguous) for name, t in by_condition.items()}
     counts = {n: [sentence_counts(gold, one) for one in t] for n, t in by_condition.items()}
     comparisons = compare_conditions(counts, resamples=resamples, seed=seed)
@@ -159,25 +158,16 @@ def _ambiguous(tagger: Tagger, split: Split) -> tuple[AmbiguousEntities | None, 
     left_out = "Ambiguous names are left out"
     try:
         training = choose_split(tagger.config.data, "train")
-        same = training.sha256 == _training_facts(tagger.folder).get("sha256")
     except UserError as error:
         return None, [f"{left_out}: the run's training data cannot be read: {error}"]
-    if not same:
-        return None, [f"{left_out}: {training.path} is no longer what the run was trained on."]
-    found = ambiguous_entities(split.examples, training.examples)
-    return found, []
+    if training.sha256 != _training_sha256(tagger):
+        return None, [f"{left_out}: {training.path} is not what the run was trained on."]
+    return ambiguous_entities(split.examples, training.examples), []
 
 
-def _notes_on_training(tagger: Tagger, other: Tagger) -> list[str]:
-    one, two = (_training_facts(t.folder).get("sha256") for t in (tagger, other))
-    if one == two:
-        return []
-    return [f"{other.folder} was trained on other data than {tagger.folder}."]
-
-
-def _training_facts(folder: Path) -> dict[str, Any]:
+def _training_sha256(tagger: Tagger) -> str:
+    path = tagger.folder / "metrics.json"
     try:
-        facts: dict[str, Any] = read_json(folder / "metrics.json")["data"]["train"]
+        return str(read_json(path)["data"]["train"]["sha256"])
     except (KeyError, TypeError) as error:
-        raise UserError(f"{folder / 'metrics.json'}: damaged: no data.train.") from error
-    return facts
+        raise UserError(f"{path}: damaged: it has no data.train.sha256.") from error
