@@ -55,7 +55,7 @@ def audit(
     if family / (resamples + 1) >= alpha:
         raise UserError(
             f"{resamples} resamples can show nothing at alpha {alpha} in {family} comparisons; "
-            f"take more than {int(family / alpha)}."
+            f"take at least {int(family / alpha)}."
         )
     tagger = load(run)
     tagger.reporter = reporter or Reporter(quiet=True)
