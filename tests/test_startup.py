@@ -40,6 +40,7 @@ def started(*arguments):
     [
         ["--help"],
         ["train", "--help"],
+        ["compare", "--help"],
         ["plot", "--help"],
         ["list"],
         ["list", "fusion", "--json"],

@@ -15,13 +15,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
-@click.option("--split", type=click.Choice(["valid", "test"]), default="test", help="[test]")
+@click.option(
+    "--split", type=click.Choice(["valid", "test"]), default="test", help="Of each run [test]."
+)
 @click.option("--data", metavar="NAME", help="Data set of a results.jsonl that holds several.")
 @click.option("--baseline", metavar="NAME", help="Compare all with this system [all pairs].")
 @click.option(
-    "--resamples", type=click.IntRange(min=1), metavar="N", default=10_000, help="[10000]"
+    "--resamples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=10_000,
+    help="Of each test [10000].",
 )
-@click.option("--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Of them [0].")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Of the resamples [0]."
+)
 @click.option(
     "--alpha",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
@@ -83,12 +91,12 @@ def compare(
         for name, seeds in pair.left_out.items():
             if seeds:
                 other = pair.b if name == pair.a else pair.a
-                reporter.warning(f"Left out: {seeds_text(seeds)} of {name}, for {other} has none.")
+                reporter.warning(f"Left out: {seeds_text(seeds)} of {name}, which {other} lacks.")
     reporter.line(
         f"Paired bootstrap and approximate randomisation over sentences, {resamples} resamples, "
-        f"seed {seed}. Adjusted p: the larger of the two, by Holm over {len(comparison.pairs)} "
-        f"comparisons; one is called better where it is below {alpha:g}. Intervals are each of one "
-        "comparison."
+        f"seed {seed}. Adjusted p: the larger of the two, by Holm over all comparisons here "
+        f"({len(comparison.pairs)}); one is called better where it is below {alpha:g}. Intervals "
+        "are not adjusted."
     )
     reporter.line(SCOPE)
     reporter.line(f"Scores: {READING}. SHA-256 of the {split} file: {', '.join(checksums)}.")

@@ -47,7 +47,7 @@ def gather(runs: Sequence[Run]) -> list[System]:
 
 def _first_difference(first: Run, other: Run) -> str:
     """Between the sentences of two runs: their words and gold tags, or what results have of them
-    (number, gold entities, the file's checksum). Empty: none.
+    (number, gold entities, renamed types, the file's checksum). Empty: none.
     """
     if len(first.counts) != len(other.counts):
         return f"{len(other.counts)} sentences, not {len(first.counts)}"
@@ -56,6 +56,8 @@ def _first_difference(first: Run, other: Run) -> str:
         for number, (expected, found) in enumerate(both, 1):
             if expected != found:
                 return f"sentence {number} has {found} gold entities, not {expected}"
+        if _renamed(first) != _renamed(other):
+            return f"types renamed as {_renamed(other)}, not {_renamed(first)}"
         same = first.sha256 == other.sha256
         return "" if same else f"a file of SHA-256 {other.sha256}, not {first.sha256}"
     one, another = first.predictions, other.predictions
@@ -66,6 +68,11 @@ def _first_difference(first: Run, other: Run) -> str:
                 label = "is" if what == "tokens" else "has the gold tags"
                 return f"sentence {number} {label} '{' '.join(found)}', not '{' '.join(expected)}'"
     return ""
+
+
+def _renamed(run: Run) -> dict[str, str]:
+    prefix = "data.map."
+    return {k.removeprefix(prefix): v for k, v in run.identity.items() if k.startswith(prefix)}
 
 
 def _by_seed(name: str, group: Sequence[Run]) -> dict[int, Run]:
