@@ -104,9 +104,10 @@ def audit(
     if output is not None:
         with new_file(output) as file:
             file.write(report.page() + "\n")
+        reporter.line(f"The report is in {output}")
     if as_json:
         for note in report.notes:
             reporter.warning(note)
         click.echo(report.page())
-    else:
-        render(report, reporter)
+        return
+    render(report, reporter)
