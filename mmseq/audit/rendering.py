@@ -46,7 +46,7 @@ def condition_table(report: AuditReport) -> Table:
     settings, support = report.settings, report.data["types"]
     frequent = sorted(support, key=lambda kind: (-support[kind], kind))[:MOST_TYPES]
     table = Table(title=f"Pictures of {escape(report.run)}", title_justify="left")
-    table.add_column("pictures")
+    table.add_column("pictures", no_wrap=True)
     names = report.ambiguous
     recall = bool(names and names.entities)
     headings = ["P", "R", "F1", *map(escape, frequent)]
@@ -65,16 +65,16 @@ def condition_table(report: AuditReport) -> Table:
                 f"{found.low:+.2f} to {found.high:+.2f}",
                 p_text(found.p_adjusted),
             ]
-        several = len(scores.permutations)
-        label = f"{name} (mean of {several})" if several else name
         figures = [f"{value:.2f}" for value in row]
-        table.add_row(label, *figures, *tests, style="bold" if name == TRUE else None)
+        table.add_row(name, *figures, *tests, style="bold" if name == TRUE else None)
     types = "" if len(frequent) == len(support) else f"; the {MOST_TYPES} most frequent types"
-    recalls = f"; recall of {names.entities} ambiguous names" if names and recall else ""
-    by = f" (by the {names.source})" if names and recall else ""
+    recalls = ""
+    if names and recall:
+        recalls = f"; recall of {names.entities} ambiguous names (by the {names.source})"
     table.caption = (
-        f"F1 in seqeval's default reading{types}{recalls}{by}; {settings['resamples']} resamples, "
-        f"Holm over {len(report.comparisons)} comparisons"
+        f"F1 in seqeval's default reading{types}{recalls}; shuffled: mean of "
+        f"{settings['permutations']} permutations; {settings['resamples']} resamples, Holm over "
+        f"{len(report.comparisons)} comparisons"
     )
     table.caption_justify = "left"
     return table
