@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from mmseq import __version__
+from mmseq.cli.audit import audit
 from mmseq.cli.bench import bench
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
@@ -23,9 +24,10 @@ COMMANDS = (
     evaluate,
     predict,
     bench,
+    table,
     compare,
     score,
-    table,
+    audit,
     list_components,
     show,
     plugins,
