@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,8 @@ from mmseq.bench.experiment import experiments
 from mmseq.bench.plan import Problems, read_plan
 from mmseq.bench.results import read
 from mmseq.console import Reporter
-from mmseq.jobs.job import Event, Outcome
-from mmseq.jobs.local import LocalPool, divided_threads
+from mmseq.jobs.job import Event, Job, Outcome
+from mmseq.jobs.local import LocalPool, Worker, divided_threads
 from mmseq.jobs.work import work
 
 CONFIG = """
@@ -232,6 +233,18 @@ def test_processes_give_the_same_figures_as_one_process(plan, tmp_path, done):
     report = bench_of(plan, tmp_path / "jobs").run(LocalPool(2, threads=1))
     assert report.failures == []
     assert figures(report.results) == figures(done)
+
+
+def test_a_worker_killed_before_it_hears_an_answer_fails_alone(tmp_path):
+    """As by the kernel, out of memory, while the answer to an epoch's event is on its way."""
+    events = queue.Queue()
+    worker = Worker(Job("run", {}, tmp_path / "run", tmp_path / "log.txt"), 1, events)
+    worker.kill()
+    assert events.get(timeout=60) == (worker, {"kind": "ended", "code": -signal.SIGKILL})
+    worker.send("go on")
+    outcome = worker.outcome(None, -signal.SIGKILL)
+    assert outcome.status == "failed"
+    assert outcome.error == f"its process ended with signal 9; see {tmp_path / 'log.txt'}"
 
 
 COMMAND = [sys.executable, "-m", "mmseq", "bench"]

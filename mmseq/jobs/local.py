@@ -64,7 +64,8 @@ class Worker:
 
     def _read(self, events: queue.Queue[tuple[Worker, dict[str, Any]]]) -> None:
         assert self.process.stdout is not None
-        with self.process.stdout as told:
+        # A line cut off in the middle was never said; the end must be heard all the same.
+        with self.process.stdout as told, suppress(ValueError):
             for line in told:
                 events.put((self, json.loads(line)))
         events.put((self, {"kind": "ended", "code": self.process.wait()}))
@@ -81,7 +82,9 @@ class Worker:
     def outcome(self, found: dict[str, Any] | None, code: int) -> Outcome:
         """How the job ended, by its last word; without one, by the exit code."""
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            # An answer that it did not live to read is still in the buffer.
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
         seconds = time.monotonic() - self.started
         if found is not None:
             return Outcome(found["status"], found["error"], seconds)
