@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
@@ -47,9 +48,10 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Short and of its own, for files."""
-        parts = [self.row.replace(" ", "-"), self.data.name, f"seed-{self.seed}", self.key[:10]]
-        return "-".join(parts)
+        """Short and of its own, for files, whatever row and data are called."""
+        called = re.sub(r"[^\w.+=-]+", "-", f"{self.row}-{self.data.name}")
+        # A file's name has 255 bytes, of which a letter may take four.
+        return f"{called[:50]}-seed-{self.seed}-{self.key[:10]}"
 
     @property
     def title(self) -> str:
@@ -225,7 +227,12 @@ def _check(plan: Plan, problems: Problems) -> None:
     ):
         for name in {n for n in names if names.count(n) > 1}:
             problems.add(f"two {what} are called '{name}'; give one another name.")
-    rows = {f"{s.name} {o.name}".rstrip() for s, o, _ in _cells(replace(plan, data=plan.data[:1]))}
+    pairs = ((s.name, o.name) for s, o, _ in _cells(replace(plan, data=plan.data[:1])))
+    rows: dict[str, tuple[str, str]] = {}
+    for pair in dict.fromkeys(pairs):
+        row = " ".join(pair).rstrip()
+        if rows.setdefault(row, pair) != pair:
+            problems.add(f"two rows are called '{row}': rename a system or an override.")
     if plan.baseline and plan.data and plan.baseline not in rows:
         problems.add(f"baseline: no system '{plan.baseline}'; there are {', '.join(sorted(rows))}.")
 
