@@ -188,9 +188,8 @@ def _each_alone(config: Config, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _on(config: Config, data: DataSet) -> Config:
-    path = data.path if data.path == "sample" else str(Path(data.path).resolve())
     images = str(Path(data.images).resolve()) if data.images else config.data.image_folder
-    return config.replaced({"data.path": path, "data.image_folder": images})
+    return config.replaced({"data.path": data.path, "data.image_folder": images})
 
 
 def _key(
