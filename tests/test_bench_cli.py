@@ -128,3 +128,12 @@ def test_a_failed_run_is_told_at_the_end_with_exit_code_1(run_cli, plan, tmp_pat
     assert told.code == 0, told.err
     (line,) = (output / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["system"] == "text"
+
+
+def test_published_figures_that_are_not_there_are_a_problem_before_anything_runs(
+    run_cli, plan, tmp_path
+):
+    told = run_cli("bench", plan, "--published", "nosuch", "--output", tmp_path / "out")
+    assert told.code == 2
+    assert f"{plan}: No published figures 'nosuch'" in told.err
+    assert not (tmp_path / "out").exists()
