@@ -144,6 +144,19 @@ def test_results_count_wherever_they_were_made(plan, tmp_path, done):
     assert pool.ran == []
 
 
+def test_what_another_plan_has_run_stands_under_this_plans_names(plan, tmp_path, done):
+    text = plan.read_text().replace('"steady"', '"calm"')
+    text = text.replace('"tiny"', '{path = "tiny", name = "tweets"}')
+    plan.write_text(text, encoding="utf-8")
+    pool = HerePool()
+    report = bench_of(plan, tmp_path / "whole").run(pool)
+    assert pool.ran == []
+    assert [(r.system, r.data) for r in report.results] == [
+        ("calm", "tweets"), ("calm", "tweets"), ("hasty", "tweets"), ("hasty", "tweets"),
+    ]  # fmt: skip
+    assert [r.scores for r in report.results] == [r.scores for r in done]
+
+
 def test_changed_data_are_noticed_run_again_and_never_mixed(plan, tmp_path, done):
     file = tmp_path / "tiny" / "test.jsonl"
     file.write_text(file.read_text().replace("friends", "foes"), encoding="utf-8")
