@@ -246,3 +246,13 @@ def test_a_row_has_one_name(plan, config):
         )
     )
     assert lines == ["two rows are called 'a b': rename a system or an override."]
+
+
+def test_data_are_read_as_the_runs_read_them_and_in_no_other_way(plan, tiny_data, tmp_path):
+    """A test file that no run looks at may be anything."""
+    shutil.copytree(tiny_data, tmp_path / "blind")
+    (tmp_path / "blind" / "test.jsonl").write_text("not JSON\n", encoding="utf-8")
+    data = (DataSet("blind", str(tmp_path / "blind")),)
+    (one,) = found(plan(data=data, settings={"data.splits": ["train", "valid"]}))
+    assert list(one.checksums) == ["train", "valid"]
+    assert len(problems_of(plan(data=data))) == 1

@@ -67,11 +67,14 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
     _check(plan, problems)
     folders = _Folders()
     found: list[Experiment] = []
+    unread = list(plan.data)
     for system, override, data in _cells(plan):
         settings = {**plan.settings, **system.settings, **override.settings}
         config = _configured(plan, system, settings, data, problems)
         if config is None:
             continue
+        if data in unread:
+            unread.remove(data)
         try:
             sentences, checksums = folders.facts(config.data)
             for seed in plan.seeds:
@@ -81,8 +84,8 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
                 )
         except UserError as error:
             problems.add(str(error))
-    for data in plan.data:
-        # Those that no run got as far as to read.
+    for data in unread:
+        # No run got as far as to read it, for other mistakes.
         try:
             folders.facts(_on(Config.from_layers(), data).data)
         except UserError as error:
