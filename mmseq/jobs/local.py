@@ -29,6 +29,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def how_ended(code: int) -> str:
+    """Of a process without a last word, by its exit code."""
+    return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+
+
 class Worker:
     """One process with its job."""
 
@@ -91,8 +96,7 @@ class Worker:
         if self._interrupted:
             # Before it could even say so.
             return Outcome("interrupted", "", seconds)
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return Outcome("failed", f"its process ended with {how}; see {self.job.log}", seconds)
+        return Outcome("failed", f"{how_ended(code)}; see {self.job.log}", seconds)
 
 
 class LocalPool:
