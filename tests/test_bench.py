@@ -195,6 +195,16 @@ def test_a_killed_plan_goes_on_to_the_same_figures(plan, tmp_path, done, kill):
     assert len((output / "results.jsonl").read_text().splitlines()) == 4
 
 
+def test_a_run_killed_while_its_config_was_written_starts_anew(plan, tmp_path, done):
+    bench = bench_of(plan, tmp_path / "out", seeds=(1,))
+    folder = bench.folder(bench.wanted[0])
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    report = bench.run(HerePool())
+    assert report.failures == []
+    assert figures(report.results) == figures([r for r in done if r.seed == 1])
+
+
 def test_a_run_killed_between_its_end_and_the_record_is_not_run_again(plan, tmp_path, done):
     lines = (tmp_path / "whole" / "results.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "whole" / "results.jsonl").write_text("".join(lines[:-1]) + lines[-1][:50])
