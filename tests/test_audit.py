@@ -120,6 +120,9 @@ def test_pictures_matter_to_a_model_that_needs_them(report):
     assert scores["shuffled"].ambiguous_recall == pytest.approx(100 / 3)
     assert report.comparisons["shuffled"].effect == pytest.approx(200 / 3)
     assert report.comparisons["shuffled"].p_adjusted < 0.05
+    assert report.parts["ambiguous names"].effect == pytest.approx(200 / 3)
+    assert all(part.shown(0.05) == 1 for part in report.parts.values())
+    assert list(report.parts) == ["LOC", "PER", "ambiguous names"]
     assert report.ambiguous.entities == 45
     assert report.ambiguous.source == "training data"
     assert report.changes.tallies["shuffled"].helped == 30
@@ -282,7 +285,7 @@ def test_the_command_prints_a_table_sentences_and_the_verdict(run, report, run_c
     lines = result.out.splitlines()
     assert lines[-1] == report.verdict.sentence
     (row,) = (line for line in lines if line.startswith("│ shuffled "))
-    for figure in ("33.33", "+66.67", "0.0004"):
+    for figure in ("33.33*", "+66.67", "0.0004"):
         assert figure in row
     assert "Against shuffled, tags change in 30 sentences: its own pictures help in 30 and" in (
         result.out

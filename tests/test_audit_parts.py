@@ -12,7 +12,7 @@ from PIL import Image
 
 from mmseq.audit.ambiguous import ambiguous_entities, ambiguous_names
 from mmseq.audit.changes import Changes, Tally, find_changes
-from mmseq.audit.comparison import Comparison, compare_conditions
+from mmseq.audit.comparison import Comparison, compare_conditions, compare_parts
 from mmseq.audit.conditions import Tagged
 from mmseq.audit.derangement import clashes, derangement
 from mmseq.audit.rendering import change_lines
@@ -22,7 +22,6 @@ from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.audit.verdict import Verdict, verdict
 from mmseq.builtins.image_timm import TimmEncoder
 from mmseq.components import Sizes
-from mmseq.counts import Counts
 from mmseq.data import Example
 from mmseq.images import PictureProblem
 
@@ -160,7 +159,8 @@ def test_ambiguous_entities_are_those_of_the_training_data():
     assert found.places == [{(0, 1, "PER")}, set(), {(4, 5, "LOC")}]
     # One of two found: the second has the wrong type; what is predicted elsewhere does not count.
     tags = [["B-PER", "O", "O"], ["B-PER", "O"], ["O", "B-PER", "I-PER", "O", "B-PER"]]
-    assert found.recall(tags) == 50
+    assert found.counts(tags).f1 == 50
+    assert found.counts(tags).correct.tolist() == [1, 0, 0]
 
 
 def test_without_any_of_those_the_audited_data_are_asked():
@@ -169,7 +169,7 @@ def test_without_any_of_those_the_audited_data_are_asked():
     assert (found.source, found.entities) == ("audited data", 2)
     found = ambiguous_entities(audited[:1], TRAINING)
     assert (found.source, found.entities) == ("audited data", 0)
-    assert found.recall([["O", "O"]]) == 0
+    assert found.counts([["O", "O"]]).f1 == 0
 
 
 def test_scores_of_several_permutations_are_means():
@@ -192,24 +192,38 @@ def test_scores_of_several_permutations_are_means():
     assert "f1_of_permutations" not in alone.to_json()
 
 
-def counts(correct, predicted=None):
-    """Sentences of one gold entity each."""
-    right = np.array(correct)
-    return Counts(right, np.ones_like(right) if predicted is None else predicted, right * 0 + 1)
-
-
 def test_conditions_are_compared_with_the_true_pictures():
-    true = counts([1] * 10)
-    shuffled = [counts([0] * 10), counts([1] * 5 + [0] * 5)]
-    found = compare_conditions(
-        {"true": [true], "shuffled": shuffled, "none": [true]}, resamples=999, seed=0
-    )
-    # F1 100 less 0 and less 50: on the mean 75. As far from 0 is only what swaps every sentence or
-    # none (of the last five it does not matter in one stratum, but in the other): 2 in 1024 draws.
+    gold = [("B-PER",)] * 10
+    half = gold[:5] + [("B-LOC",)] * 5
+    tags = {"true": [gold], "shuffled": [[("O",)] * 10, half], "none": [gold]}
+    found = compare_conditions(gold, tags, resamples=999, seed=0)
+    # F1 of shuffled: 0 and 50, 100 less that is 75 on the mean. As far from 0 is only what swaps
+    # every sentence or none (swapping one of the first five changes the first of the two): 2 of
+    # 1024 draws.
     assert found["shuffled"].effect == 75
     assert found["shuffled"].low > 0
     assert found["shuffled"].p_adjusted < 0.05
     assert (found["none"].effect, found["none"].p_adjusted) == (0, 1)
+
+
+def test_types_and_ambiguous_names_are_compared_apart():
+    # Of PER the true pictures find all and shuffled ones none; of LOC both find all; ORG is not
+    # in the gold tags. Ambiguous is the first sentence alone.
+    audited = [example("Jordan", "B-PER")] + [example("Anna Rio", "B-PER B-LOC")] * 9
+    gold = [e.tags for e in audited]
+    other = [("B-ORG",)] + [("O", "B-LOC")] * 9
+    ambiguous = ambiguous_entities(audited, TRAINING)
+    tags = {"true": [gold], "shuffled": [other, other]}
+    found = compare_parts(gold, tags, ambiguous, resamples=999, seed=0)
+    assert {name: c.effect for name, c in found.items()} == {
+        "LOC": 0,
+        "PER": 100,
+        "ambiguous names": 100,
+    }
+    assert [found[name].shown(0.05) for name in ("LOC", "PER")] == [0, 1]
+    # One sentence shows nothing, whatever becomes of it.
+    assert found["ambiguous names"].shown(0.05) == 0
+    assert compare_parts(gold, {"true": [gold]}, ambiguous, resamples=9, seed=0) == {}
 
 
 def compared(effect, p):
@@ -222,26 +236,15 @@ F1 = {"true": 80.0, "shuffled": 70.0, "none": 75.0, "text-only": 77.0}
 @pytest.mark.parametrize(
     ("shuffled", "none", "kind", "begin"),
     [
-        (
-            compared(10, 0.01),
-            compared(5, 0.5),
-            "matter",
-            "The pictures matter: with its own",
-        ),
-        (compared(-10, 0.01), compared(5, 0.5), "mislead", "The pictures mislead: with its own"),
-        (
-            compared(10, 0.05),
-            compared(5, 0.04),
-            "presence",
-            "That there is a picture helps, but",
-        ),
-        (
-            compared(10, 0.9),
-            compared(-5, 0.04),
-            "presence",
-            "That there is a picture harms, but",
-        ),
-        (compared(10, 0.05), compared(5, 0.05), "none", "No help from the pictures is shown: with"),
+        (compared(10, 0.01), compared(5, 0.01), "matter", "The pictures matter: with its own"),
+        (compared(-9, 0.01), compared(-5, 0.01), "mislead", "The pictures mislead: with its own"),
+        (compared(10, 0.01), compared(5, 0.05), "swayed", "Wrong pictures mislead the model, its"),
+        (compared(10, 0.01), compared(-5, 0.01), "swayed", "Wrong pictures mislead the model, its"),
+        (compared(10, 0.05), compared(5, 0.04), "presence", "That there is a picture helps, but"),
+        (compared(-9, 0.01), compared(5, 0.04), "presence", "That there is a picture helps, but"),
+        (compared(10, 0.9), compared(-5, 0.04), "presence", "That there is a picture harms, wh"),
+        (compared(10, 0.05), compared(5, 0.05), "none", "No help from the pictures is shown: "),
+        (compared(-9, 0.01), compared(5, 0.05), "none", "No help from the pictures is shown: "),
         (None, compared(5, 0.01), "unknown", "Whether the pictures matter cannot be told"),
     ],
 )
@@ -259,10 +262,11 @@ def test_the_verdict_follows_from_the_tests(shuffled, none, kind, begin):
 
 def test_the_verdict_gives_its_figures():
     found = {"shuffled": Comparison(10.0, 8.123, 12.456, 0.001, 0.001, 0.004)}
-    found["none"] = compared(5, 0.5)
+    found["none"] = compared(5, 0.01)
     assert verdict(F1, found, alpha=0.05).sentence == (
         "The pictures matter: with its own pictures the model scores 80.00 F1, with other "
-        "sentences' 70.00 (+10.00 points, 95 % interval +8.12 to +12.46, adjusted p 0.0040)."
+        "sentences' 70.00 (+10.00 points, 95 % interval +8.12 to +12.46, adjusted p 0.0040), with "
+        "none 75.00 (+5.00 points, 95 % interval +4.00 to +6.00, adjusted p 0.0100)."
     )
 
 
@@ -277,7 +281,7 @@ def test_the_verdict_gives_its_figures():
 def test_a_text_only_run_adds_a_clause(effect, p, clause):
     found = {
         "shuffled": compared(10, 0.01),
-        "none": compared(5, 0.5),
+        "none": compared(5, 0.01),
         "text-only": compared(effect, p),
     }
     given = verdict(F1, found, alpha=0.05)
@@ -356,6 +360,7 @@ def test_the_page_is_the_json_with_a_line_for_a_list_of_words():
         data={"path": "a", "types": {"PER": 1}},
         conditions={"true": scores},
         comparisons={"none": compared(1, 0.5)},
+        parts={},
         ambiguous=None,
         changes=found,
         notes=["left out"],

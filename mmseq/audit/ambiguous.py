@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from mmseq.counts import Counts
 from mmseq.data import Example
 from mmseq.labels import spans
 
@@ -27,10 +30,13 @@ class AmbiguousEntities:
     def entities(self) -> int:
         return sum(map(len, self.places))
 
-    def recall(self, tags: Sequence[Sequence[str]]) -> float:
-        """Share that BIO `tags` find, 0 to 100; 0 where there is none."""
-        found = sum(len(p & set(spans(t))) for p, t in zip(self.places, tags, strict=True))
-        return 100.0 * found / self.entities if self.entities else 0.0
+    def counts(self, tags: Sequence[Sequence[str]]) -> Counts:
+        """Found by BIO `tags`, with type and words; ``f1`` of these counts is the recall, since as
+        many count as predicted as there are.
+        """
+        found = [len(p & set(spans(t))) for p, t in zip(self.places, tags, strict=True)]
+        gold = np.array([len(p) for p in self.places], dtype=np.int64)
+        return Counts(np.array(found, dtype=np.int64), gold, gold)
 
 
 def ambiguous_entities(

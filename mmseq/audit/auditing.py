@@ -9,14 +9,13 @@ from pathlib import Path
 
 from mmseq.audit.ambiguous import AmbiguousEntities, ambiguous_entities
 from mmseq.audit.changes import find_changes
-from mmseq.audit.comparison import compare_conditions
+from mmseq.audit.comparison import compare_conditions, compare_parts
 from mmseq.audit.conditions import TEXT_ONLY, Tagged, Tags, tag, tag_all
 from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.checksums import images_sha256
 from mmseq.console import Reporter
-from mmseq.counts import sentence_counts
 from mmseq.data import Split, check_known, require_tags
 from mmseq.errors import UserError
 from mmseq.labels import spans, split_tag
@@ -82,8 +81,7 @@ def audit(
     if other is not None:
         by_condition[TEXT_ONLY] = [_tags_of(other, found)]
     scores = {name: condition_scores(gold, t, ambiguous) for name, t in by_condition.items()}
-    counts = {n: [sentence_counts(gold, one) for one in t] for n, t in by_condition.items()}
-    comparisons = compare_conditions(counts, resamples=resamples, seed=seed)
+    comparisons = compare_conditions(gold, by_condition, resamples=resamples, seed=seed)
     return AuditReport(
         verdict=verdict({n: s.f1 for n, s in scores.items()}, comparisons, alpha=alpha),
         run=str(run),
@@ -99,6 +97,7 @@ def audit(
         },
         conditions=scores,
         comparisons=comparisons,
+        parts=compare_parts(gold, by_condition, ambiguous, resamples=resamples, seed=seed),
         ambiguous=ambiguous,
         changes=find_changes(found.examples, tagged, show=show),
         notes=notes,

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mmseq.audit.changes import Change
+from mmseq.audit.comparison import AMBIGUOUS
 from mmseq.audit.conditions import NONE, SHUFFLED, TRUE
 from mmseq.audit.report import AuditReport
 from mmseq.console import Reporter
@@ -17,7 +18,6 @@ from mmseq.significance import p_text
 
 MOST_TYPES = 6
 """Columns for types: the most frequent ones; the JSON has all"""
-COLOURS = {"matter": "green", "mislead": "red"}
 
 
 def render(report: AuditReport, reporter: Reporter) -> None:
@@ -54,9 +54,13 @@ def condition_table(report: AuditReport) -> Table:
     for heading in (*headings, "true less this", "95 % interval", "adjusted p"):
         table.add_column(heading, justify="right")
     for name, scores in report.conditions.items():
-        row = [scores.precision, scores.recall, scores.f1]
-        row += [scores.per_type.get(kind, 0.0) for kind in frequent]
-        row += [scores.ambiguous_recall or 0.0] * recall
+        parts = {kind: scores.per_type.get(kind, 0.0) for kind in frequent}
+        if recall:
+            parts[AMBIGUOUS] = scores.ambiguous_recall or 0.0
+        figures = [f"{value:.2f}" for value in (scores.precision, scores.recall, scores.f1)]
+        for part, value in parts.items():
+            tested = name == SHUFFLED and report.parts[part].shown(settings["alpha"])
+            figures.append(f"{value:.2f}{'*' if tested else ''}")
         found = report.comparisons.get(name)
         tests = ["", "", ""]
         if found:
@@ -65,19 +69,25 @@ def condition_table(report: AuditReport) -> Table:
                 f"{found.low:+.2f} to {found.high:+.2f}",
                 p_text(found.p_adjusted),
             ]
-        figures = [f"{value:.2f}" for value in row]
         table.add_row(name, *figures, *tests, style="bold" if name == TRUE else None)
-    types = "" if len(frequent) == len(support) else f"; the {MOST_TYPES} most frequent types"
-    recalls = ""
-    if names and recall:
-        recalls = f"; recall of {names.entities} ambiguous names (by the {names.source})"
-    table.caption = (
-        f"F1 in seqeval's default reading{types}{recalls}; shuffled: mean of "
-        f"{settings['permutations']} permutations; {settings['resamples']} resamples, Holm over "
-        f"{len(report.comparisons)} comparisons"
-    )
-    table.caption_justify = "left"
+    table.caption, table.caption_justify = _caption(report), "left"
     return table
+
+
+def _caption(report: AuditReport) -> str:
+    settings, names = report.settings, report.ambiguous
+    parts = ["F1 in seqeval's default reading"]
+    if len(report.data["types"]) > MOST_TYPES:
+        parts.append(f"the {MOST_TYPES} most frequent types")
+    if names and names.entities:
+        parts.append(f"recall of {names.entities} ambiguous names (by the {names.source})")
+    if SHUFFLED in report.conditions:
+        parts.append(
+            f"shuffled: mean of {settings['permutations']} permutations, * where a part of the "
+            "figures differs from true"
+        )
+    parts.append(f"{settings['resamples']} resamples, Holm over {len(report.comparisons)} tests")
+    return "; ".join(parts)
 
 
 def change_lines(change: Change) -> list[str]:

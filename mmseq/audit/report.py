@@ -30,6 +30,8 @@ class AuditReport:
     """``true``, ``shuffled``, ``blank``, ``noise``, ``none`` and, if given, ``text-only``"""
     comparisons: Mapping[str, Comparison]
     """True pictures with each other condition"""
+    parts: Mapping[str, Comparison]
+    """True pictures with shuffled ones by type and for ambiguous names"""
     ambiguous: AmbiguousEntities | None
     """None where the training data could not be read"""
     changes: Changes
@@ -49,6 +51,7 @@ class AuditReport:
             "reading": READING,
             "conditions": {name: scores.to_json() for name, scores in self.conditions.items()},
             "true_less": {name: asdict(found) for name, found in self.comparisons.items()},
+            "true_less_shuffled": {name: asdict(found) for name, found in self.parts.items()},
             "ambiguous": {"entities": names.entities, "by": names.source} if names else None,
             "notes": list(self.notes),
             "changes": {name: asdict(tally) for name, tally in self.changes.tallies.items()},

@@ -57,7 +57,7 @@ def condition_scores(
         f1=fmean(s["f1"] for s in found),
         strict_f1=fmean(s["strict"]["f1"] for s in found),
         per_type={t: fmean(s["per_type"].get(t, {"f1": 0.0})["f1"] for s in found) for t in types},
-        ambiguous_recall=fmean(ambiguous.recall(one) for one in tags)
+        ambiguous_recall=fmean(ambiguous.counts(one).f1 for one in tags)
         if ambiguous is not None and recall
         else None,
         permutations=tuple(s["f1"] for s in found) if len(found) > 1 else (),
