@@ -36,9 +36,7 @@ def new_folder(output: Path | None, stem: str) -> Path:
         while (Path("runs") / f"{stem}-{number}").exists():
             number += 1
         return Path("runs") / f"{stem}-{number}"
-    for place in (output, *output.parents):
-        if place.exists() and not place.is_dir():
-            raise UserError(f"--output {output}: {place} is a file; give a folder.")
+    require_no_file(output)
     if output.is_dir() and any(output.iterdir()):
         if (output / "metrics.json").is_file():
             raise UserError(f"--output {output}: holds a finished run; give another --output.")
@@ -49,6 +47,13 @@ def new_folder(output: Path | None, stem: str) -> Path:
             )
         raise UserError(f"--output {output}: is not empty; give another --output.")
     return output
+
+
+def require_no_file(output: Path) -> None:
+    """`UserError` where the folder to be made, or one above it, is a file."""
+    for place in (output, *output.parents):
+        if place.exists() and not place.is_dir():
+            raise UserError(f"--output {output}: {place} is a file; give a folder.")
 
 
 def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
@@ -81,20 +86,26 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A run under way is this process's alone; `UserError` where another one has it.
+def held(path: Path, taken: str) -> Iterator[None]:
+    """A file or folder is this process's alone; `UserError` saying `taken` where another has it.
 
-    The lock is the kernel's, on the config file: it ends with its process, whatever ends that.
+    The lock is the kernel's: it ends with its process, whatever ends that.
     """
-    with (folder / "config.toml").open("rb") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"{folder}: another process is training this run.") from error
-            except OSError:
-                pass  # a network file system without locks
+    if fcntl is None:
         yield
+        return
+    place = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(place)
+        raise UserError(taken) from error
+    except OSError:
+        pass  # a network file system without locks
+    try:
+        yield
+    finally:
+        os.close(place)
 
 
 def _component_records(config: Config) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 
+from mmseq import UserError
 from mmseq.bench.bench import Bench
 from mmseq.bench.experiment import experiments
 from mmseq.bench.plan import Problems, read_plan
@@ -203,6 +204,21 @@ def test_a_run_killed_while_its_config_was_written_starts_anew(plan, tmp_path, d
     report = bench.run(HerePool())
     assert report.failures == []
     assert figures(report.results) == figures([r for r in done if r.seed == 1])
+
+
+def test_two_benches_do_not_share_a_folder(plan, tmp_path):
+    class Meanwhile:
+        threads = 1
+
+        def run(self, jobs, listen):
+            with pytest.raises(UserError) as caught:
+                bench_of(plan, tmp_path / "out").run(HerePool())
+            assert str(caught.value) == (
+                f"{tmp_path / 'out'}: another bench is under way there; give another --output."
+            )
+            yield from ()
+
+    bench_of(plan, tmp_path / "out").run(Meanwhile())
 
 
 def test_a_run_killed_between_its_end_and_the_record_is_not_run_again(plan, tmp_path, done):

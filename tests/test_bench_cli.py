@@ -168,3 +168,12 @@ def test_published_figures_that_are_not_there_are_a_problem_before_anything_runs
     assert told.code == 2
     assert f"{plan}: No published figures 'nosuch'" in told.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_is_a_file_is_one_line(run_cli, plan, tmp_path):
+    (tmp_path / "out").touch()
+    told = run_cli("bench", plan, "--output", tmp_path / "out")
+    assert (told.code, told.err) == (
+        2,
+        f"Error: --output {tmp_path / 'out'}: {tmp_path / 'out'} is a file; give a folder.\n",
+    )

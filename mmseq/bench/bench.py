@@ -15,6 +15,7 @@ from mmseq.bench.results import Result, append, read
 from mmseq.console import Reporter
 from mmseq.errors import UserError
 from mmseq.jobs.job import Event, Job, Outcome, Pool
+from mmseq.runs import held
 
 Keep = Literal["best", "none", "all"]
 
@@ -69,7 +70,16 @@ class Bench:
         return self.output / "logs" / f"{experiment.name}.txt"
 
     def run(self, pool: Pool) -> Report:
-        """Run what is missing. Ctrl-C: `KeyboardInterrupt`, after what is under way is saved."""
+        """Run what is missing. Ctrl-C: `KeyboardInterrupt`, after what is under way is saved.
+
+        `UserError` where another process runs a bench in the folder.
+        """
+        self.output.mkdir(parents=True, exist_ok=True)
+        taken = f"{self.output}: another bench is under way there; give another --output."
+        with held(self.output, taken):
+            return self._run(pool)
+
+    def _run(self, pool: Pool) -> Report:
         report = Report()
         # Finished, and killed before that was put on record.
         for experiment in self.missing():

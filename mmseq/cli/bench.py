@@ -113,6 +113,7 @@ def bench(
     )
     from mmseq.bench.bench import Bench
     from mmseq.bench.experiment import experiments
+    from mmseq.runs import require_no_file
     from mmseq.tables.layout import layout_of_plan
     from mmseq.tables.table import published_of
 
@@ -129,6 +130,7 @@ def bench(
             click.echo(f"{plan or 'mmseq bench'}: {line}", err=True)
         raise UserError(f"{len(problems.lines)} problems in the plan; nothing was run.")
     folder = output or Path("bench") / (Path(plan).stem if plan else "presets")
+    require_no_file(folder)
     bench = Bench(found, folder, keep=keep_weights, reporter=reporter)  # type: ignore[arg-type]
     done = bench.read_done()
     for system in wanted.systems:
