@@ -147,8 +147,8 @@ class Layers:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file; `UserError` with file and line where it is missing or broken."""
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        # Some editors put a byte order mark in front.
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

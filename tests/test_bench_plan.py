@@ -135,6 +135,15 @@ def test_every_mistake_of_a_plan_is_told(tmp_path):
         assert any(line.startswith(expected) for line in problems), expected
 
 
+def test_a_plan_from_any_editor(tmp_path):
+    path = tmp_path / "plan.toml"
+    path.write_bytes('\ufeffdata = ["Müller"]\r\ntitle = """a\r\nb"""\r\n'.encode())
+    problems = Problems()
+    plan = read_plan(path, problems)
+    assert problems.lines == []
+    assert (plan.data[0].name, plan.title) == ("Müller", "a\nb")
+
+
 def test_a_system_needs_a_name(tmp_path):
     _, problems = read(tmp_path, '[[systems]]\nname = "a/b"\n[[systems]]\nconfig = "x.toml"')
     assert [line.split(" must")[0] for line in problems] == [
