@@ -53,13 +53,15 @@ def make(tmp_path, monkeypatch):
     """`make("gate-seed1", 1, 0.9)`: a finished run's files, as far as a comparison needs them."""
     monkeypatch.chdir(tmp_path)
 
-    def write(name, seed, hit, examples=None, config=None, facts=FACTS):
+    def write(name, seed, hit, examples=None, config=None, facts=FACTS, versions=None):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         examples = examples or sentences(300)
         write_predictions(folder, "test", examples, tagged(examples, hit, f"{name}{seed}"))
         (folder / "config.toml").write_text(tomli_w.dumps(config or settings(seed)))
-        (folder / "metrics.json").write_text(json.dumps({"data": facts}))
+        (folder / "metrics.json").write_text(
+            json.dumps({"data": facts, "versions": versions or {}})
+        )
         return folder
 
     return write
@@ -273,8 +275,24 @@ def test_a_name_in_results_means_one_configuration(run_cli, tmp_path, monkeypatc
     append(tmp_path / "b.jsonl", result("gate", 2, config=settings(2, "gate", epochs=9)))
     append(tmp_path / "b.jsonl", result("none", 1))
     told(run_cli("compare", "a.jsonl", "b.jsonl"), "'gate'", "train.epochs is 3 and 9")
-    append(tmp_path / "c.jsonl", result("gate", 1, key="of another version"))
+    append(tmp_path / "c.jsonl", result("gate", 1, key="of another python"))
     told(run_cli("compare", "a.jsonl", "c.jsonl"), "two runs of one system ('gate') with seed 1")
+
+
+def test_runs_of_two_versions_are_no_one_system(run_cli, make, tmp_path):
+    """But the interpreter's."""
+    for seed, version in ((1, "1.0"), (2, "1.0"), (3, "1.1")):
+        versions = {"mmseq-gate": version, "python": f"3.11.{seed}"}
+        make(f"gate-seed{seed}", seed, 0.9, versions=versions)
+        append(tmp_path / f"{seed}.jsonl", result("gate", seed, versions=versions))
+    runs, _ = read_runs([f"gate-seed{seed}" for seed in (1, 2, 3)], "test")
+    assert [list(system.runs) for system in gather(runs)] == [[1, 2], [3]]
+    runs, _ = read_runs(["1.jsonl", "2.jsonl"], "test")
+    assert [list(system.runs) for system in gather(runs)] == [[1, 2]]
+    told(
+        run_cli("compare", "1.jsonl", "3.jsonl"),
+        "one system ('gate') of two configurations: mmseq-gate is 1.0 and 1.1",
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class Run:
     """Name of its system; empty: to be found"""
     seed: int
     identity: dict[str, Any]
-    """Dotted settings and checksums of the training data: equal in runs of one system"""
+    """Dotted settings, checksums of the training data and versions: equal in runs of one system"""
     sha256: str
     """Of the split's file"""
     counts: Counts
@@ -98,7 +98,7 @@ def _of_folder(folder: Path, name: str, split: str) -> Run:
             folder=folder,
             system=name,
             seed=config["train"]["seed"],
-            identity=_identity(config, metrics["data"]),
+            identity=_identity(config, metrics["data"], metrics["versions"]),
             sha256=metrics["data"][split]["sha256"],
             counts=sentence_counts(predictions.gold, predictions.tags),
             predictions=predictions,
@@ -128,7 +128,7 @@ def _of_result(path: Path, result: results.Result, split: str) -> Run:
             folder=path,
             system=result.system,
             seed=result.seed,
-            identity=_identity(result.config, result.splits),
+            identity=_identity(result.config, result.splits, result.versions),
             sha256=result.splits[split]["sha256"],
             counts=result.counts_of(split),
             predictions=None,
@@ -137,7 +137,11 @@ def _of_result(path: Path, result: results.Result, split: str) -> Run:
         raise UserError(f"{where}: damaged ({error!r}); remove the line.") from error
 
 
-def _identity(config: Mapping[str, Any], data: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _identity(
+    config: Mapping[str, Any],
+    data: Mapping[str, Mapping[str, Any]],
+    versions: Mapping[str, str],
+) -> dict[str, Any]:
     settings = {key: value for key, value in _dotted(config) if key not in ASIDE}
     checksums = {
         f"{key} of {split}": data[split][key]
@@ -145,7 +149,8 @@ def _identity(config: Mapping[str, Any], data: Mapping[str, Mapping[str, Any]]) 
         for key in ("sha256", "images_sha256")
         if split in data
     }
-    return settings | checksums
+    # The interpreter makes no other system; a component that has changed does.
+    return settings | checksums | {k: v for k, v in versions.items() if k != "python"}
 
 
 def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
