@@ -86,21 +86,20 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
 
 
 @contextmanager
-def held(folder: Path, taken: str) -> Iterator[None]:
-    """What is under way in a folder is this process's alone; `UserError` saying `taken` where
-    another one has it.
+def held(path: Path, taken: str) -> Iterator[None]:
+    """A file or folder is this process's alone; `UserError` saying `taken` where another has it.
 
-    The lock is the kernel's, on the folder: it ends with its process, whatever ends that.
+    The lock is the kernel's: it ends with its process, whatever ends that.
     """
     if fcntl is None:
         yield
         return
-    place = os.open(folder, os.O_RDONLY)
+    place = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(place)
-        raise UserError(f"{folder}: {taken}.") from error
+        raise UserError(taken) from error
     except OSError:
         pass  # a network file system without locks
     try:

@@ -58,9 +58,9 @@ def train(
             config = config.replaced({"data.path": str(data)})
         setup = new_run(config, folder, reporter)
     setup.callbacks |= callbacks or {}
-    taken = "another process is training this run"
+    file, taken = setup.folder / "config.toml", "another process is training this run"
     alone = setup.accelerator.is_main_process
-    with runs.held(setup.folder, taken) if alone else nullcontext():
+    with runs.held(file, f"{setup.folder}: {taken}.") if alone else nullcontext():
         Trainer(setup).run()
     return setup.folder
 

@@ -75,7 +75,8 @@ class Bench:
         `UserError` where another process runs a bench in the folder.
         """
         self.output.mkdir(parents=True, exist_ok=True)
-        with held(self.output, "another bench is under way there; give another --output"):
+        taken = f"{self.output}: another bench is under way there; give another --output."
+        with held(self.output, taken):
             return self._run(pool)
 
     def _run(self, pool: Pool) -> Report:
