@@ -40,6 +40,7 @@ def started(*arguments):
     [
         ["--help"],
         ["train", "--help"],
+        ["audit", "--help"],
         ["compare", "--help"],
         ["plot", "--help"],
         ["score", "--help"],
