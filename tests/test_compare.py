@@ -275,8 +275,23 @@ def test_a_name_in_results_means_one_configuration(run_cli, tmp_path, monkeypatc
     append(tmp_path / "b.jsonl", result("gate", 2, config=settings(2, "gate", epochs=9)))
     append(tmp_path / "b.jsonl", result("none", 1))
     told(run_cli("compare", "a.jsonl", "b.jsonl"), "'gate'", "train.epochs is 3 and 9")
-    append(tmp_path / "c.jsonl", result("gate", 1, key="of another python"))
-    told(run_cli("compare", "a.jsonl", "c.jsonl"), "two runs of one system ('gate') with seed 1")
+
+
+def test_of_a_system_and_seed_run_again_the_last_counts(tmp_path):
+    """As a bench leaves them whose data or versions have changed: older lines come first."""
+    for name, version, day in (("gate", "1.0", 1), ("none", "1.0", 1), ("gate", "1.1", 2)):
+        one = result(name, 1, key=f"{name} {version}", versions={"mmseq-gate": version})
+        append(tmp_path / "results.jsonl", replace(one, finished=f"2026-01-0{day}T00:00:00+00:00"))
+    for order in ([0, 1, 2], [2, 1, 0]):
+        lines = (tmp_path / "results.jsonl").read_text().splitlines(keepends=True)
+        (tmp_path / "other.jsonl").write_text("".join(lines[i] for i in order))
+        runs, notes = read_runs([str(tmp_path / "other.jsonl")], "test")
+        versions = {run.system: run.identity["mmseq-gate"] for run in runs}
+        assert versions == {"gate": "1.1", "none": "1.0"}
+        assert notes == [
+            "Left out, since the same system was run again later with other data, settings or "
+            "versions: gate seed 1."
+        ]
 
 
 def test_runs_of_two_versions_are_no_one_system(run_cli, make, tmp_path):

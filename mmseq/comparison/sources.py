@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,9 +73,9 @@ def read_runs(
             found.setdefault(result.key, (path, result))
     if data is not None and not found:
         raise UserError(f"--data {data}: for files of results, and none is given.")
-    for path, result in _chosen(list(found.values()), data):
-        runs.append(_of_result(path, result, split))
-    return runs, notes
+    chosen, more = _newest(_chosen(list(found.values()), data))
+    runs += [_of_result(path, result, split) for path, result in chosen]
+    return runs, notes + more
 
 
 def _named(source: str) -> tuple[str, Path]:
@@ -116,6 +116,31 @@ def _chosen(
     if data is None and len(names) > 1:
         raise UserError(f"Results on {', '.join(sorted(names))}; choose one with --data.")
     return ((path, result) for path, result in found if data in (None, result.data))
+
+
+def _newest(
+    found: Iterable[tuple[Path, results.Result]],
+) -> tuple[list[tuple[Path, results.Result]], list[str]]:
+    """Of each system and seed the run that finished last, and a line on those that are left out:
+    a bench runs again what has changed, and keeps what it had.
+    """
+    last: dict[tuple[str, int], tuple[Path, results.Result]] = {}
+    older: list[results.Result] = []
+    for path, result in found:
+        own = (result.system, result.seed)
+        if own in last and last[own][1].finished > result.finished:
+            older.append(result)
+            continue
+        if own in last:
+            older.append(last[own][1])
+        last[own] = (path, result)
+    if not older:
+        return list(last.values()), []
+    names = ", ".join(f"{result.system} seed {result.seed}" for result in older)
+    return list(last.values()), [
+        f"Left out, since the same system was run again later with other data, settings or "
+        f"versions: {names}."
+    ]
 
 
 def _of_result(path: Path, result: results.Result, split: str) -> Run:

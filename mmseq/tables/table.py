@@ -159,8 +159,13 @@ def _training_files(groups: Sequence[Group]) -> list[str]:
 
 
 def _threads(groups: Sequence[Group]) -> list[str]:
-    """Seconds are of one machine: said where it is plain that they are not."""
+    """Threads change the order of sums, and with it the last digits of losses and what grows of
+    them: said where a table mixes them, as of seconds.
+    """
     counts = sorted({result.threads for g in groups for result in g.results})
     if len(counts) < 2:
         return []
-    return [f"Seconds are of runs with {', '.join(map(str, counts))} threads."]
+    return [
+        f"Runs with {', '.join(map(str, counts))} threads stand together: seconds differ by that, "
+        "and figures repeat to the last digit only with equal threads."
+    ]
