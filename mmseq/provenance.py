@@ -38,16 +38,17 @@ def require_made_with(
     data: Mapping[str, Mapping[str, str]],
     installed: Mapping[str, str],
     whole: str,
+    remedy: str,
 ) -> None:
     """`UserError` where a finished run's `metrics` tell of other data or versions than these.
 
     That can happen where data change while many runs are under way, or on another machine of a
-    cluster. `whole` is what the run is part of, for the message: ``plan``.
+    cluster. `whole` is what the run is part of: ``plan``; it and `remedy` are for the message.
     """
-    _require_same("data", data, _seen(metrics["data"], data), whole)
+    _require_same("data", data, _seen(metrics["data"], data), whole, remedy)
     made = {k: v for k, v in metrics["versions"].items() if k != "python"}
     # A text-only run has let its image encoder go, and does not tell of it.
-    _require_same("versions", {k: installed.get(k) for k in made}, made, whole)
+    _require_same("versions", {k: installed.get(k) for k in made}, made, whole, remedy)
 
 
 def _seen(
@@ -64,7 +65,7 @@ def _seen(
 
 
 def _require_same(
-    what: str, expected: Mapping[str, Any], found: Mapping[str, Any], whole: str
+    what: str, expected: Mapping[str, Any], found: Mapping[str, Any], whole: str, remedy: str
 ) -> None:
     different = sorted(
         key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
@@ -72,5 +73,5 @@ def _require_same(
     if different:
         raise UserError(
             f"the run was made with other {what} than the {whole} was begun with "
-            f"({', '.join(different)}); start the {whole} again."
+            f"({', '.join(different)}); {remedy}."
         )

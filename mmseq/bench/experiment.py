@@ -10,12 +10,16 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
+from mmseq import runs
 from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
+from mmseq.checksums import images_sha256
 from mmseq.config import Config
 from mmseq.data import Split
 from mmseq.errors import UserError
-from mmseq.provenance import checksums, versions, without_places
 from mmseq.setup import load_data, with_epochs
+
+PLACES = ("path", "image_folder", "features")
+"""Of [data]: where things lie on this machine, which makes no other experiment of a run"""
 
 
 @dataclass(frozen=True)
@@ -78,17 +82,24 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
             continue
         chosen = tuple(config.data.splits)
         if (data, chosen) not in sums:
-            sums[data, chosen] = checksums({n: s for n, s in known[data].items() if n in chosen})
+            sums[data, chosen] = {
+                name: {
+                    "sha256": split.sha256,
+                    "images_sha256": images_sha256(split.examples),
+                }
+                for name, split in known[data].items()
+                if name in chosen
+            }
         sentences = len(known[data]["train"].examples) if "train" in known[data] else 0
         if not sentences:
             problems.add(f"{data.path}: no split 'train'.")
             continue
         train = config.train
         steps = ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs
-        installed = versions(config)
+        versions = {k: v for k, v in runs.component_versions(config).items() if k != "python"}
         for seed in plan.seeds:
             own = config.replaced({"train.seed": seed})
-            key = _key(own, sums[data, chosen], installed)
+            key = _key(own, sums[data, chosen], versions)
             found.append(
                 Experiment(
                     key,
@@ -99,7 +110,7 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
                     settings,
                     own,
                     sums[data, chosen],
-                    installed,
+                    versions,
                     steps,
                 )
             )
@@ -140,10 +151,11 @@ def _on(config: Config, data: DataSet) -> Config:
 
 
 def _key(
-    config: Config, data: Mapping[str, Mapping[str, str]], installed: Mapping[str, str]
+    config: Config, checksums: Mapping[str, Mapping[str, str]], versions: Mapping[str, str]
 ) -> str:
     """SHA-256 of all that decides a run's figures."""
-    tables = without_places(config.tables())
+    tables = config.tables()
+    tables["data"] = {k: v for k, v in tables["data"].items() if k not in PLACES}
     tables["train"].pop("keep_last")
     if config.train.init:
         weights = Path(config.train.init) / "model.safetensors"
@@ -152,7 +164,7 @@ def _key(
                 tables["train"]["init"] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise UserError(f"train.init: {weights}: {error.strerror}.") from error
-    content = {"config": tables, "data": data, "versions": installed}
+    content = {"config": tables, "data": checksums, "versions": versions}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -23,7 +23,9 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     as can happen where data change while a plan is under way, or on another machine of a cluster.
     """
     metrics = runs.read_json(run / "metrics.json")
-    require_made_with(metrics, experiment.checksums, experiment.versions, "plan")
+    require_made_with(
+        metrics, experiment.checksums, experiment.versions, "plan", "start the bench again"
+    )
     seconds = dict(runs.read_json(run / "timing.json")["seconds"])
     seconds["all"] = sum(seconds.values())
     scores = {split: metrics[split] for split in ("valid", "test") if split in metrics}
