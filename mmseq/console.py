@@ -17,6 +17,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from mmseq.metrics import VARIANTS, variants
+
 Advance = Callable[[int, str], None]
 """Called with how many items are done since the last call, and a text to show."""
 
@@ -77,16 +79,17 @@ def wide_console() -> Console:
 
 
 def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
-    """Scores of one or several splits, per type."""
+    """Scores of one or several splits: per type (seqeval's default reading), then each variant."""
     table = Table(title=title, title_justify="left")
-    for heading in ("split", "type", "P", "R", "F1", "gold"):
-        table.add_column(heading, justify="left" if heading in ("split", "type") else "right")
+    for heading in ("split", "entities", "P", "R", "F1", "gold"):
+        table.add_column(heading, justify="left" if heading in ("split", "entities") else "right")
     for split, values in scores.items():
         for name, row in sorted(values["per_type"].items()):
             table.add_row(split, name, *_figures(row), str(row["support"]))
-        table.add_row(split, "all (seqeval)", *_figures(values), str(values["gold"]), style="bold")
-        strict = values["strict"]
-        table.add_row(split, "all (strict IOB2)", *_figures(strict), str(strict["gold"]))
+        for variant, row in variants(values).items():
+            style = "bold" if variant == "default" else ""
+            name = f"all, {variant} ({VARIANTS[variant]})"
+            table.add_row(split, name, *_figures(row), str(row["gold"]), style=style)
         table.add_section()
     return table
 

@@ -153,7 +153,7 @@ def _to_bio(split: Split, scheme: SchemeOption) -> Split:
                 if tag != "O" and tag[0] not in "BI":
                     raise UserError(
                         f"{split.where(example, index)}: tag '{tag}' is not of scheme {scheme}; "
-                        "set data.scheme to bioes or auto."
+                        "set the scheme (data.scheme, --scheme) to bioes or auto."
                     )
     found = detected if scheme == "auto" else scheme
     if found == "bio":

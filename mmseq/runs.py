@@ -13,6 +13,7 @@ from typing import Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
+from mmseq.metrics import VARIANTS, variants
 from mmseq.model import Model
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
@@ -179,10 +180,17 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
         for choice in config.choices
     ]
     scores = [
-        f"| {split} | {s['precision']:.2f} | {s['recall']:.2f} | {s['f1']:.2f} "
-        f"| {s['strict']['f1']:.2f} | {s['gold']} | {s['sentences']} |"
-        for split, s in metrics.items()
-        if split in ("valid", "test") and s is not None
+        f"| {split} | {variant} ({VARIANTS[variant]}) | {row['precision']:.2f} "
+        f"| {row['recall']:.2f} | {row['f1']:.2f} | {row['gold']} | {row['predicted']} "
+        f"| {row['correct']} |"
+        for split in ("valid", "test")
+        if split in metrics
+        for variant, row in variants(metrics[split]).items()
+    ]
+    data = [
+        f"| {split} | {facts['sentences']} | {facts['entities']} | `{facts['sha256']}` "
+        f"| {_code(facts['images_sha256'])} |"
+        for split, facts in metrics["data"].items()
     ]
     types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
     return "\n".join(
@@ -197,14 +205,18 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "|---|---|---|",
             *parts,
             "",
-            "Micro scores by exact span: seqeval's default reading, and strict IOB2.",
+            "Micro scores by exact span and type, in each reading of the tags.",
             "",
-            "| split | P | R | F1 | strict F1 | gold entities | sentences |",
-            "|---|---|---|---|---|---|---|",
+            "| split | variant | P | R | F1 | gold | predicted | correct |",
+            "|---|---|---|---|---|---|---|---|",
             *scores,
             "",
-            f"Best epoch: {metrics['best_epoch']}. Data checksums and versions: `metrics.json`; "
-            "every setting: `config.toml`.",
+            "| data | sentences | entities | SHA-256 of the file | of its pictures |",
+            "|---|---|---|---|---|",
+            *data,
+            "",
+            f"Best epoch: {metrics['best_epoch']}. Versions: `metrics.json`; every setting: "
+            "`config.toml`.",
             "",
             "```python",
             "import mmseq",
@@ -215,3 +227,7 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "",
         ]
     )
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if text else ""

@@ -310,7 +310,7 @@ class Trainer:
         return f"{what} {number}/{self.settings.epochs}"
 
     def _tell_epoch(self, event: EpochEvent) -> None:
-        valid = "" if event.valid is None else f"  valid F1 {event.valid['f1']:.2f}"
+        valid = "" if event.valid is None else f"  valid F1 (default) {event.valid['f1']:.2f}"
         mark = " (best)" if event.best_epoch == event.epoch and event.valid else ""
         self.reporter.line(
             f"{self._epoch_name(event.epoch)}  {loss_text(event.losses)}{valid}{mark}"

@@ -1,9 +1,12 @@
 import random
 
 import pytest
+from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.scheme import IOB2, Entities
 
-from mmseq.labels import label_names, spans
-from mmseq.metrics import score
+from mmseq.counts import sentence_counts
+from mmseq.labels import label_names, repair, spans
+from mmseq.metrics import FIGURES, score, variants
 
 
 def test_scores_counted_by_hand():
@@ -18,13 +21,12 @@ def test_scores_counted_by_hand():
     none = {"precision": 0.0, "recall": 0.0, "f1": 0.0}
     expected = {"LOC": none | {"support": 1}, "ORG": none | {"support": 0}, "PER": half}
     assert scores["per_type"] == expected
-    assert scores["strict"] == {
-        "precision": third,
-        "recall": third,
-        "f1": third,
-        "gold": 3,
-        "predicted": 3,
-    }
+    assert (scores["variant"], scores["correct"]) == ("default", 1)
+    figures = dict.fromkeys(("precision", "recall", "f1"), third)
+    figures |= {"gold": 3, "predicted": 3, "correct": 1}
+    assert scores["strict"] == {"variant": "strict", **figures}
+    assert scores["repaired"] == {"variant": "repaired", **figures}
+    assert variants(scores) == dict.fromkeys(("default", "strict", "repaired"), figures)
 
 
 def test_an_orphan_counts_by_default_and_not_when_strict():
@@ -35,8 +37,23 @@ def test_an_orphan_counts_by_default_and_not_when_strict():
     assert (scores["precision"], scores["recall"]) == (100.0, 50.0)
     assert scores["f1"] == pytest.approx(200 / 3)
     assert (scores["gold"], scores["predicted"]) == (2, 1)
-    strict = {"precision": 0.0, "recall": 0.0, "f1": 0.0, "gold": 1, "predicted": 1}
-    assert scores["strict"] == strict
+    assert scores["strict"] == {
+        "variant": "strict",
+        "precision": 0.0,
+        "recall": 0.0,
+        "f1": 0.0,
+        "gold": 1,
+        "predicted": 1,
+        "correct": 0,
+    }
+    assert variants(scores)["repaired"] == {
+        "precision": 100.0,
+        "recall": 50.0,
+        "f1": pytest.approx(200 / 3),
+        "gold": 2,
+        "predicted": 1,
+        "correct": 1,
+    }
 
 
 def test_strict_scores_keep_what_begins_with_b():
@@ -89,6 +106,51 @@ def test_tuples_are_taken_and_the_counts_are_those_of_spans():
     right = sum(len(set(spans(g)) & set(spans(p))) for g, p in zip(gold, predicted, strict=True))
     assert scores["precision"] == pytest.approx(100 * right / scores["predicted"])
     assert scores["recall"] == pytest.approx(100 * right / scores["gold"])
+
+
+def test_500_random_pairs_agree_with_seqeval_in_both_modes():
+    draw = random.Random(15)
+    names = label_names(["X", "Y"])
+    by_default = {"zero_division": 0}
+    strictly = {"mode": "strict", "scheme": IOB2, "zero_division": 0}
+    differ = 0
+    for _ in range(500):
+        lengths = draw.choices(range(1, 9), k=draw.randint(1, 4))
+        gold, predicted = ([draw.choices(names, k=n) for n in lengths] for _ in range(2))
+        # Half of the words are tagged as in the gold file, so that something is right.
+        for wanted, found in zip(gold, predicted, strict=True):
+            kept = [draw.random() < 0.5 for _ in wanted]
+            found[:] = [w if k else f for w, f, k in zip(wanted, found, kept, strict=True)]
+        scores = score(gold, predicted)
+        mended = [[list(repair(tags)) for tags in side] for side in (gold, predicted)]
+        for name, pair, mode in (
+            ("default", (gold, predicted), by_default),
+            ("strict", (gold, predicted), strictly),
+            ("repaired", mended, strictly),
+        ):
+            row = variants(scores)[name]
+            assert row["precision"] == pytest.approx(100 * precision_score(*pair, **mode))
+            assert row["recall"] == pytest.approx(100 * recall_score(*pair, **mode))
+            assert row["f1"] == pytest.approx(100 * f1_score(*pair, **mode))
+            assert row["correct"] == pytest.approx(row["precision"] * row["predicted"] / 100)
+            assert row["correct"] == pytest.approx(row["recall"] * row["gold"] / 100)
+        # The engine's own reading, which breakdowns and tests of significance use.
+        counts = sentence_counts(gold, predicted)
+        own = [int(array.sum()) for array in (counts.gold, counts.predicted, counts.correct)]
+        assert [scores[key] for key in FIGURES[3:]] == own
+        assert counts.f1 == pytest.approx(scores["f1"])
+        for side in (gold, predicted):
+            begun = [
+                (i, kind, start, end)
+                for i, tags in enumerate(side)
+                for start, end, kind in spans(tags)
+                if tags[start][0] == "B"
+            ]
+            read = [e.to_tuple() for row in Entities(side, IOB2).entities for e in row]
+            assert [(i, kind, start, end) for i, kind, start, end in read] == begun
+        assert variants(scores)["repaired"] == pytest.approx(variants(scores)["default"])
+        differ += scores["strict"]["gold"] != scores["gold"]
+    assert differ > 400
 
 
 def test_uneven_input_and_other_schemes_are_refused():

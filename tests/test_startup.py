@@ -41,6 +41,7 @@ def started(*arguments):
         ["--help"],
         ["train", "--help"],
         ["plot", "--help"],
+        ["score", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],

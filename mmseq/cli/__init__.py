@@ -12,10 +12,22 @@ from mmseq.cli.bench import bench
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
+from mmseq.cli.score import score
 from mmseq.cli.train import train
 from mmseq.plugins import load_plugins
 
-COMMANDS = (train, evaluate, predict, list_components, show, plugins, data, sample, bench)
+COMMANDS = (
+    train,
+    evaluate,
+    predict,
+    bench,
+    score,
+    list_components,
+    show,
+    plugins,
+    data,
+    sample,
+)
 
 
 def build() -> click.Group:

@@ -42,10 +42,14 @@ def evaluate(
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
+    Every figure says its variant: seqeval's default, strict IOB2, and repaired (orphan I- made
+    B-), each with its gold count; the data are told by their checksums.
+
     \b
     Example:
       mmseq evaluate runs/sample-gate-1 --split valid
     """
+    from mmseq.checksums import images_sha256
     from mmseq.console import Reporter, Warnings, score_table
     from mmseq.setup import choose_split
     from mmseq.tagger import load
@@ -55,11 +59,15 @@ def evaluate(
     tagger.reporter = reporter
     found = choose_split(tagger.config.data, split, data, images, renamings(renamed))
     scores = tagger.evaluate(found)
+    pictures = images_sha256(found.examples) if tagger.model.image_encoder is not None else ""
     if as_json:
-        facts = {"path": str(found.path), "sha256": found.sha256}
+        facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
         click.echo(json.dumps({split: scores, "data": facts}, indent=2))
         return
     reporter.table(score_table({split: scores}, str(found.path)))
+    reporter.line(f"SHA-256 of the file: {found.sha256}")
+    if pictures:
+        reporter.line(f"SHA-256 of its pictures: {pictures}")
 
 
 @click.command()

@@ -1,0 +1,67 @@
+"""`mmseq score`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from mmseq.cli.data import renamings
+
+
+@click.command()
+@click.argument("gold", type=click.Path(path_type=Path))
+@click.argument("predicted", type=click.Path(path_type=Path))
+@click.option(
+    "--train",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Training data: tells names seen there from unseen ones.",
+)
+@click.option(
+    "--scheme",
+    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
+    default="auto",
+    help="Tagging scheme of the files [auto: BIO or BIOES, told for each].",
+)
+@click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def score(
+    gold: Path,
+    predicted: Path,
+    train: Path | None,
+    scheme: str,
+    renamed: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Score the tags of the file PREDICTED by those of the file GOLD.
+
+    Anybody's CoNLL (first column the word, last column the tag) or JSONL files of the same
+    sentences in one order. Prints seqeval's default, strict IOB2, and repaired (orphan I- made
+    B-) side by side, then scores that forgive borders or types, what went wrong, and scores by
+    type, length and number of pictures.
+
+    \b
+    Examples:
+      mmseq score data/twitter2015/test.txt tagged.txt --train data/twitter2015/train.txt
+      mmseq score data/twitter2015/test.txt RUN/predictions/test.jsonl --json
+    """
+    from mmseq.scoring.pairs import read_pair
+    from mmseq.scoring.report import report
+
+    pair = read_pair(
+        gold,
+        predicted,
+        train=train,
+        scheme=scheme,  # type: ignore[arg-type]
+        mapping=renamings(renamed),
+    )
+    found = report(pair)
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+        return
+    from mmseq.console import wide_console
+    from mmseq.scoring.tables import render
+
+    render(found, wide_console())
