@@ -6,22 +6,18 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
+from mmseq.lock import locked
 from mmseq.metrics import VARIANTS, variants
 from mmseq.model import Model
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment,unused-ignore]
 
 COMPONENTS = "components.json"
 LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
@@ -78,21 +74,9 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
         write_json(folder / "assets" / key / "fitted.json", learned)
 
 
-@contextmanager
-def held(folder: Path) -> Iterator[None]:
-    """A run under way is this process's alone; `UserError` where another one has it.
-
-    The lock is the kernel's, on the config file: it ends with its process, whatever ends that.
-    """
-    with (folder / "config.toml").open("rb") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"{folder}: another process is training this run.") from error
-            except OSError:
-                pass  # a network file system without locks
-        yield
+def held(folder: Path) -> AbstractContextManager[None]:
+    """A run under way is this process's alone; `UserError` where another one has it."""
+    return locked(folder / "config.toml", f"{folder}: another process is training this run.")
 
 
 def _component_records(config: Config) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.score import score
 from mmseq.cli.train import train
+from mmseq.cli.tune import tune
 from mmseq.plugins import load_plugins
 
 COMMANDS = (
@@ -21,6 +22,7 @@ COMMANDS = (
     evaluate,
     predict,
     bench,
+    tune,
     score,
     list_components,
     show,
