@@ -108,11 +108,12 @@ def _range(key: str, given: Mapping[str, Any], problems: Problems) -> Parameter 
     before = len(problems.lines)
     table = checked(key, given, RANGE_KEYS, problems)
     for name in ("low", "high"):
-        if name not in given:
+        if name not in table and len(problems.lines) == before:
             problems.add(f"{key}: no '{name}'; write {{ low = …, high = … }}.")
     if len(problems.lines) > before:
         return None
-    low, high, log, step = (table.get(name) for name in RANGE_KEYS)
+    low, high = table["low"], table["high"]
+    log, step = table.get("log", False), table.get("step")
     for name, value in (("low", low), ("high", high), ("step", step)):
         if value is not None and not abs(value) < float("inf"):
             problems.add(f"{key}: {name} = {value!r} is no finite number.")
@@ -127,4 +128,4 @@ def _range(key: str, given: Mapping[str, Any], problems: Problems) -> Parameter 
     if len(problems.lines) > before:
         return None
     whole = all(isinstance(value, int) for value in (low, high, step or 0))
-    return Parameter(key, Range(low, high, bool(log), step, whole))
+    return Parameter(key, Range(low, high, log, step, whole))

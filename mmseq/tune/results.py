@@ -29,9 +29,7 @@ STATES = {
 def save_best(path: Path, space: Space, best: FrozenTrial, trials: int) -> None:
     """The best trial's whole config, for `mmseq train --config`: it reads the test split again."""
     config = space.whole(settings_of(space, best))
-    comment = (
-        f"# The best of {trials} trials: trial {best.number}, validation F1 {best.value:.2f}\n"
-    )
+    comment = f"# The best of {trials} trials: trial {best.number}, validation F1 (default) {best.value:.2f}\n"
     _replace(path, comment + tomli_w.dumps(config.tables()))
 
 
@@ -67,7 +65,7 @@ def best_table(space: Space, trials: Sequence[FrozenTrial]) -> Table:
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     done.sort(key=lambda trial: (-(trial.value or 0.0), trial.number))
     table = Table(title="Best trials", title_justify="left")
-    for heading in ("trial", "valid F1", "epoch", "s"):
+    for heading in ("trial", "valid F1 (default)", "epoch", "s"):
         table.add_column(heading, justify="right")
     for parameter in space.parameters:
         table.add_column(parameter.key, justify="right", overflow="fold")

@@ -70,7 +70,7 @@ class Tuner:
 
             def listen(job: Job, event: Event) -> str:
                 if event.kind == "epoch":
-                    score = "" if event.f1 is None else f", valid F1 {event.f1:.2f}"
+                    score = "" if event.f1 is None else f", valid F1 (default) {event.f1:.2f}"
                     advance(0, f"{job.name} after epoch {event.epoch}{score}")
                 return self._hear(job, event)
 
@@ -158,12 +158,12 @@ class Tuner:
     def _told(self, trial: FrozenTrial) -> str:
         time_taken = duration(trial.user_attrs["seconds"])
         if trial.state == TrialState.PRUNED:
-            return f"pruned after epoch {trial.last_step}, valid F1 {trial.value:.2f}, {time_taken}"
+            return f"pruned after epoch {trial.last_step}, valid F1 (default) {trial.value:.2f}, {time_taken}"
         best = self.study.best()
         assert best is not None
         own = "the best so far" if best.number == trial.number else f"best so far {best.value:.2f}"
         return (
-            f"valid F1 {trial.value:.2f} (epoch {trial.user_attrs['best_epoch']}), {time_taken}; "
+            f"valid F1 (default) {trial.value:.2f} (epoch {trial.user_attrs['best_epoch']}), {time_taken}; "
             f"{own}"
         )
 
