@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -85,7 +86,7 @@ def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
         table.add_column(heading, justify="left" if heading in ("split", "entities") else "right")
     for split, values in scores.items():
         for name, row in sorted(values["per_type"].items()):
-            table.add_row(split, name, *_figures(row), str(row["support"]))
+            table.add_row(split, escape(name), *_figures(row), str(row["support"]))
         for variant, row in variants(values).items():
             style = "bold" if variant == "default" else ""
             name = f"all, {variant} ({VARIANTS[variant]})"

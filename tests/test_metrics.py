@@ -1,7 +1,9 @@
 import random
+from itertools import product
 
 import pytest
 from seqeval.metrics import f1_score, precision_score, recall_score
+from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB2, Entities
 
 from mmseq.counts import sentence_counts
@@ -147,10 +149,23 @@ def test_500_random_pairs_agree_with_seqeval_in_both_modes():
                 if tags[start][0] == "B"
             ]
             read = [e.to_tuple() for row in Entities(side, IOB2).entities for e in row]
-            assert [(i, kind, start, end) for i, kind, start, end in read] == begun
+            assert read == begun
         assert variants(scores)["repaired"] == pytest.approx(variants(scores)["default"])
         differ += scores["strict"]["gold"] != scores["gold"]
     assert differ > 400
+
+
+def test_repaired_is_the_default_reading_of_every_sequence_of_up_to_five_tags():
+    sequences = [
+        list(tags)
+        for length in range(1, 6)
+        for tags in product(label_names(["X", "Y"]), repeat=length)
+    ]
+    assert len(sequences) == 5 + 5**2 + 5**3 + 5**4 + 5**5
+    strictly = Entities([list(repair(tags)) for tags in sequences], IOB2).entities
+    for tags, entities in zip(sequences, strictly, strict=True):
+        repaired = [(e.tag, e.start, e.end - 1) for e in entities]
+        assert repaired == get_entities(tags)
 
 
 def test_uneven_input_and_other_schemes_are_refused():

@@ -12,6 +12,7 @@ import mmseq
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.data import load_folder
+from mmseq.metrics import FIGURES, variants
 from mmseq.splitter import split_words
 
 UNFINISHED = ("model.safetensors", "metrics.json")
@@ -53,6 +54,51 @@ def test_evaluate_gives_the_run_s_own_figures_exactly(run, run_cli):
         result = run_cli("evaluate", run, "--split", split, "--json")
         assert result.code == 0, result.err
         assert json.loads(result.out)[split] == metrics[split]
+
+
+def test_evaluate_says_every_variant_with_its_gold_count_and_the_checksums(run, run_cli):
+    metrics = json.loads((run / "metrics.json").read_text())
+    facts = metrics["data"]["test"]
+    result = run_cli("evaluate", run, "--json")
+    data = json.loads(result.out)["data"]
+    assert (data["sha256"], data["images_sha256"]) == (facts["sha256"], facts["images_sha256"])
+    assert len(data["images_sha256"]) == 64
+    result = run_cli("evaluate", run)
+    assert result.code == 0, result.err
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in result.out.splitlines()]
+    figures = {row[1]: (row[4], row[5]) for row in rows if len(row) == 6}
+    for variant, values in variants(metrics["test"]).items():
+        (name,) = [name for name in figures if name.startswith(f"all, {variant} (")]
+        assert figures[name] == (f"{values['f1']:.2f}", str(values["gold"]))
+    assert facts["sha256"] in result.out
+    assert facts["images_sha256"] in result.out
+
+
+def test_the_model_card_has_every_variant_and_the_checksums_of_the_data(run):
+    metrics = json.loads((run / "metrics.json").read_text())
+    rows = [
+        [cell.strip() for cell in line.split("|")[1:-1]]
+        for line in (run / "README.md").read_text().splitlines()
+    ]
+    for split in ("valid", "test"):
+        for variant, values in variants(metrics[split]).items():
+            scores = [f"{values[key]:.2f}" for key in FIGURES[:3]]
+            counts = [str(values[key]) for key in FIGURES[3:]]
+            found = [row[2:] for row in rows if row and row[0] == split and variant in row[1]]
+            assert found == [[*scores, *counts]]
+    for split, facts in metrics["data"].items():
+        checksums = [f"`{facts[key]}`" for key in ("sha256", "images_sha256")]
+        assert [split, str(facts["sentences"]), str(facts["entities"]), *checksums] in rows
+
+
+def test_scoring_a_run_s_predictions_gives_its_own_figures(run, run_cli, tiny_data, tmp_path):
+    gold, tagged = tiny_data / "test.jsonl", tmp_path / "tagged.jsonl"
+    assert run_cli("predict", run, "--input", gold, "--output", tagged).code == 0
+    expected = variants(json.loads((run / "metrics.json").read_text())["test"])
+    for predicted in (run / "predictions" / "test.jsonl", tagged):
+        result = run_cli("score", gold, predicted, "--json")
+        assert result.code == 0, result.err
+        assert json.loads(result.out)["variants"] == expected
 
 
 def test_prediction_gives_words_characters_and_scores(run):
@@ -131,6 +177,7 @@ def test_the_run_is_whole_without_what_it_was_made_from(run, tiny_data, tmp_path
     program = f"""
 import json, sys, mmseq
 from mmseq.data import load_folder
+from mmseq.metrics import FIGURES, variants
 from pathlib import Path
 examples = load_folder(Path({str(tiny_data)!r}))["test"].examples
 tagged = mmseq.load({str(moved)!r}).predict(

@@ -13,8 +13,8 @@ from typing import Any
 from mmseq import runs
 from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
 from mmseq.checksums import images_sha256
-from mmseq.config import Config
-from mmseq.data import Split
+from mmseq.config import Config, DataConfig
+from mmseq.data import require_split
 from mmseq.errors import UserError
 from mmseq.setup import load_data, with_epochs
 
@@ -58,69 +58,89 @@ class Experiment:
 
 
 def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
-    """Every run of the plan whose system is installed, rows first, then data, then seeds.
+    """Every run of the plan whose system is installed: rows first, then data, then seeds.
 
     Whatever is wrong with any of them goes into `problems`.
     """
     _check(plan, problems)
-    known: dict[DataSet, dict[str, Split]] = {}
-    sums: dict[tuple[DataSet, tuple[str, ...]], dict[str, dict[str, str]]] = {}
-    for data in plan.data:
+    folders = _Folders()
+    found: list[Experiment] = []
+    for system, override, data in _cells(plan):
+        settings = {**plan.settings, **system.settings, **override.settings}
+        config = _configured(plan, system, settings, data, problems)
+        if config is None:
+            continue
         try:
-            known[data] = load_data(_on(Config.from_layers(), data).data, runs_splits())
+            sentences, checksums = folders.facts(config.data)
+            for seed in plan.seeds:
+                own = config.replaced({"train.seed": seed})
+                found.append(
+                    _experiment(own, system, override, data, settings, sentences, checksums)
+                )
         except UserError as error:
             problems.add(str(error))
-    found = []
-    for system, override, data in _cells(plan):
+    for data in plan.data:
+        # Those that no run got as far as to read.
         try:
-            config, settings = _configured(plan, system, override, data)
+            folders.facts(_on(Config.from_layers(), data).data)
         except UserError as error:
-            text = str(error)
-            problems.add(text if text.startswith(system.name) else f"{system.name}: {text}")
-            continue
-        if data not in known:
-            continue
-        chosen = tuple(config.data.splits)
-        if (data, chosen) not in sums:
-            sums[data, chosen] = {
-                name: {
-                    "sha256": split.sha256,
-                    "images_sha256": images_sha256(split.examples),
-                }
-                for name, split in known[data].items()
-                if name in chosen
-            }
-        sentences = len(known[data]["train"].examples) if "train" in known[data] else 0
-        if not sentences:
-            problems.add(f"{data.path}: no split 'train'.")
-            continue
-        train = config.train
-        steps = ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs
-        versions = {k: v for k, v in runs.component_versions(config).items() if k != "python"}
-        for seed in plan.seeds:
-            own = config.replaced({"train.seed": seed})
-            key = _key(own, sums[data, chosen], versions)
-            found.append(
-                Experiment(
-                    key,
-                    system,
-                    override,
-                    data,
-                    seed,
-                    settings,
-                    own,
-                    sums[data, chosen],
-                    versions,
-                    steps,
-                )
-            )
+            problems.add(str(error))
     _check_distinct(found, problems)
     return found
 
 
-def runs_splits() -> tuple[str, ...]:
-    """The files of a data folder that may take part."""
-    return ("train", "valid", "test")
+class _Folders:
+    """Data folders, each read once for all runs that read it alike."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, dict[str, dict[str, str]]] | UserError] = {}
+
+    def facts(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+        """Training sentences, and of each split its checksums. `UserError` for bad data."""
+        own = json.dumps(data.model_dump(), sort_keys=True)
+        if own not in self._known:
+            try:
+                self._known[own] = self._read(data)
+            except UserError as error:
+                self._known[own] = error
+        found = self._known[own]
+        if isinstance(found, UserError):
+            raise found
+        return found
+
+    @staticmethod
+    def _read(data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+        splits = load_data(data, data.splits)
+        train = require_split(splits, "train", Path(data.path))
+        return len(train.examples), {
+            name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
+            for name, split in splits.items()
+        }
+
+
+def _experiment(
+    config: Config,
+    system: System,
+    override: Override,
+    data: DataSet,
+    settings: Mapping[str, Any],
+    sentences: int,
+    checksums: Mapping[str, Mapping[str, str]],
+) -> Experiment:
+    train = config.train
+    versions = {k: v for k, v in runs.component_versions(config).items() if k != "python"}
+    return Experiment(
+        _key(config, checksums, versions),
+        system,
+        override,
+        data,
+        train.seed,
+        settings,
+        config,
+        checksums,
+        versions,
+        ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs,
+    )
 
 
 def _cells(plan: Plan) -> Iterator[tuple[System, Override, DataSet]]:
@@ -132,16 +152,37 @@ def _cells(plan: Plan) -> Iterator[tuple[System, Override, DataSet]]:
 
 
 def _configured(
-    plan: Plan, system: System, override: Override, data: DataSet
-) -> tuple[Config, dict[str, Any]]:
-    """The config of a cell, and the settings that were laid on the system's preset or file."""
-    settings = {**plan.settings, **system.settings, **override.settings}
+    plan: Plan, system: System, settings: Mapping[str, Any], data: DataSet, problems: Problems
+) -> Config | None:
+    """The config of a cell; None, and every cause among the problems, where it cannot be."""
     if "train.seed" in settings or "data.path" in settings:
-        raise UserError("seeds and data of a plan have keys of their own: 'seeds', 'data'.")
-    config = Config.from_layers(system.preset or None, system.config)
-    if plan.offline:
-        config, _ = config.offline()
-    return with_epochs(_on(config.replaced(settings), data)), settings
+        problems.add(f"{system.name}: write seeds and data with the plan's keys 'seeds', 'data'.")
+        return None
+    try:
+        config = Config.from_layers(system.preset or None, system.config)
+        if plan.offline:
+            config, _ = config.offline()
+    except UserError as error:
+        problems.add(f"{system.name}: {error}")
+        return None
+    try:
+        return with_epochs(_on(config.replaced(settings), data))
+    except UserError as error:
+        for line in _each_alone(config, settings) or [str(error)]:
+            problems.add(f"{system.name}: {line}")
+        return None
+
+
+def _each_alone(config: Config, settings: Mapping[str, Any]) -> list[str]:
+    """What is wrong with each setting by itself; components are named first, as they come first."""
+    names = {key: value for key, value in settings.items() if key.endswith(".name")}
+    lines = []
+    for key, value in settings.items():
+        try:
+            config.replaced({**names, key: value})
+        except UserError as error:
+            lines.append(str(error))
+    return list(dict.fromkeys(lines))
 
 
 def _on(config: Config, data: DataSet) -> Config:

@@ -38,9 +38,9 @@ def score(
     """Score the tags of the file PREDICTED by those of the file GOLD.
 
     Anybody's CoNLL (first column the word, last column the tag) or JSONL files of the same
-    sentences in one order. Prints seqeval's default, strict IOB2, and repaired (orphan I- made
-    B-) side by side, then scores that forgive borders or types, what went wrong, and scores by
-    type, length and number of pictures.
+    sentences in one order; BIOES, and IOB1 if named, are read as BIO first. Prints seqeval's
+    default, strict IOB2, and repaired (orphan I- made B-) side by side, then scores that forgive
+    borders or types, what went wrong, and scores by type, length and number of pictures.
 
     \b
     Examples:

@@ -63,8 +63,9 @@ class Worker:
 
     def _read(self, events: queue.Queue[tuple[Worker, dict[str, Any]]]) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            events.put((self, json.loads(line)))
+        with self.process.stdout as told:
+            for line in told:
+                events.put((self, json.loads(line)))
         events.put((self, {"kind": "ended", "code": self.process.wait()}))
 
     def interrupt(self) -> None:

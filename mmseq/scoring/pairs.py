@@ -98,7 +98,7 @@ def _first_difference(gold: Split, predicted: Split) -> str:
             )
             return (
                 f"{longer.where(example, 0)}: sentence {number} has no counterpart: "
-                f"{shorter.path} ends after {number - 1} sentences, at "
+                f"{shorter.path} ends with sentence {number - 1} at "
                 f"{_last_line(shorter, shorter.examples[-1])}"
             )
         if one.tokens != other.tokens:
@@ -124,7 +124,7 @@ def _first_word(number: int, gold: Split, one: Example, predicted: Split, other:
     words = len(ended.tokens)
     return (
         f"{longer.where(example, words)}: {example.tokens[words]!r} is word {words + 1} of "
-        f"sentence {number}, which ends after {words} words at {_last_line(shorter, ended)}"
+        f"sentence {number}, which ends with word {words} at {_last_line(shorter, ended)}"
     )
 
 

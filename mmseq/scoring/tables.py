@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from mmseq.metrics import FIGURES, VARIANTS
@@ -90,7 +91,7 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> Table:
             if row["gold"] or row["predicted"]:
                 # Ambiguous names are counted among the seen ones too.
                 part = "seen, " if (key, group) == ("name", "ambiguous") else ""
-                table.add_row(heading, part + group, *_cells(row))
+                table.add_row(heading, escape(part + group), *_cells(row))
         table.add_section()
     return table
 
