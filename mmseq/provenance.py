@@ -20,7 +20,7 @@ def without_places(tables: Mapping[str, Any]) -> dict[str, Any]:
     return {**tables, "data": {k: v for k, v in tables["data"].items() if k not in PLACES}}
 
 
-def checksums(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
+def checksums_of(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
     """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures."""
     return {
         name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
@@ -28,7 +28,7 @@ def checksums(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
     }
 
 
-def versions(config: Config) -> dict[str, str]:
+def versions_of(config: Config) -> dict[str, str]:
     """Distribution -> version of what decides figures; Python's own does not."""
     return {k: v for k, v in runs.component_versions(config).items() if k != "python"}
 

@@ -151,8 +151,8 @@ def _tell(tuner: Tuner, reporter: Reporter) -> None:
     reporter.table(best_table(tuner.study.space, trials))
     reporter.line(f"{counts(trials)} ({tuner.output / 'trials.csv'}).")
     reporter.line(
-        f"Best: trial {best.number}, validation F1 (default) {best.value:.2f}; as the best of many it is "
-        "somewhat flattered. Train it, and score the test split once, with:"
+        f"Best: trial {best.number}, validation F1 (default) {best.value:.2f}, which flatters it, "
+        "being the highest of many. Train it, and score the test split once, with:"
     )
     reporter.line(f"  mmseq train --config {tuner.output / 'best.toml'}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.data import require_split
-from mmseq.provenance import checksums, versions, without_places
+from mmseq.provenance import checksums_of, versions_of, without_places
 from mmseq.setup import load_data
 from mmseq.tune.search import Method
 from mmseq.tune.space import TRIAL_SPLITS, Space
@@ -20,7 +20,7 @@ def trial_data(space: Space) -> dict[str, dict[str, str]]:
     splits = load_data(data, TRIAL_SPLITS)
     for name in TRIAL_SPLITS:
         require_split(splits, name, Path(data.path))
-    return checksums(splits)
+    return checksums_of(splits)
 
 
 def begun_with(
@@ -29,7 +29,7 @@ def begun_with(
     """All that a study is begun with, its number of trials and the places of files left out."""
     installed: dict[str, str] = {}
     for config in space.chosen():
-        installed |= versions(config)
+        installed |= versions_of(config)
     config = space.base.replaced({"data.splits": list(TRIAL_SPLITS)})
     return {
         "space": {parameter.key: parameter.to_json() for parameter in space.parameters},

@@ -29,7 +29,8 @@ STATES = {
 def save_best(path: Path, space: Space, best: FrozenTrial, trials: int) -> None:
     """The best trial's whole config, for `mmseq train --config`: it reads the test split again."""
     config = space.whole(settings_of(space, best))
-    comment = f"# The best of {trials} trials: trial {best.number}, validation F1 (default) {best.value:.2f}\n"
+    which = f"The best of {trials} trials: trial {best.number}"
+    comment = f"# {which}, validation F1 (default) {best.value:.2f}\n"
     _replace(path, comment + tomli_w.dumps(config.tables()))
 
 

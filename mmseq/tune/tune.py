@@ -18,7 +18,7 @@ from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
 from mmseq.jobs.job import Event, Job, Outcome, Pool
 from mmseq.lock import locked
-from mmseq.provenance import require_made_with, versions
+from mmseq.provenance import require_made_with, versions_of
 from mmseq.tune.identity import begun_with
 from mmseq.tune.results import save_best, save_trials
 from mmseq.tune.search import Method
@@ -146,7 +146,11 @@ class Tuner:
         """What a trial's run came to. `UserError` where it was made with other data or versions."""
         metrics = runs.read_json(job.folder / "metrics.json")
         require_made_with(
-            metrics, self.data, versions(self._configs[job.name]), "study", "give another --output"
+            metrics,
+            self.data,
+            versions_of(self._configs[job.name]),
+            "study",
+            "give another --output",
         )
         seconds = runs.read_json(job.folder / "timing.json")["seconds"]
         return {
@@ -156,16 +160,14 @@ class Tuner:
         }
 
     def _told(self, trial: FrozenTrial) -> str:
-        time_taken = duration(trial.user_attrs["seconds"])
+        score = f"valid F1 (default) {trial.value:.2f}"
+        seconds = duration(trial.user_attrs["seconds"])
         if trial.state == TrialState.PRUNED:
-            return f"pruned after epoch {trial.last_step}, valid F1 (default) {trial.value:.2f}, {time_taken}"
+            return f"pruned after epoch {trial.last_step}, {score}, {seconds}"
         best = self.study.best()
         assert best is not None
         own = "the best so far" if best.number == trial.number else f"best so far {best.value:.2f}"
-        return (
-            f"valid F1 (default) {trial.value:.2f} (epoch {trial.user_attrs['best_epoch']}), {time_taken}; "
-            f"{own}"
-        )
+        return f"{score} (epoch {trial.user_attrs['best_epoch']}), {seconds}; {own}"
 
     def _keep_found(self) -> None:
         """Write what has been found so far; of all trials that are over keep the best's weights."""
