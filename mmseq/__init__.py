@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     )
     from mmseq.config import Config
     from mmseq.data import Example, Reader
+    from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
     from mmseq.processes import all_sum, gather
     from mmseq.states import EntityStates, entity_states
     from mmseq.tagger import Span, TaggedSentence, Tagger, load
@@ -75,6 +76,7 @@ _LAZY = {
     ),
     "mmseq.config": ("Config",),
     "mmseq.data": ("Example", "Reader"),
+    "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
     "mmseq.processes": ("all_sum", "gather"),
     "mmseq.states": ("EntityStates", "entity_states"),
     "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
@@ -94,6 +96,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "PLOT_COLOURS",
     "Add",
     "AuxOutput",
     "AuxTask",
@@ -131,5 +134,7 @@ __all__ = [
     "hookimpl",
     "load",
     "masked_softmax",
+    "plot_style",
+    "render_figure",
     "train",
 ]

@@ -378,6 +378,11 @@ class Callback:
     def on_end(self, folder: Path) -> None:
         """Training has ended and the run folder is whole."""
 
+    def close(self) -> None:
+        """Called last, whether training has ended or was broken off by an error or Ctrl-C: let go
+        of files and connections. `on_start` may not have been called.
+        """
+
     def state(self) -> dict[str, Any]:
         """JSON to be kept in checkpoints."""
         return {}

@@ -9,15 +9,17 @@ import platform
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
 from mmseq.lock import locked
 from mmseq.metrics import VARIANTS, variants
-from mmseq.model import Model
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
+
+if TYPE_CHECKING:
+    from mmseq.model import Model
 
 COMPONENTS = "components.json"
 LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
@@ -108,12 +110,17 @@ def require_components(folder: Path) -> None:
             )
 
 
-def open_run(folder: Path) -> tuple[Config, list[str]]:
-    """Config and labels of a finished run; `UserError` saying what is wrong with any other."""
+def require_folder(folder: Path) -> None:
+    """`UserError` with the closest name where there is no such folder."""
     if not folder.is_dir():
         near = closest(folder.name, [p.name for p in folder.parent.glob("*") if p.is_dir()])
         hint = f" Did you mean '{folder.parent / near}'?" if near else ""
         raise UserError(f"No run folder '{folder}'.{hint}")
+
+
+def open_run(folder: Path) -> tuple[Config, list[str]]:
+    """Config and labels of a finished run; `UserError` saying what is wrong with any other."""
+    require_folder(folder)
     missing = [n for n in ("config.toml", "labels.json") if not (folder / n).is_file()]
     if missing:
         raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")

@@ -86,14 +86,18 @@ class Trainer:
 
     def run(self) -> None:
         """From the start, or the last checkpoint, to the finished run folder."""
-        self._begin()
-        with self.ctrl_c.noted():
-            while self.progress.epoch < self.settings.epochs and not self.progress.stop_reason:
-                if self.preparing and self.progress.epoch >= self.model.preparation:
-                    self._finish_preparation()
-                self._train_epoch()
-                self._end_epoch()
-        self._finish()
+        try:
+            self._begin()
+            with self.ctrl_c.noted():
+                while self.progress.epoch < self.settings.epochs and not self.progress.stop_reason:
+                    if self.preparing and self.progress.epoch >= self.model.preparation:
+                        self._finish_preparation()
+                    self._train_epoch()
+                    self._end_epoch()
+            self._finish()
+        finally:
+            for callback in self._own_callbacks():
+                callback.close()
 
     def _begin(self) -> None:
         # Seeded anew, so that what building the model drew does not matter when resuming; each

@@ -250,3 +250,61 @@ def echo_config(tiny_encoder, tiny_data, echoes):
         )
 
     return make
+
+
+@pytest.fixture
+def make_result():
+    """`make_result("a", 1, f1=80.0)`: a finished run's line, any field changed by name."""
+    from mmseq.bench.results import Result
+
+    def make(system, seed, *, f1=80.0, precision=None, recall=None, sha256="a" * 64, gold=4, **own):
+        three = {
+            "precision": f1 if precision is None else precision,
+            "recall": f1 if recall is None else recall,
+            "f1": f1,
+        }
+        scores = {
+            **three,
+            "gold": gold,
+            "predicted": gold,
+            "sentences": 4,
+            "strict": {**three, "f1": f1 - 1, "gold": gold - 1, "predicted": gold},
+            "per_type": {
+                "LOC": {**three, "f1": f1 + 2, "support": 1},
+                "PER": {**three, "f1": f1 - 2, "support": 3},
+            },
+        }
+        fields = {
+            "key": f"{system} {seed} {sha256} {own}",
+            "system": system,
+            "preset": system,
+            "data": "tweets",
+            "seed": seed,
+            "settings": {},
+            "config": {
+                "data": {"path": "/here/tweets", "image_folder": "", "features": "auto"},
+                "train": {"seed": seed, "epochs": 2},
+            },
+            "splits": {
+                name: {"sha256": checksum, "images_sha256": "", "sentences": 4, "entities": gold}
+                for name, checksum in (("train", "e" * 64), ("valid", "f" * 64), ("test", sha256))
+            },
+            "versions": {"python": "3.11.7", "torch": "2.6.0"},
+            "scores": {"valid": scores, "test": scores},
+            "counts": {
+                name: {"correct": [1, 1, 1, 0], "predicted": [1] * 4, "gold": [1] * 4}
+                for name in ("valid", "test")
+            },
+            "curve": [
+                {"epoch": epoch, "losses": {"main": 1.0}, "valid_f1": f1 - 2 + epoch}
+                for epoch in (1, 2)
+            ],
+            "best_epoch": 2,
+            "seconds": {"pictures": 0.0, "training": 60.0, "evaluation": 1.0, "all": 70.0},
+            "parameters": {"all": 22_700_000, "trained": 1500},
+            "threads": 1,
+            "finished": "2026-01-01T00:00:00+00:00",
+        }
+        return Result(**{**fields, **own})
+
+    return make

@@ -271,7 +271,7 @@ def test_kill_9_and_ctrl_c_on_the_command_lose_nothing(plan, tmp_path):
     process = started(plan, output)
     wait_for(lambda: epochs_logged(output) >= 3)
     process.kill()
-    process.wait()
+    process.communicate()
     # The worker must end too: the run's lock is free then.
     first = epochs_logged(output)
     assert first < 40

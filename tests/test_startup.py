@@ -40,12 +40,15 @@ def started(*arguments):
     [
         ["--help"],
         ["train", "--help"],
+        ["compare", "--help"],
         ["plot", "--help"],
         ["score", "--help"],
+        ["table", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],
         ["show", "preset", "mlmner"],
+        ["show", "published", "multimodal-ner-twitter"],
     ],
     ids=" ".join,
 )

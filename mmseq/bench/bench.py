@@ -153,7 +153,7 @@ class Bench:
 
     def _told(self, experiment: Experiment, outcome: Outcome) -> str:
         valid = self._done[experiment.key].scores.get("valid")
-        score = f"valid F1 {valid['f1']:.2f}, " if valid else ""
+        score = f"valid F1 (default) {valid['f1']:.2f}, " if valid else ""
         return f"{score}{duration(outcome.seconds)}"
 
 

@@ -218,7 +218,7 @@ def _check(plan: Plan, problems: Problems) -> None:
         for name in {n for n in names if names.count(n) > 1}:
             problems.add(f"two {what} are called '{name}'; give one another name.")
     rows = {f"{s.name} {o.name}".rstrip() for s, o, _ in _cells(replace(plan, data=plan.data[:1]))}
-    if plan.baseline and plan.data and plan.baseline not in rows | {s.name for s in plan.systems}:
+    if plan.baseline and plan.data and plan.baseline not in rows:
         problems.add(f"baseline: no system '{plan.baseline}'; there are {', '.join(sorted(rows))}.")
 
 

@@ -46,7 +46,7 @@ def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
     if not line:
         return told.strip().rpartition("\n")[2] or f"exit code {process.returncode}"
     found: dict[str, Any] = json.loads(line)
-    return str(found["error"]) if found["kind"] == "outcome" else found
+    return str(found["error"]) if "error" in found else found
 
 
 def forecast(

@@ -91,7 +91,7 @@ class Plan:
     offline: bool = False
     """Packaged encoders, as `mmseq train --offline`"""
     baseline: str = ""
-    """The row that the others are compared with; empty: all pairs"""
+    """The row that the others are compared with; empty: no comparison"""
     published: str = ""
     """Registered published figures, for the table"""
     published_data: str = ""

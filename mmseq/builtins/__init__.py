@@ -25,5 +25,8 @@ def register_components(add: Add) -> None:
     add.callback("conflict", "mmseq.builtins.callbacks:Conflict")
     add.callback("early-stopping", "mmseq.builtins.callbacks:EarlyStopping")
     add.callback("history", "mmseq.builtins.callbacks:History")
+    add.callback("mlflow", "mmseq.builtins.tracker_mlflow:MLflow")
+    add.callback("tensorboard", "mmseq.builtins.tracker_tensorboard:TensorBoard")
+    add.callback("wandb", "mmseq.builtins.tracker_wandb:Wandb")
     add.preset("bert-crf", "mmseq:builtins/presets/bert-crf.toml")
     add.preset("bert-softmax", "mmseq:builtins/presets/bert-softmax.toml")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmseq.builtins.steplog import append, drop_after
 from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError
 
@@ -26,11 +26,11 @@ class History(Callback):
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         self.path = folder / "history.jsonl"
-        _drop_after(resumed_step, self.path)
+        drop_after(resumed_step, self.path)
 
     def on_step(self, event: StepEvent) -> str | None:
         if self.steps and event.step % self.steps == 0:
-            _append(
+            append(
                 self.path,
                 {
                     "kind": "step",
@@ -45,7 +45,7 @@ class History(Callback):
         return None
 
     def on_epoch(self, event: EpochEvent) -> str | None:
-        _append(
+        append(
             self.path,
             {
                 "kind": "epoch",
@@ -76,7 +76,7 @@ class Conflict(Callback):
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         self.path = folder / "conflict.jsonl"
-        _drop_after(resumed_step, self.path)
+        drop_after(resumed_step, self.path)
 
     def wants_cosines(self, step: int) -> bool:
         return step % self.steps == 0
@@ -84,31 +84,8 @@ class Conflict(Callback):
     def on_step(self, event: StepEvent) -> str | None:
         if self.wants_cosines(event.step):
             record = {"step": event.step, "epoch": event.epoch, "cosines": dict(event.cosines)}
-            _append(self.path, record)
+            append(self.path, record)
         return None
-
-
-def _drop_after(step: int, path: Path) -> None:
-    """Keep the lines of a log up to a step.
-
-    What an interrupted run logged after its last checkpoint will be done, and logged, again.
-    """
-    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    kept = [line for line in text.splitlines() if _step(line) <= step]
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
-
-
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
-
-
-def _step(line: str) -> float:
-    """The step a line belongs to; infinite for a half-written line, so that it is dropped."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return float("inf")
 
 
 class EarlyStopping(Callback):

@@ -9,10 +9,12 @@ import click
 
 from mmseq import __version__
 from mmseq.cli.bench import bench
+from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.score import score
+from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.cli.tune import tune
 from mmseq.plugins import load_plugins
@@ -23,7 +25,9 @@ COMMANDS = (
     predict,
     bench,
     tune,
+    compare,
     score,
+    table,
     list_components,
     show,
     plugins,

@@ -12,6 +12,7 @@ from mmseq.errors import UserError
 
 if TYPE_CHECKING:
     from mmseq.bench.plan import Plan, Problems
+    from mmseq.bench.results import Result
 
 
 @click.command()
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting, for all runs."
 )
 @click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
-@click.option("--baseline", metavar="NAME", help="The system that the others are compared with.")
+@click.option("--baseline", metavar="NAME", help="The system that the others are tested against.")
+@click.option("--published", metavar="NAME", help="Published figures beside ours: name or file.")
 @click.option("--output", metavar="DIR", type=click.Path(path_type=Path), help="[bench/PLAN]")
 @pool_options
 @click.option(
@@ -31,6 +33,13 @@ if TYPE_CHECKING:
     type=click.Choice(["best", "none", "all"]),
     default="best",
     help="Of each system: of the best run on validation, of none, of all [best].",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["rich", "markdown", "latex", "csv", "json"]),
+    default="rich",
+    help="Of the printed table [rich]; OUTPUT has it in the others too.",
 )
 @click.option("--dry-run", is_flag=True, help="List the runs, estimate time, disk and memory.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the table and errors.")
@@ -42,12 +51,14 @@ def bench(
     settings: tuple[str, ...],
     offline: bool,
     baseline: str | None,
+    published: str | None,
     output: Path | None,
     jobs: int | None,
     threads: int | None,
     ray_address: str | None,
     gpus: float,
     keep_weights: str,
+    form: str,
     dry_run: bool,
     quiet: bool,
 ) -> None:
@@ -63,6 +74,8 @@ def bench(
       mmseq bench table4 --data data/hard --seeds 1-5 --offline --jobs 2
       mmseq bench plan.toml --dry-run
     """
+    from dataclasses import replace
+
     from mmseq.console import Reporter, Warnings
 
     if ray_address is not None and ray_address.endswith(".toml") and plan is None:
@@ -73,12 +86,20 @@ def bench(
     from mmseq.bench.plan import Problems
 
     problems = Problems()
-    wanted = _plan(plan, presets, data, seeds, settings, offline, baseline, problems)
+    wanted = _plan(plan, presets, data, seeds, settings, problems)
+    wanted = replace(
+        wanted,
+        offline=wanted.offline or offline,
+        baseline=baseline or wanted.baseline,
+        published=published or wanted.published,
+    )
     from mmseq.bench.bench import Bench
     from mmseq.bench.experiment import experiments
 
     found = experiments(wanted, problems)
     if problems.lines:
+        if len(problems.lines) == 1:
+            raise UserError(f"{plan or 'mmseq bench'}: {problems.lines[0]}")
         for line in problems.lines:
             click.echo(f"{plan or 'mmseq bench'}: {line}", err=True)
         raise UserError(f"{len(problems.lines)} problems in the plan; nothing was run.")
@@ -111,11 +132,11 @@ def bench(
             "Stopped; everything is kept. The same command goes on where it stopped.", err=True
         )
         raise click.exceptions.Exit(1) from None
+    for experiment, reason in report.failures:
+        click.echo(f"FAILED: {experiment.title}: {reason} (log: {bench.log(experiment)})", err=True)
+    if report.results:
+        _tell_table(wanted, report.results, folder, form)
     if report.failures:
-        for experiment, reason in report.failures:
-            click.echo(
-                f"FAILED: {experiment.title}: {reason} (log: {bench.log(experiment)})", err=True
-            )
         click.echo(
             f"{len(report.failures)} of {len(found)} runs failed; the same command tries them "
             "again.",
@@ -124,24 +145,35 @@ def bench(
         raise click.exceptions.Exit(1)
 
 
+def _tell_table(plan: Plan, results: list[Result], folder: Path, form: str) -> None:
+    """Print the table, and write it into the output folder in every form."""
+    from mmseq.cli.table import print_table
+    from mmseq.tables.forms import ENDINGS, text_of
+    from mmseq.tables.layout import layout_of_plan
+    from mmseq.tables.table import build
+
+    # Where no run has a test split, validation scores are all there is.
+    split = "test" if any("test" in result.scores for result in results) else "valid"
+    made = build(results, layout_of_plan(plan), split=split)
+    print_table(made, form)
+    for ending, name in ENDINGS.items():
+        (folder / f"table{ending}").write_text(text_of(made, name), encoding="utf-8")
+
+
 def _plan(
     plan: str | None,
     presets: str | None,
     data: str | None,
     seeds: str | None,
     settings: tuple[str, ...],
-    offline: bool,
-    baseline: str | None,
     problems: Problems,
 ) -> Plan:
     """The plan with what the flags say."""
-    from dataclasses import replace
-
     from mmseq.bench.plan import Plan, find_plan, read_plan, with_flags
     from mmseq.layers import parse_setting
 
     wanted = read_plan(find_plan(plan), problems) if plan else Plan()
-    wanted = with_flags(
+    return with_flags(
         wanted,
         presets=_names(presets),
         data=_names(data),
@@ -149,7 +181,6 @@ def _plan(
         settings=dict(parse_setting(text) for text in settings),
         problems=problems,
     )
-    return replace(wanted, offline=wanted.offline or offline, baseline=baseline or wanted.baseline)
 
 
 def _names(text: str | None) -> list[str]:

@@ -27,7 +27,7 @@ OPTIONS = (
         is_flag=False,
         flag_value="",
         metavar="[ADDRESS]",
-        help="Run on a Ray cluster; without ADDRESS start one here.",
+        help="Run on Ray, of one machine or many; without ADDRESS here.",
     ),
     click.option(
         "--gpus", type=click.FloatRange(min=0), default=0.0, help="With --ray: GPUs of a run [0]."
@@ -50,6 +50,6 @@ def pool_of(address: str | None, jobs: int | None, threads: int | None, gpus: fl
         from mmseq.jobs.local import LocalPool
 
         return LocalPool(jobs or 1, threads or 0)
-    from mmseq.jobs.cluster import RayPool
+    from mmseq.jobs.ray_pool import RayPool
 
     return RayPool(address, jobs or 0, threads or 0, gpus)

@@ -37,6 +37,7 @@ class Worker:
     ) -> None:
         self.job = job
         self.started = time.monotonic()
+        self._interrupted = False
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("a", encoding="utf-8") as log:
             # A session of its own: Ctrl-C reaches it through its starter alone, and once.
@@ -70,6 +71,7 @@ class Worker:
 
     def interrupt(self) -> None:
         """Let it save what it has, and end."""
+        self._interrupted = True
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGINT)
 
@@ -83,6 +85,9 @@ class Worker:
         seconds = time.monotonic() - self.started
         if found is not None:
             return Outcome(found["status"], found["error"], seconds)
+        if self._interrupted:
+            # Before it could even say so.
+            return Outcome("interrupted", "", seconds)
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return Outcome("failed", f"its process ended with {how}; see {self.job.log}", seconds)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import torch
 from mmseq.collate import Collator, epoch_steps
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.optimiser import build_optimiser
 from mmseq.pictures import pictures_to_compute, ready_pictures
@@ -37,21 +37,23 @@ class Estimate:
     peak_disk: int
     """Bytes while it trains: checkpoint and best weights"""
     memory: int
-    """Bytes: largest resident set so far"""
+    """Bytes: largest resident set, or memory of the GPU, so far"""
     device: str
 
 
 def probe(tables: Mapping[str, Any], threads: int) -> dict[str, Any]:
-    """An `Estimate` as JSON. Nothing is kept: features of the pictures tried go nowhere.
+    """An `Estimate` as JSON; or, under ``error``, what would stop the run at its start.
 
-    Raises `mmseq.UserError` for what would stop the run at its start.
+    Nothing is kept: features of the pictures tried go nowhere.
     """
     torch.set_num_threads(threads)
-    config = Config(tables)
     quiet = Reporter(quiet=True)
-    with TemporaryDirectory() as place:
-        setup = assemble(config, Path(place) / "run", quiet)
-        return asdict(_estimate(setup, quiet))
+    try:
+        with TemporaryDirectory() as place:
+            setup = assemble(Config(tables), Path(place) / "run", quiet)
+            return asdict(_estimate(setup, quiet))
+    except UserError as error:
+        return {"error": str(error)}
 
 
 def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
@@ -118,5 +120,9 @@ def _size(setup: Setup, split: str) -> int:
 def _peak_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024

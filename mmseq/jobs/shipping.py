@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from getpass import getuser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -47,7 +47,7 @@ def unpack_data(packed: bytes | None) -> dict[str, str]:
     if packed is None:
         return {}
     digest = hashlib.sha256(packed).hexdigest()[:32]
-    place = Path(tempfile.gettempdir()) / f"mmseq-data-{os.getuid()}-{digest}"
+    place = Path(tempfile.gettempdir()) / f"mmseq-data-{getuser()}-{digest}"
     if not place.is_dir():
         new = Path(tempfile.mkdtemp(prefix="mmseq-data-"))
         with zipfile.ZipFile(io.BytesIO(packed)) as archive:

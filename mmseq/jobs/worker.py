@@ -1,8 +1,9 @@
 """The process that carries out one job: ``python -m mmseq.jobs.worker``.
 
 It reads a line of JSON (the job) from standard input and writes a line for each event, and one for
-the outcome, to standard output; epochs' events are answered by a line. When standard input closes,
-the process that started it is gone, and it ends at once, leaving its last checkpoint.
+the outcome, to standard output; epochs' events are answered by a line. Asked to probe, it writes
+the estimate alone. When standard input closes, the process that started it is gone: it ends at
+once, leaving its last checkpoint.
 """
 
 from __future__ import annotations
@@ -29,19 +30,17 @@ def main() -> None:
         _send(channel, event)
         return answers.get() if event["kind"] == "epoch" else ""
 
-    # Only now, since it takes seconds: a bench that ends meanwhile takes this process with it.
-    from mmseq.errors import UserError
-    from mmseq.jobs.probe import probe
-    from mmseq.jobs.work import work
+    try:
+        # Only now, since it takes seconds: a bench that ends meanwhile takes this process with it.
+        from mmseq.jobs.probe import probe
+        from mmseq.jobs.work import work
 
-    folder, threads = Path(job["folder"]), job["threads"]
-    if job["probe"]:
-        try:
-            _send(channel, {"kind": "estimate", **probe(job["config"], threads)})
-        except UserError as mistake:
-            _send(channel, {"kind": "outcome", "status": "failed", "error": str(mistake)})
-        return
-    status, error = work(job["config"], folder, threads, tell)
+        if job["probe"]:
+            _send(channel, probe(job["config"], job["threads"]))
+            return
+        status, error = work(job["config"], Path(job["folder"]), job["threads"], tell)
+    except KeyboardInterrupt:
+        status, error = "interrupted", ""
     _send(channel, {"kind": "outcome", "status": status, "error": error})
 
 

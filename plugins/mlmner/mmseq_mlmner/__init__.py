@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @mmseq.hookimpl
 def register_components(add: mmseq.Add) -> None:
-    """Register the two auxiliary tasks, the paper's settings and its ablations."""
+    """Register the two auxiliary tasks, the paper's settings, ablations and tables."""
     add.aux_task("contrastive", "mmseq_mlmner.contrastive:ContrastiveTask")
     add.aux_task("cluster", "mmseq_mlmner.cluster:ClusterTask")
     for name in (
@@ -22,6 +22,9 @@ def register_components(add: mmseq.Add) -> None:
         "mlmner-no-cluster-no-contrastive",
     ):
         add.preset(name, f"mmseq_mlmner:presets/{name}.toml")
+    for name in ("table3", "table4"):
+        add.plan(name, f"mmseq_mlmner:plans/{name}.toml")
+    add.published("multimodal-ner-twitter", "mmseq_mlmner:published/twitter.toml")
 
 
 @mmseq.hookimpl

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import cycle, product
-from typing import Any
 
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
-from mmseq import EntityStates
+from mmseq import PLOT_COLOURS, EntityStates, plot_style
 from mmseq_mlmner.pca import Array, principal_plane
 
 Centers = Mapping[str, Array]
 
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F0E442")
-"""Told apart by the colour-blind (Okabe and Ito 2008)"""
 MARKERS = "os^DvP"
 """More types than colours have other markers"""
-# The same picture whatever the user's own settings are; a type's name is text, never a formula,
-# and stays text in an SVG.
-STYLE: list[Any] = [
-    "default",
-    {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": "mmseq"},
-]
 
 
 def draw_clusters(
@@ -43,8 +32,8 @@ def draw_clusters(
     `before` and `after` hold the same words. Stars are the means of the shown words; after
     training those of `centers`, for the types that have one. `scores`: silhouettes, for the titles.
     """
-    looks = dict(zip(sorted(set(after.types)), cycle(product(MARKERS, COLOURS))))
-    with style.context(STYLE):
+    looks = dict(zip(sorted(set(after.types)), cycle(product(MARKERS, PLOT_COLOURS))))
+    with plot_style():
         figure = Figure(figsize=(12, 6.5), layout="constrained")
         figure.suptitle(title)
         left, right = figure.subplots(1, 2)
@@ -65,16 +54,6 @@ def draw_clusters(
             markerscale=2,
         )
     return figure
-
-
-def render(figure: Figure, form: str) -> bytes:
-    """The figure as ``png`` or ``svg``; equal figures give equal bytes."""
-    buffer = io.BytesIO()
-    with style.context(STYLE):
-        figure.savefig(
-            buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None
-        )
-    return buffer.getvalue()
 
 
 def _draw(

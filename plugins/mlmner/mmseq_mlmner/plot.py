@@ -49,7 +49,6 @@ def plot(
         _require_new(output)
     try:
         from mmseq_mlmner.cluster_plot import cluster_plot
-        from mmseq_mlmner.figure import render
     except ImportError as error:
         raise mmseq.UserError(
             f"mmseq plot draws with matplotlib, which cannot be imported ({error}): "
@@ -57,7 +56,7 @@ def plot(
         ) from error
     figure, facts = cluster_plot(run, split=split, data=data, images=images)
     target = output or run / "clusters.png"
-    picture = render(figure, target.suffix[1:].lower())
+    picture = mmseq.render_figure(figure, target.suffix[1:].lower())
     try:
         target.write_bytes(picture)
     except OSError as error:

@@ -26,6 +26,12 @@ class Recorder:
     def preset(self, name, target):
         self.added.append(("preset", name, target))
 
+    def plan(self, name, target):
+        self.added.append(("plan", name, target))
+
+    def published(self, name, target):
+        self.added.append(("published", name, target))
+
 
 def test_the_plugin_registers_its_components():
     recorder = Recorder()
@@ -42,6 +48,9 @@ def test_the_plugin_registers_its_components():
                 "mlmner-no-cluster-no-contrastive",
             )
         ),
+        ("plan", "table3", "mmseq_mlmner:plans/table3.toml"),
+        ("plan", "table4", "mmseq_mlmner:plans/table4.toml"),
+        ("published", "multimodal-ner-twitter", "mmseq_mlmner:published/twitter.toml"),
     ]
 
 

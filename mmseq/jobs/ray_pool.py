@@ -6,11 +6,10 @@ import logging
 import os
 import shutil
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import redirect_stderr, suppress
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -79,22 +78,25 @@ class RayPool:
                 ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = one_line(error)
-                raise UserError(f"--ray {address}: no such cluster ({reason}).") from error
+                raise UserError(f"--ray {address}: cannot be reached ({reason}).") from error
         self._room = self._places()
         if jobs:
             self._room = min(self._room, jobs)
 
     def _places(self) -> int:
-        """How many runs the cluster can hold at a time."""
-        resources: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call,unused-ignore]
-        cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
-        places = int(cpus // self.threads)
-        if self._gpus:
-            places = min(places, int(gpus / self._gpus))
+        """How many runs there is room for at a time; a run has one node."""
+        known: list[dict[str, Any]] = self._ray.nodes()  # type: ignore[no-untyped-call,unused-ignore]
+        nodes = [node["Resources"] for node in known if node["Alive"]]
+        places = 0
+        for node in nodes:
+            cpus, gpus = node.get("CPU", 0.0), node.get("GPU", 0.0)
+            room = int(cpus // self.threads)
+            places += min(room, int(gpus / self._gpus)) if self._gpus else room
         if not places:
+            sizes = ", ".join(f"{n.get('CPU', 0):g} CPUs {n.get('GPU', 0):g} GPUs" for n in nodes)
             raise UserError(
-                f"--ray: the cluster has {cpus:g} CPUs and {gpus:g} GPUs, too few for a run "
-                f"with --threads {self.threads} --gpus {self._gpus:g}."
+                f"--ray: no node ({sizes}) has room for a run with --threads {self.threads} "
+                f"--gpus {self._gpus:g}."
             )
         return places
 
@@ -199,5 +201,3 @@ def carry_out(
         }
     finally:
         shutil.rmtree(place, ignore_errors=True)
-        with suppress(OSError):
-            sys.stderr.flush()

@@ -1,0 +1,187 @@
+"""`mmseq table`: results as a table or a plot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+    from mmseq.tables.layout import Layout
+    from mmseq.tables.table import Table
+
+FORMATS = ("rich", "markdown", "latex", "csv", "json")
+PICTURES = (".png", ".svg")
+
+
+@click.command()
+@click.argument(
+    "results", nargs=-1, required=True, metavar="RESULTS…", type=click.Path(path_type=Path)
+)
+@click.option("--plan", metavar="PLAN", help="Rows, titles and published figures of this plan.")
+@click.option(
+    "--split", type=click.Choice(["valid", "test"]), default="test", help="Which scores [test]."
+)
+@click.option(
+    "--variant",
+    type=click.Choice(["default", "strict", "repaired"]),
+    default="default",
+    help="How entities are read: seqeval's default, strict IOB2, orphan I- repaired [default].",
+)
+@click.option("--per-type", is_flag=True, help="A further line for each entity type.")
+@click.option("--baseline", metavar="SYSTEM", help="Test the others against this one.")
+@click.option(
+    "--published", metavar="NAME", help="Published figures beside ours: a name or a TOML file."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    help="[by the ending of --output: .md, .tex, .csv, .json; else rich].",
+)
+@click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="New file.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="New PNG or SVG file: every seed's F1.",
+)
+@click.option(
+    "--curves",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="New PNG or SVG file: validation F1 after each epoch.",
+)
+def table(
+    results: tuple[Path, ...],
+    plan: str | None,
+    split: str,
+    variant: str,
+    per_type: bool,
+    baseline: str | None,
+    published: str | None,
+    form: str | None,
+    output: Path | None,
+    plot: Path | None,
+    curves: Path | None,
+) -> None:
+    """Make a table of results: files results.jsonl, or folders that hold one.
+
+    Several are merged. Only runs that differ by the seed alone share a row; others have rows of
+    their own that say how they differ. Plots need the extra `report`.
+
+    \b
+    Examples:
+      mmseq table bench/results.jsonl
+      mmseq table bench other-machine/results.jsonl --baseline bert-crf --output table.tex
+    """
+    from dataclasses import replace
+
+    from mmseq.bench.results import read
+    from mmseq.tables.forms import ENDINGS, text_of
+    from mmseq.tables.layout import layout_of
+    from mmseq.tables.table import build
+
+    _require_new("--output", output)
+    for flag, path in (("--plot", plot), ("--curves", curves)):
+        _require_new(flag, path)
+        if path is not None and path.suffix.lower() not in PICTURES:
+            raise UserError(f"{flag} {path}: give a name that ends in .png or .svg.")
+    reading = read(results)
+    for note in reading.notes:
+        click.echo(note, err=True)
+    if not reading.results:
+        raise UserError(f"{', '.join(map(str, results))}: no results yet.")
+    layout = _layout(plan) or layout_of(reading.results)
+    layout = replace(
+        layout,
+        published=published or layout.published,
+        baseline=baseline or layout.baseline,
+    )
+    made = build(reading.results, layout, split=split, variant=variant, per_type=per_type)
+    form = form or ENDINGS.get(output.suffix.lower() if output else "", "rich")
+    if output is None:
+        print_table(made, form)
+    else:
+        _write("--output", output, text_of(made, form).encode())
+    if plot is not None:
+        _draw(made, "--plot", plot, _strip_plot)
+    if curves is not None:
+        _draw(made, "--curves", curves, _learning_curves)
+
+
+def _layout(plan: str | None) -> Layout | None:
+    """The rows of a plan; `UserError` for the first mistake in it."""
+    if plan is None:
+        return None
+    from mmseq.bench.plan import Problems, find_plan, read_plan
+    from mmseq.tables.layout import layout_of_plan
+
+    problems = Problems()
+    found = read_plan(find_plan(plan), problems)
+    if problems.lines:
+        raise UserError(f"{plan}: {problems.lines[0]}")
+    return layout_of_plan(found)
+
+
+def print_table(made: Table, form: str) -> None:
+    """A table on standard output; on a terminal `rich` has colours."""
+    from mmseq.console import wide_console
+    from mmseq.tables.forms import text_of
+    from mmseq.tables.grid import grid
+    from mmseq.tables.rich_table import print_grid
+
+    console = wide_console()
+    if form == "rich" and console.is_terminal:
+        print_grid(grid(made), console)
+    else:
+        click.echo(text_of(made, form), nl=False)
+
+
+def _strip_plot(made: Table) -> Figure:
+    from mmseq.tables.strip_plot import strip_plot
+
+    return strip_plot(made)
+
+
+def _learning_curves(made: Table) -> Figure:
+    from mmseq.tables.learning_curves import learning_curves
+
+    return learning_curves(made)
+
+
+def _draw(made: Table, flag: str, path: Path, figure: Callable[[Table], Figure]) -> None:
+    from mmseq.drawing import render_figure
+
+    try:
+        picture = render_figure(figure(made), path.suffix[1:].lower())
+    except ImportError as error:
+        raise UserError(
+            f"Plots are drawn with matplotlib, which cannot be imported ({error}): "
+            "pip install 'mmseq[report]'."
+        ) from error
+    _write(flag, path, picture)
+
+
+def _write(flag: str, path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{flag} {path}: cannot be written ({error.strerror}).") from error
+
+
+def _require_new(flag: str, path: Path | None) -> None:
+    if path is None:
+        return
+    if os.path.exists(path):
+        raise UserError(f"{flag} {path}: exists; give another name.")
+    if not os.path.isdir(path.parent):
+        raise UserError(f"{flag} {path}: no folder {path.parent}; make it first.")

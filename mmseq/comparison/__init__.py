@@ -1,0 +1,1 @@
+"""Runs gathered into systems, and systems compared: what `mmseq compare` prints."""

@@ -1,0 +1,156 @@
+"""What is given to be compared: run folders and files of results, read as runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmseq.bench import results
+from mmseq.counts import Counts, sentence_counts
+from mmseq.errors import UserError, unknown
+from mmseq.layers import read_toml
+from mmseq.predictions import Predictions, read_predictions
+from mmseq.runs import read_json, require_folder
+
+ASIDE = {
+    "data.path",
+    "data.image_folder",
+    "data.features",
+    "train.seed",
+    "train.device",
+    "train.checkpoint_steps",
+    "train.keep_last",
+}
+"""Settings that may differ within a system: its seed, and where and on what it was trained. The
+training data is told by checksum.
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained model and what it did with each sentence of a split."""
+
+    where: str
+    """How messages name it"""
+    folder: Path
+    """Of the run, or of the results"""
+    system: str
+    """Name of its system; empty: to be found"""
+    seed: int
+    identity: dict[str, Any]
+    """Dotted settings and checksums of the training data: equal in runs of one system"""
+    sha256: str
+    """Of the split's file"""
+    counts: Counts
+    predictions: Predictions | None
+    """None in a file of results, which has the counts alone"""
+
+
+def read_runs(
+    sources: Sequence[str], split: str, data: str | None = None
+) -> tuple[list[Run], list[str]]:
+    """Runs of run folders (``FOLDER`` or ``NAME=FOLDER``) and of files of results (or folders that
+    hold a ``results.jsonl``), and lines for the user on what was dropped.
+
+    `data` chooses among the data sets of files of results. `UserError` where a source is missing
+    or damaged.
+    """
+    runs: list[Run] = []
+    notes: list[str] = []
+    found: dict[str, tuple[Path, results.Result]] = {}
+    for source in sources:
+        name, path = _named(source)
+        if not path.is_file() and not (path / "results.jsonl").is_file():
+            runs.append(_of_folder(path, name, split))
+            continue
+        if name:
+            raise UserError(f"{source}: results name their systems; leave '{name}=' out.")
+        reading = results.read([path])
+        notes += reading.notes
+        for result in reading.results:
+            found.setdefault(result.key, (path, result))
+    if data is not None and not found:
+        raise UserError(f"--data {data}: for files of results, and none is given.")
+    for path, result in _chosen(list(found.values()), data):
+        runs.append(_of_result(path, result, split))
+    return runs, notes
+
+
+def _named(source: str) -> tuple[str, Path]:
+    name, equals, path = source.partition("=")
+    if equals and name and not Path(source).exists():
+        return name, Path(path)
+    return "", Path(source)
+
+
+def _of_folder(folder: Path, name: str, split: str) -> Run:
+    require_folder(folder)
+    for file in ("config.toml", "metrics.json"):
+        if not (folder / file).is_file():
+            raise UserError(f"{folder}: not a finished run: {file} is missing.")
+    predictions = read_predictions(folder, split)
+    config, metrics = read_toml(folder / "config.toml"), read_json(folder / "metrics.json")
+    try:
+        return Run(
+            where=str(folder),
+            folder=folder,
+            system=name,
+            seed=config["train"]["seed"],
+            identity=_identity(config, metrics["data"]),
+            sha256=metrics["data"][split]["sha256"],
+            counts=sentence_counts(predictions.gold, predictions.tags),
+            predictions=predictions,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{folder}: damaged ({error!r}); train the run again.") from error
+
+
+def _chosen(
+    found: Sequence[tuple[Path, results.Result]], data: str | None
+) -> Iterator[tuple[Path, results.Result]]:
+    names = {result.data for _, result in found}
+    if data is not None and data not in names:
+        raise unknown("data set", data, names)
+    if data is None and len(names) > 1:
+        raise UserError(f"Results on {', '.join(sorted(names))}; choose one with --data.")
+    return ((path, result) for path, result in found if data in (None, result.data))
+
+
+def _of_result(path: Path, result: results.Result, split: str) -> Run:
+    where = f"{path} ({result.system}, seed {result.seed})"
+    if split not in result.counts:
+        raise UserError(f"{where}: has no split '{split}'.")
+    try:
+        return Run(
+            where=where,
+            folder=path,
+            system=result.system,
+            seed=result.seed,
+            identity=_identity(result.config, result.splits),
+            sha256=result.splits[split]["sha256"],
+            counts=result.counts_of(split),
+            predictions=None,
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{where}: damaged ({error!r}); remove the line.") from error
+
+
+def _identity(config: Mapping[str, Any], data: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    settings = {key: value for key, value in _dotted(config) if key not in ASIDE}
+    checksums = {
+        f"{key} of {split}": data[split][key]
+        for split in ("train", "valid")
+        for key in ("sha256", "images_sha256")
+        if split in data
+    }
+    return settings | checksums
+
+
+def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value

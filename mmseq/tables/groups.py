@@ -1,0 +1,130 @@
+"""Which results may be averaged: those that differ by the seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mmseq.bench.results import Result
+from mmseq.tables.readings import scores_of
+
+# Where things lie, and what is kept of a run, makes no other experiment of it; nor does the
+# interpreter.
+ELSEWHERE = ("data.path", "data.image_folder", "data.features", "train.keep_last", "train.seed")
+SHOWN = 3
+"""Differences named with a row; the rest are counted."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The sentences that were scored."""
+
+    name: str
+    """As the first result on it calls it"""
+    sha256: str
+    sentences: int
+    gold: int
+    """Gold entities in the table's reading (dropping a type changes it, and not the checksum)"""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one system on one data set: same data, configuration and versions, a seed each."""
+
+    system: str
+    data: DataSet
+    results: tuple[Result, ...]
+    """By seed"""
+    differs: str
+    """In what from the system's other groups on these data; empty where it has none"""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(result.seed for result in self.results)
+
+
+def group(results: Iterable[Result], split: str, variant: str) -> tuple[list[Group], list[str]]:
+    """Groups in the order of the results, and notes on what could not be averaged or was left out.
+
+    All results must have scores of `split`; `UserError` where one lacks the variant.
+    """
+    cells: dict[tuple[str, str, int], list[Result]] = {}
+    for result in results:
+        gold = int(scores_of(result, split, variant)["gold"])
+        key = (result.system, str(result.splits[split]["sha256"]), gold)
+        cells.setdefault(key, []).append(result)
+    names: dict[tuple[str, int], DataSet] = {}
+    groups: list[Group] = []
+    notes: list[str] = []
+    for (system, sha256, gold), found in cells.items():
+        sentences = int(found[0].splits[split]["sentences"])
+        data = DataSet(found[0].data, sha256, sentences, gold)
+        data = names.setdefault((sha256, gold), data)
+        groups += _groups(system, data, found, notes)
+    return groups, notes
+
+
+def _groups(
+    system: str, data: DataSet, results: Sequence[Result], notes: list[str]
+) -> Iterator[Group]:
+    alike: dict[tuple[tuple[str, str], ...], list[Result]] = {}
+    for result in results:
+        alike.setdefault(tuple(sorted(_facts(result).items())), []).append(result)
+    differing = _differing([dict(facts) for facts in alike])
+    if len(alike) > 1:
+        notes.append(
+            f"{system} on {data.name}: {len(alike)} rows, never averaged: they differ in "
+            f"{_listed(differing)}."
+        )
+    for key, found in alike.items():
+        facts = dict(key)
+        differs = [f"{name} {_short(facts.get(name, 'none'))}" for name in differing]
+        yield Group(system, data, _one_a_seed(found, notes), _listed(differs))
+
+
+def _one_a_seed(results: Iterable[Result], notes: list[str]) -> tuple[Result, ...]:
+    """By seed; of two results of one seed the first (one may have lain in another folder)."""
+    seeds: dict[int, Result] = {}
+    for result in results:
+        if seeds.setdefault(result.seed, result) is not result:
+            notes.append(
+                f"{result.system} on {result.data}: seed {result.seed} is there twice; the first "
+                "is used."
+            )
+    return tuple(seeds[seed] for seed in sorted(seeds))
+
+
+def _facts(result: Result) -> dict[str, str]:
+    """All that makes two results different experiments, but for the seed."""
+    facts = {}
+    for split, values in result.splits.items():
+        facts[f"{split} sha256"] = str(values["sha256"])
+        facts[f"{split} images_sha256"] = str(values.get("images_sha256", ""))
+    facts |= {name: str(value) for name, value in result.versions.items() if name != "python"}
+    facts |= {name: value for name, value in _flat(result.config) if name not in ELSEWHERE}
+    facts |= {f"parameters ({name})": str(count) for name, count in result.parameters.items()}
+    return facts
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", str(value)
+
+
+def _differing(facts: Sequence[Mapping[str, str]]) -> list[str]:
+    names = dict.fromkeys(name for one in facts for name in one)
+    return [name for name in names if len({one.get(name) for one in facts}) > 1]
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def _short(value: str) -> str:
+    """A checksum is told by its beginning."""
+    return value[:8] if len(value) == 64 else value or "none"

@@ -1,0 +1,130 @@
+"""The command line of benches: problems told at once, what a plan would take, exit codes."""
+
+import json
+
+import pytest
+
+CONFIG = '[text_encoder]\nmodel = "{}"\n[fusion]\nname = "none"\n[train]\ndevice = "cpu"\n'
+
+
+@pytest.fixture
+def plan(tmp_path, tiny_encoder, tiny_data):
+    """A plan file of one system, one seed, one epoch."""
+    (tmp_path / "text.toml").write_text(CONFIG.format(tiny_encoder), encoding="utf-8")
+    path = tmp_path / "plan.toml"
+    path.write_text(
+        f'data = ["{tiny_data}"]\nseeds = 1\nset = {{"train.epochs" = 1}}\n'
+        '[[systems]]\nname = "text"\nconfig = "text.toml"\n',
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_every_problem_is_a_line_and_nothing_runs(run_cli, tmp_path):
+    plan = tmp_path / "plan.toml"
+    plan.write_text(
+        'presets = ["bert-cfr"]\ndata = ["absent"]\nseeds = "5-1"\nseds = 3\n', encoding="utf-8"
+    )
+    told = run_cli("bench", plan, "--output", tmp_path / "out")
+    assert told.code == 2
+    lines = told.err.splitlines()
+    assert lines[0].startswith(f"{plan}: the plan has no key 'seds'. Did you mean 'seeds'?")
+    assert lines[1].startswith(f"{plan}: seeds: '5-1' is no seed or range")
+    assert lines[2].startswith(f"{plan}: bert-cfr: Unknown preset 'bert-cfr'. Did you mean")
+    assert lines[3].startswith(f"{plan}: No data folder {tmp_path / 'absent'}")
+    assert lines[4:] == ["Error: 4 problems in the plan; nothing was run."]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "Nothing to run: give a PLAN, or --presets, --data and --seeds."),
+        (["--ray", "plan.toml"], "--ray plan.toml: that is a plan; write it before --ray."),
+        (["tabel9"], "No plan 'tabel9': neither a TOML file nor a registered plan."),
+        (["--presets", "bert-crf", "--set", "epochs"], "--set epochs: write --set section.key="),
+    ],
+)
+def test_what_cannot_be_a_bench(run_cli, arguments, line):
+    told = run_cli("bench", *arguments)
+    assert told.code == 2
+    assert line in told.err
+
+
+def test_gpus_are_for_clusters(run_cli, plan, tmp_path):
+    told = run_cli("bench", plan, "--gpus", "1", "--output", tmp_path / "out")
+    assert (told.code, told.err) == (
+        2,
+        "Error: --gpus belongs to --ray; without it runs share the machine's GPU.\n",
+    )
+
+
+def test_a_dry_run_lists_and_estimates_and_leaves_nothing(run_cli, plan, tmp_path):
+    told = run_cli("bench", plan, "--seeds", "1-3", "--dry-run", "--output", tmp_path / "out")
+    assert told.code == 0, told.err
+    assert "1, 2, 3" in told.out
+    assert "3 runs to do, 0 done already." in told.out
+    assert "Estimated:" in told.out
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_dry_run_says_what_cannot_run(run_cli, plan, tmp_path):
+    told = run_cli(
+        "bench", plan, "--dry-run", "--set", f"text_encoder.model={tmp_path / 'no-model'}"
+    )
+    assert told.code == 0
+    assert "cannot run: text_encoder.model:" in told.out
+
+
+def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
+    from mmseq.config import Config
+    from mmseq.jobs.probe import probe
+
+    config = Config.from_layers(
+        flags={
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+            "fusion": {"name": "gate"},
+        },
+        settings={
+            "data.path": str(tiny_data),
+            "train.device": "cpu",
+            "train.batch_size": 4,
+            "train.epochs": 2,
+        },
+    )
+    found = probe(config.tables(), 1)
+    from mmseq.setup import build_seeded, load_data
+
+    train = load_data(config.data, ["train"])["train"].examples
+    model, _ = build_seeded(config, ("O", "B-LOC", "I-LOC", "B-PER", "I-PER"), train)
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    text = sum((tiny_data / f"{s}.jsonl").stat().st_size for s in ("train", "valid", "test"))
+    assert found["disk"] == weights + text
+    # AdamW keeps two moments and a count (4 bytes) of every trained weight.
+    trained = [p for p in model.parameters() if p.requires_grad]
+    moments = sum(8 * p.numel() + 4 for p in trained)
+    assert found["peak_disk"] <= 2 * (weights + moments) + weights + text
+    assert found["peak_disk"] > 2 * weights + weights + text
+    assert 0 < found["seconds"] < 600
+    assert found["memory"] > weights
+    assert found["device"] == "cpu"
+
+
+def test_a_failed_run_is_told_at_the_end_with_exit_code_1(run_cli, plan, tmp_path):
+    output = tmp_path / "out"
+    arguments = ("--set", "train.learning_rate=1e30", "--set", "text_encoder.learning_rate=1e30")
+    told = run_cli("bench", plan, *arguments, "--set", "train.batch_size=4", "--output", output)
+    assert told.code == 1
+    assert "FAILED: text, tiny-data" in told.err
+    assert "The losses are not finite" in told.err
+    assert "1 of 1 runs failed; the same command tries them again." in told.err
+    (log,) = (output / "logs").glob("*.txt")
+    assert str(log) in told.err
+    assert "not finite" in log.read_text(encoding="utf-8")
+    assert not (output / "results.jsonl").exists()
+
+    told = run_cli("bench", plan, "--output", output)
+    assert told.code == 0, told.err
+    (line,) = (output / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["system"] == "text"
