@@ -453,11 +453,12 @@ def test_the_command_prints_what_it_found(space_file, tmp_path, run_cli, monkeyp
     done = run_cli("tune", space_file, "--output", tmp_path / "out", "--trials", 1)
     assert done.code == 0
     lines = done.out.splitlines()
-    assert lines[0].startswith("[1/1] trial-0: valid F1 (default) ")
+    assert lines[0] == f"1 trial in {tmp_path / 'out'}: 0 done already, 0 under way, 1 to begin."
+    assert lines[1].startswith("[1/1] trial-0: valid F1 (default) ")
     (row,) = rows(tmp_path / "out")
     score = f"{float(row['valid_f1']):.2f}"
-    assert lines[-3].startswith(f"Best: trial 0, validation F1 (default) {score}, ")
-    assert f"1 trials: 1 done ({tmp_path / 'out' / 'trials.csv'})." in lines
+    assert lines[-2].startswith(f"Best: trial 0, validation F1 (default) {score}, ")
+    assert f"1 trial: 1 done ({tmp_path / 'out' / 'trials.csv'})." in lines
     assert lines[-1] == f"  mmseq train --config {tmp_path / 'out' / 'best.toml'}"
 
 

@@ -29,7 +29,7 @@ STATES = {
 def save_best(path: Path, space: Space, best: FrozenTrial, trials: int) -> None:
     """The best trial's whole config, for `mmseq train --config`: it reads the test split again."""
     config = space.whole(settings_of(space, best))
-    which = f"The best of {trials} trials: trial {best.number}"
+    which = f"The best of {trials_text(trials)}: trial {best.number}"
     comment = f"# {which}, validation F1 (default) {best.value:.2f}\n"
     _replace(path, comment + tomli_w.dumps(config.tables()))
 
@@ -86,7 +86,12 @@ def counts(trials: Sequence[FrozenTrial]) -> str:
     """``20 trials: 15 done, 4 pruned, 1 failed``."""
     states = [trial.state for trial in trials]
     parts = [f"{states.count(s)} {name}" for s, name in STATES.items() if s in states]
-    return f"{len(trials)} trials: {', '.join(parts) or 'none'}"
+    return f"{trials_text(len(trials))}: {', '.join(parts) or 'none'}"
+
+
+def trials_text(number: int) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number} trial{'' if number == 1 else 's'}"
 
 
 def _cell(value: Any) -> Any:

@@ -20,7 +20,7 @@ from mmseq.jobs.job import Event, Job, Outcome, Pool
 from mmseq.lock import locked
 from mmseq.provenance import require_made_with, versions_of
 from mmseq.tune.identity import begun_with
-from mmseq.tune.results import save_best, save_trials
+from mmseq.tune.results import save_best, save_trials, trials_text
 from mmseq.tune.search import Method
 from mmseq.tune.space import Space
 from mmseq.tune.study import Study
@@ -65,6 +65,11 @@ class Tuner:
         deadline = None if minutes is None else started + 60 * minutes
         self._take_finished()
         before = self.ended
+        begun = len(self.study.trials())
+        self.reporter.line(
+            f"{trials_text(trials)} in {self.output}: {before} done already, {begun - before} "
+            f"under way, {max(0, trials - begun)} to begin."
+        )
         with self.reporter.progress("all trials", trials) as advance:
             advance(before, "")
 
