@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -155,7 +156,10 @@ class Config:
         return written
 
     def save(self, path: Path) -> None:
-        path.write_text(tomli_w.dumps(self.tables()), encoding="utf-8")
+        """A TOML file; a kill leaves what was there, or the whole of it."""
+        temporary = path.with_name(path.name + ".part")
+        temporary.write_text(tomli_w.dumps(self.tables()), encoding="utf-8")
+        os.replace(temporary, path)
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed: ``{"train.seed": 3}``."""

@@ -18,12 +18,14 @@ from mmseq.errors import UserError
 from mmseq.featurestore import FeatureStore, Row, StoredFeatures, default_store_root
 from mmseq.images import PictureProblem, open_picture, quiet_pillow, read_picture
 
-__all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root"]
+__all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root", "half_rows"]
 
 THREADS = 4
 """Pictures decoded at a time, while the encoder works on the batch before"""
 T = TypeVar("T")
 R = TypeVar("R")
+BATCH = 16
+"""Pictures that the encoder takes at a time"""
 LARGEST = float(np.finfo(np.float16).max)
 
 
@@ -93,7 +95,7 @@ def compute_features(
     store: FeatureStore | None = None,
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
-    batch_size: int = 16,
+    batch_size: int = BATCH,
 ) -> FeatureTable:
     """Run the encoder's frozen part once for each content among `paths`.
 
@@ -151,7 +153,7 @@ def _compute(
 
     def flush() -> None:
         nonlocal done
-        rows = _half_rows(encoder, batch, device, batch_size)
+        rows = half_rows(encoder, batch, device, batch_size)
         if stored:
             stored.append(rows)
         else:
@@ -184,9 +186,17 @@ def _compute(
         flush()
 
 
-def _half_rows(
-    encoder: ImageEncoder, batch: Mapping[str, Tensor], device: torch.device, batch_size: int
+def half_rows(
+    encoder: ImageEncoder,
+    batch: Mapping[str, Tensor],
+    device: torch.device,
+    batch_size: int = BATCH,
 ) -> dict[str, Row]:
+    """What `precompute` gives for each of up to `batch_size` pictures, in half precision.
+
+    `batch`: name of a picture -> its pixels as the encoder's `transform` gives them. `UserError`
+    where features do not fit half precision.
+    """
     pixels = torch.stack(list(batch.values()))
     padded = pixels.new_zeros((batch_size, *pixels.shape[1:]))
     padded[: len(batch)] = pixels

@@ -2,6 +2,7 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
@@ -16,8 +17,8 @@ from mmseq.bench.experiment import experiments
 from mmseq.bench.plan import Problems, read_plan
 from mmseq.bench.results import read
 from mmseq.console import Reporter
-from mmseq.jobs.job import Event, Outcome
-from mmseq.jobs.local import LocalPool, divided_threads
+from mmseq.jobs.job import Event, Job, Outcome
+from mmseq.jobs.local import LocalPool, Worker, divided_threads
 from mmseq.jobs.work import work
 
 CONFIG = """
@@ -143,6 +144,19 @@ def test_results_count_wherever_they_were_made(plan, tmp_path, done):
     assert pool.ran == []
 
 
+def test_what_another_plan_has_run_stands_under_this_plans_names(plan, tmp_path, done):
+    text = plan.read_text().replace('"steady"', '"calm"')
+    text = text.replace('"tiny"', '{path = "tiny", name = "tweets"}')
+    plan.write_text(text, encoding="utf-8")
+    pool = HerePool()
+    report = bench_of(plan, tmp_path / "whole").run(pool)
+    assert pool.ran == []
+    assert [(r.system, r.data) for r in report.results] == [
+        ("calm", "tweets"), ("calm", "tweets"), ("hasty", "tweets"), ("hasty", "tweets"),
+    ]  # fmt: skip
+    assert [r.scores for r in report.results] == [r.scores for r in done]
+
+
 def test_changed_data_are_noticed_run_again_and_never_mixed(plan, tmp_path, done):
     file = tmp_path / "tiny" / "test.jsonl"
     file.write_text(file.read_text().replace("friends", "foes"), encoding="utf-8")
@@ -179,6 +193,16 @@ def test_a_killed_plan_goes_on_to_the_same_figures(plan, tmp_path, done, kill):
     assert figures(report.results) == figures(done)
     assert len(pool.ran) == 4 - (kill[0] - 1)
     assert len((output / "results.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_run_killed_while_its_config_was_written_starts_anew(plan, tmp_path, done):
+    bench = bench_of(plan, tmp_path / "out", seeds=(1,))
+    folder = bench.folder(bench.wanted[0])
+    folder.mkdir(parents=True)
+    (folder / "config.toml").touch()
+    report = bench.run(HerePool())
+    assert report.failures == []
+    assert figures(report.results) == figures([r for r in done if r.seed == 1])
 
 
 def test_a_run_killed_between_its_end_and_the_record_is_not_run_again(plan, tmp_path, done):
@@ -232,6 +256,18 @@ def test_processes_give_the_same_figures_as_one_process(plan, tmp_path, done):
     report = bench_of(plan, tmp_path / "jobs").run(LocalPool(2, threads=1))
     assert report.failures == []
     assert figures(report.results) == figures(done)
+
+
+def test_a_worker_killed_before_it_hears_an_answer_fails_alone(tmp_path):
+    """As by the kernel, out of memory, while the answer to an epoch's event is on its way."""
+    events = queue.Queue()
+    worker = Worker(Job("run", {}, tmp_path / "run", tmp_path / "log.txt"), 1, events)
+    worker.kill()
+    assert events.get(timeout=60) == (worker, {"kind": "ended", "code": -signal.SIGKILL})
+    worker.send("go on")
+    outcome = worker.outcome(None, -signal.SIGKILL)
+    assert outcome.status == "failed"
+    assert outcome.error == f"its process ended with signal 9; see {tmp_path / 'log.txt'}"
 
 
 COMMAND = [sys.executable, "-m", "mmseq", "bench"]

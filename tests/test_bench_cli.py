@@ -1,6 +1,7 @@
 """The command line of benches: problems told at once, what a plan would take, exit codes."""
 
 import json
+import os
 
 import pytest
 
@@ -76,6 +77,36 @@ def test_a_dry_run_says_what_cannot_run(run_cli, plan, tmp_path):
     assert "cannot run: text_encoder.model:" in told.out
 
 
+DEADLY = """
+import os, signal, sys, mmseq
+
+class Deadly(mmseq.Callback):
+    '''Fills a pipe (64 KiB) and is killed as for want of memory.'''
+
+    def __init__(self) -> None:
+        sys.stderr.write("\\n" * 200_000)
+        sys.stderr.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+@mmseq.hookimpl
+def register_components(add):
+    add.callback("deadly", Deadly)
+"""
+
+
+def test_a_dry_run_outlives_a_process_that_prints_much_and_is_killed(
+    run_cli, plan, site, monkeypatch
+):
+    site.add("deadly", DEADLY)
+    path = [str(site.folder), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
+    config = plan.with_name("text.toml")
+    config.write_text(config.read_text() + "[callbacks.deadly]\n", encoding="utf-8")
+    told = run_cli("bench", plan, "--dry-run")
+    assert told.code == 0, told.err
+    assert "text, tiny-data0: cannot run: its process ended with signal 9" in told.out
+
+
 def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
     from mmseq.config import Config
     from mmseq.jobs.probe import probe
@@ -128,3 +159,12 @@ def test_a_failed_run_is_told_at_the_end_with_exit_code_1(run_cli, plan, tmp_pat
     assert told.code == 0, told.err
     (line,) = (output / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["system"] == "text"
+
+
+def test_published_figures_that_are_not_there_are_a_problem_before_anything_runs(
+    run_cli, plan, tmp_path
+):
+    told = run_cli("bench", plan, "--published", "nosuch", "--output", tmp_path / "out")
+    assert told.code == 2
+    assert f"{plan}: No published figures 'nosuch'" in told.err
+    assert not (tmp_path / "out").exists()

@@ -228,3 +228,31 @@ def test_an_optional_system_that_is_not_installed_is_left_out(plan, config):
     systems = (System("a", config=config), System("new", preset="no-such", optional=True))
     assert [e.row for e in found(plan(systems=systems))] == ["a"]
     assert not systems[1].installed
+
+
+def test_names_of_files_are_of_one_folder_and_short_enough(plan, tiny_data):
+    (one,) = found(plan(data=(DataSet("../../a b/\U0001f600", str(tiny_data)),)))
+    assert one.name == f"text-..-..-a-b--seed-1-{one.key[:10]}"
+    (one,) = found(plan(data=(DataSet("\U00020000" * 300, str(tiny_data)),)))
+    # With the longest ending that is put to it.
+    assert len(f"{one.name}.txt".encode()) <= 255
+
+
+def test_a_row_has_one_name(plan, config):
+    lines = problems_of(
+        plan(
+            systems=(System("a b", config=config), System("a", preset="bert-crf")),
+            overrides=(Override("", {}), Override("b", {"train.learning_rate": 1e-5})),
+        )
+    )
+    assert lines == ["two rows are called 'a b': rename a system or an override."]
+
+
+def test_data_are_read_as_the_runs_read_them_and_in_no_other_way(plan, tiny_data, tmp_path):
+    """A test file that no run looks at may be anything."""
+    shutil.copytree(tiny_data, tmp_path / "blind")
+    (tmp_path / "blind" / "test.jsonl").write_text("not JSON\n", encoding="utf-8")
+    data = (DataSet("blind", str(tmp_path / "blind")),)
+    (one,) = found(plan(data=data, settings={"data.splits": ["train", "valid"]}))
+    assert list(one.checksums) == ["train", "valid"]
+    assert len(problems_of(plan(data=data))) == 1

@@ -96,7 +96,7 @@ def test_a_plan_with_everything(tmp_path):
         ),
         data=(
             DataSet("sample", "sample"),
-            DataSet("twitter", str(tmp_path / "../twitter")),
+            DataSet("twitter", str(tmp_path.parent / "twitter")),
             DataSet("ours", str(tmp_path / "d"), str(tmp_path / "pictures")),
         ),
         seeds=(1, 2),
@@ -197,3 +197,10 @@ def test_a_plugin_registers_a_plan(site, run_cli):
     listed = run_cli("list", "plan").out
     assert "both" in listed
     assert "Two systems." in listed
+
+
+def test_a_folder_called_sample_is_no_sample(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    problems = Problems()
+    plan = with_flags(Plan(), data=["./sample", "sample"], problems=problems)
+    assert [d.path for d in plan.data] == [str(tmp_path / "sample"), "sample"]

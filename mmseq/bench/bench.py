@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -103,8 +103,18 @@ class Bench:
                     f"{failure and 'FAILED: ' + failure or self._told(experiment, outcome)}"
                     f"{f'; about {left} left' if number < len(missing) else ''}"
                 )
-        report.results = [self._done[e.key] for e in self.wanted if e.key in self._done]
+        report.results = [self._called(e) for e in self.wanted if e.key in self._done]
         return report
+
+    def _called(self, experiment: Experiment) -> Result:
+        """Its result, called as this plan does: another may have given it another name."""
+        return replace(
+            self._done[experiment.key],
+            system=experiment.row,
+            preset=experiment.system.preset,
+            data=experiment.data.name,
+            settings=experiment.settings,
+        )
 
     def _jobs(self, missing: Sequence[Experiment]) -> Iterator[Job]:
         for experiment in missing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
@@ -43,9 +44,10 @@ class Experiment:
 
     @property
     def name(self) -> str:
-        """Short and of its own, for files."""
-        parts = [self.row.replace(" ", "-"), self.data.name, f"seed-{self.seed}", self.key[:10]]
-        return "-".join(parts)
+        """Short and of its own, for files, whatever row and data are called."""
+        called = re.sub(r"[^\w.+=-]+", "-", f"{self.row}-{self.data.name}")
+        # A file's name has 255 bytes, of which a letter may take four.
+        return f"{called[:50]}-seed-{self.seed}-{self.key[:10]}"
 
     @property
     def title(self) -> str:
@@ -61,11 +63,14 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
     _check(plan, problems)
     folders = _Folders()
     found: list[Experiment] = []
+    unread = list(plan.data)
     for system, override, data in _cells(plan):
         settings = {**plan.settings, **system.settings, **override.settings}
         config = _configured(plan, system, settings, data, problems)
         if config is None:
             continue
+        if data in unread:
+            unread.remove(data)
         try:
             sentences, checksums = folders.facts(config.data)
             for seed in plan.seeds:
@@ -75,8 +80,8 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
                 )
         except UserError as error:
             problems.add(str(error))
-    for data in plan.data:
-        # Those that no run got as far as to read.
+    for data in unread:
+        # No run got as far as to read it, for other mistakes.
         try:
             folders.facts(_on(Config.from_layers(), data).data)
         except UserError as error:
@@ -179,9 +184,8 @@ def _each_alone(config: Config, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _on(config: Config, data: DataSet) -> Config:
-    path = data.path if data.path == "sample" else str(Path(data.path).resolve())
     images = str(Path(data.images).resolve()) if data.images else config.data.image_folder
-    return config.replaced({"data.path": path, "data.image_folder": images})
+    return config.replaced({"data.path": data.path, "data.image_folder": images})
 
 
 def _key(
@@ -217,7 +221,12 @@ def _check(plan: Plan, problems: Problems) -> None:
     ):
         for name in {n for n in names if names.count(n) > 1}:
             problems.add(f"two {what} are called '{name}'; give one another name.")
-    rows = {f"{s.name} {o.name}".rstrip() for s, o, _ in _cells(replace(plan, data=plan.data[:1]))}
+    pairs = ((s.name, o.name) for s, o, _ in _cells(replace(plan, data=plan.data[:1])))
+    rows: dict[str, tuple[str, str]] = {}
+    for pair in dict.fromkeys(pairs):
+        row = " ".join(pair).rstrip()
+        if rows.setdefault(row, pair) != pair:
+            problems.add(f"two rows are called '{row}': rename a system or an override.")
     if plan.baseline and plan.data and plan.baseline not in rows:
         problems.add(f"baseline: no system '{plan.baseline}'; there are {', '.join(sorted(rows))}.")
 

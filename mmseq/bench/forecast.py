@@ -7,13 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from tempfile import TemporaryFile
 from typing import Any
 
 from rich.table import Table
 
 from mmseq.bench.bench import Keep
 from mmseq.bench.experiment import Experiment
-from mmseq.jobs.local import THREADS
+from mmseq.jobs.local import THREADS, how_ended
 
 
 def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
@@ -26,25 +27,28 @@ def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
         "threads": threads,
         "probe": True,
     }
-    # Standard input stays open: its end is the sign that nobody waits any more.
-    with subprocess.Popen(
-        [sys.executable, "-m", "mmseq.jobs.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdin.write(json.dumps(job) + "\n")
-        process.stdin.flush()
-        line = process.stdout.readline()
-        told = process.stderr.read()
-    if not line:
-        return told.strip().rpartition("\n")[2] or f"exit code {process.returncode}"
+    # A file, since a pipe that nobody empties stops a process that prints much.
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        # Standard input stays open: its end is the sign that nobody waits any more.
+        with subprocess.Popen(
+            [sys.executable, "-m", "mmseq.jobs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            encoding="utf-8",
+            env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(job) + "\n")
+            process.stdin.flush()
+            line = process.stdout.readline()
+            if not line:
+                process.wait()
+        if not line:
+            log.seek(0)
+            return log.read().strip().rpartition("\n")[2] or how_ended(process.returncode)
     found: dict[str, Any] = json.loads(line)
     return str(found["error"]) if "error" in found else found
 

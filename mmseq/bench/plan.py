@@ -258,7 +258,8 @@ def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
         problems.add(f"data: {entry!r} has no path.")
         return None
     if path != "sample":
-        path = str(folder / path)
+        # Whole, since "./sample" is a folder.
+        path = str((folder / path).resolve())
     images = str(folder / table["images"]) if "images" in table else ""
-    name = path if path == "sample" else Path(path).resolve().name
+    name = Path(path).name
     return DataSet(table.get("name", name), path, images)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from mmseq import __version__
+from mmseq.cli.audit import audit
 from mmseq.cli.bench import bench
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
@@ -25,9 +26,10 @@ COMMANDS = (
     predict,
     bench,
     tune,
+    table,
     compare,
     score,
-    table,
+    audit,
     list_components,
     show,
     plugins,

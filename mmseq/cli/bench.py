@@ -95,8 +95,15 @@ def bench(
     )
     from mmseq.bench.bench import Bench
     from mmseq.bench.experiment import experiments
+    from mmseq.tables.layout import layout_of_plan
+    from mmseq.tables.table import published_of
 
     found = experiments(wanted, problems)
+    try:
+        # The table needs them in the end; what is wrong with them is told now.
+        published_of(layout_of_plan(wanted))
+    except UserError as error:
+        problems.add(str(error))
     if problems.lines:
         if len(problems.lines) == 1:
             raise UserError(f"{plan or 'mmseq bench'}: {problems.lines[0]}")

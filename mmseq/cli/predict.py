@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from mmseq.cli.data import renamings
+from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -118,10 +118,8 @@ def predict(
         _require_file("--image", path)
     if source not in (None, "-"):
         _require_file("--input", str(source))
-    if target is not None and Path(target).exists():
-        raise UserError(f"--output {target}: exists; give another name.")
-    if target is not None and not Path(target).parent.is_dir():
-        raise UserError(f"--output {target}: no folder {Path(target).parent}; make it first.")
+    if target is not None:
+        require_new(Path(target))
     tagger = load(run)
     tagger.reporter = Warnings()
     if text is not None:
@@ -139,27 +137,9 @@ def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool
             click.echo(_coloured(sentence) if pretty else _json(sentence))
             sys.stdout.flush()
         return
-    try:
-        with Path(target).open("x", encoding="utf-8") as file, _whole(Path(target)):
-            for sentence in tagged:
-                file.write(_json(sentence) + "\n")
-            file.flush()
-    except FileExistsError as error:
-        raise UserError(f"--output {target}: exists; give another name.") from error
-    except OSError as error:
-        # A full disk does not say which file it was.
-        error.filename = error.filename or target
-        raise
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """The file goes again if what is inside fails: half a result looks like a whole one."""
-    try:
-        yield
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+    with new_file(Path(target)) as file:
+        for sentence in tagged:
+            file.write(_json(sentence) + "\n")
 
 
 def _require_file(flag: str, path: str) -> None:

@@ -32,6 +32,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def how_ended(code: int) -> str:
+    """Of a process without a last word, by its exit code."""
+    return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+
+
 class Worker:
     """One process with its job."""
 
@@ -67,7 +72,8 @@ class Worker:
 
     def _read(self, events: queue.Queue[tuple[Worker, dict[str, Any]]]) -> None:
         assert self.process.stdout is not None
-        with self.process.stdout as told:
+        # A line cut off in the middle was never said; the end must be heard all the same.
+        with self.process.stdout as told, suppress(ValueError):
             for line in told:
                 events.put((self, json.loads(line)))
         events.put((self, {"kind": "ended", "code": self.process.wait()}))
@@ -84,15 +90,16 @@ class Worker:
     def outcome(self, found: dict[str, Any] | None, code: int) -> Outcome:
         """How the job ended, by its last word; without one, by the exit code."""
         if self.process.stdin is not None:
-            self.process.stdin.close()
+            # An answer that it did not live to read is still in the buffer.
+            with suppress(BrokenPipeError):
+                self.process.stdin.close()
         seconds = time.monotonic() - self.started
         if found is not None:
             return Outcome(found["status"], found["error"], seconds)
         if self._interrupted:
             # Before it could even say so.
             return Outcome("interrupted", "", seconds)
-        how = f"signal {-code}" if code < 0 else f"exit code {code}"
-        return Outcome("failed", f"its process ended with {how}; see {self.job.log}", seconds)
+        return Outcome("failed", f"{how_ended(code)}; see {self.job.log}", seconds)
 
 
 class LocalPool:

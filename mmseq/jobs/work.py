@@ -57,7 +57,9 @@ def work(config: Mapping[str, Any], folder: Path, threads: int, tell: Tell) -> t
     torch.set_num_threads(threads)
     reporter = Reporter(Console(file=sys.stderr, width=140))
     try:
-        begun = (folder / "config.toml").is_file()
+        config_file = folder / "config.toml"
+        # An empty one is of a run killed at its first breath, and would be all defaults.
+        begun = config_file.is_file() and config_file.stat().st_size > 0
         if folder.exists() and not begun:
             shutil.rmtree(folder)
         train(

@@ -73,7 +73,7 @@ def build(
     systems = [row.system for row in layout.rows]
     if layout.baseline and layout.baseline not in systems:
         raise unknown("baseline system", layout.baseline, systems)
-    published = _published(layout)
+    published = published_of(layout)
     chosen, notes = _choose(results, systems, split)
     groups, more = group(chosen, split, variant)
     notes += more
@@ -103,7 +103,8 @@ def build(
     return Table(layout, split, variant, data, tuple(rows), sources, tuple(notes))
 
 
-def _published(layout: Layout) -> Published | None:
+def published_of(layout: Layout) -> Published | None:
+    """The figures that the layout names, if it names any; `UserError` where they cannot be read."""
     if not layout.published:
         return None
     published = read_published(find_published(layout.published))

@@ -116,11 +116,8 @@ class Tuner:
         name, folder = f"trial-{trial.number}", self.folder(trial.number)
         config = self.study.space.config(self.study.settings(trial))
         self._of_job[name], self._configs[name] = trial, config
-        if (folder / "config.toml").is_file():
-            begun = Config.from_file(folder / "config.toml").data
-            if (begun.path, begun.image_folder) != (config.data.path, config.data.image_folder):
-                # The data have moved, and the run would look for them where they were.
-                shutil.rmtree(folder)
+        if (folder / "config.toml").is_file() and not _goes_on(folder, config):
+            shutil.rmtree(folder)
         return Job(name, config.tables(), folder, self.log(trial.number))
 
     def _hear(self, job: Job, event: Event) -> str:
@@ -188,6 +185,18 @@ class Tuner:
                 (folder / "model.safetensors").unlink(missing_ok=True)
                 # A failed one's checkpoint.
                 shutil.rmtree(folder / "last", ignore_errors=True)
+
+
+def _goes_on(folder: Path, config: Config) -> bool:
+    """The run begun in `folder` finds its data where the trial's config has them.
+
+    They may have moved, and the run may have been killed while it wrote its own config.
+    """
+    try:
+        begun = Config.from_file(folder / "config.toml").data
+    except UserError:
+        return False
+    return (begun.path, begun.image_folder) == (config.data.path, config.data.image_folder)
 
 
 @contextmanager

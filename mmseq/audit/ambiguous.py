@@ -1,0 +1,68 @@
+"""Ambiguous names: the same words, entities of different types. There a picture can decide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mmseq.data import Example
+from mmseq.labels import spans
+
+Name = tuple[str, ...]
+"""Words of an entity, case-folded"""
+Span = tuple[int, int, str]
+"""First word, word after the last, type"""
+
+
+@dataclass(frozen=True)
+class AmbiguousEntities:
+    """The gold entities of S sentences whose names are ambiguous."""
+
+    places: list[set[Span]]
+    """(S)"""
+    source: str
+    """Where their names have several types: ``training data`` or ``audited data``"""
+
+    @property
+    def entities(self) -> int:
+        return sum(map(len, self.places))
+
+    def recall(self, tags: Sequence[Sequence[str]]) -> float:
+        """Share that BIO `tags` find, 0 to 100; 0 where there is none."""
+        found = sum(len(p & set(spans(t))) for p, t in zip(self.places, tags, strict=True))
+        return 100.0 * found / self.entities if self.entities else 0.0
+
+
+def ambiguous_entities(
+    audited: Sequence[Example], training: Iterable[Example]
+) -> AmbiguousEntities:
+    """Gold entities of `audited` whose names are entities of more than one type in `training`.
+
+    Where there is none (names of the audited data may all be new), those whose names have more
+    than one type in the audited data itself: gold tags then choose which entities are looked at,
+    for all conditions alike.
+    """
+    by_training = AmbiguousEntities(_places(audited, ambiguous_names(training)), "training data")
+    if by_training.entities:
+        return by_training
+    return AmbiguousEntities(_places(audited, ambiguous_names(audited)), "audited data")
+
+
+def ambiguous_names(examples: Iterable[Example]) -> frozenset[Name]:
+    """Names that are entities of more than one type."""
+    types: dict[Name, set[str]] = {}
+    for example in examples:
+        for start, end, kind in spans(example.tags or ()):
+            types.setdefault(_name(example, start, end), set()).add(kind)
+    return frozenset(name for name, kinds in types.items() if len(kinds) > 1)
+
+
+def _places(examples: Sequence[Example], names: frozenset[Name]) -> list[set[Span]]:
+    return [
+        {(s, e, kind) for s, e, kind in spans(x.tags or ()) if _name(x, s, e) in names}
+        for x in examples
+    ]
+
+
+def _name(example: Example, start: int, end: int) -> Name:
+    return tuple(word.casefold() for word in example.tokens[start:end])

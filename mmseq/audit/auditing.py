@@ -1,0 +1,173 @@
+"""`mmseq audit`: the conditions run, scored, tested and put into a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from mmseq.audit.ambiguous import AmbiguousEntities, ambiguous_entities
+from mmseq.audit.changes import find_changes
+from mmseq.audit.comparison import compare_conditions
+from mmseq.audit.conditions import TEXT_ONLY, Tagged, Tags, tag, tag_all
+from mmseq.audit.report import AuditReport
+from mmseq.audit.scores import condition_scores
+from mmseq.audit.verdict import verdict
+from mmseq.checksums import images_sha256
+from mmseq.console import Reporter
+from mmseq.counts import sentence_counts
+from mmseq.data import Split, check_known, require_tags
+from mmseq.errors import UserError
+from mmseq.labels import spans, split_tag
+from mmseq.runs import read_json
+from mmseq.setup import choose_split
+from mmseq.tagger import Tagger, load
+
+
+def audit(
+    run: str | Path,
+    data: str | Path | None = None,
+    *,
+    split: str = "test",
+    images: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    text_only: str | Path | None = None,
+    permutations: int = 5,
+    resamples: int = 10_000,
+    seed: int = 0,
+    alpha: float = 0.05,
+    show: int = 10,
+    reporter: Reporter | None = None,
+) -> AuditReport:
+    """Does the picture help the model of `run` on `data` (by default its own)?
+
+    `data`, `split`, `images` and `mapping` as for ``mmseq evaluate``; `text_only` is a run without
+    pictures to compare with. `permutations` of the pictures; `resamples` of the tests; `seed` of
+    permutations, noise and resamples; `alpha`: adjusted p below which a difference is shown;
+    `show`: sentences to read at most. Raises `UserError` for a text-only `run`, data without
+    tags, entities or usable pictures, a `text_only` run that has pictures or other types, and too
+    few resamples to show anything; `ValueError` for fewer than one permutation.
+    """
+    if permutations < 1:
+        raise ValueError(f"{permutations} permutations: at least 1 is needed")
+    family = 5 if text_only else 4
+    if family / (resamples + 1) >= alpha:
+        raise UserError(
+            f"{resamples} resamples can show nothing at alpha {alpha} in {family} comparisons; "
+            f"take at least {int(family / alpha)}."
+        )
+    tagger = load(run)
+    tagger.reporter = reporter or Reporter(quiet=True)
+    encoder = tagger.model.image_encoder
+    if encoder is None:
+        raise UserError(
+            f"{run}: is a text-only run: without an image encoder there is nothing to audit; give "
+            "a run trained with pictures."
+        )
+    other = _text_only(text_only, tagger) if text_only else None
+    found = choose_split(tagger.config.data, split, data, images, mapping)
+    require_tags(found)
+    check_known(found, tagger.labels)
+    gold = [example.tags or () for example in found.examples]
+    types = Counter(kind for tags in gold for _, _, kind in spans(tags))
+    if not types:
+        raise UserError(f"{found.path}: holds no entity; audit data with entities.")
+    ambiguous, notes = _ambiguous(tagger, found)
+    if other is not None and _training_sha256(other) != _training_sha256(tagger):
+        notes.append(f"{text_only} was trained on other data than {run}.")
+    tagged = tag_all(tagger, encoder, found, permutations=permutations, seed=seed)
+    notes += _notes_on_pictures(tagged)
+    by_condition = dict(tagged.tags)
+    if other is not None:
+        by_condition[TEXT_ONLY] = [_tags_of(other, found)]
+    scores = {name: condition_scores(gold, t, ambiguous) for name, t in by_condition.items()}
+    counts = {n: [sentence_counts(gold, one) for one in t] for n, t in by_condition.items()}
+    comparisons = compare_conditions(counts, resamples=resamples, seed=seed)
+    return AuditReport(
+        verdict=verdict({n: s.f1 for n, s in scores.items()}, comparisons, alpha=alpha),
+        run=str(run),
+        data={
+            "path": str(found.path),
+            "sha256": found.sha256,
+            "images_sha256": images_sha256(found.examples),
+            "split": split,
+            "sentences": len(gold),
+            "with_pictures": sum(map(bool, tagged.own)),
+            "entities": types.total(),
+            "types": dict(sorted(types.items())),
+        },
+        conditions=scores,
+        comparisons=comparisons,
+        ambiguous=ambiguous,
+        changes=find_changes(found.examples, tagged, show=show),
+        notes=notes,
+        settings={
+            "permutations": permutations,
+            "resamples": resamples,
+            "seed": seed,
+            "alpha": alpha,
+            "text_only": str(text_only) if text_only else None,
+        },
+    )
+
+
+def _text_only(run: str | Path, audited: Tagger) -> Tagger:
+    tagger = load(run)
+    if tagger.model.image_encoder is not None:
+        raise UserError(
+            f"--text-only {run}: is a run with pictures; give one trained with --fusion none."
+        )
+    if set(tagger.labels) != set(audited.labels):
+        raise UserError(
+            f"--text-only {run}: knows the types {_types(tagger)}, but {audited.folder} "
+            f"{_types(audited)}; give a run trained with the same types."
+        )
+    tagger.reporter = audited.reporter
+    return tagger
+
+
+def _types(tagger: Tagger) -> str:
+    return ", ".join(sorted({split_tag(label)[1] for label in tagger.labels} - {""}))
+
+
+def _tags_of(tagger: Tagger, split: Split) -> Tags:
+    collator = tagger.collator(split.examples)
+    sentences = [collator.prepare(replace(example, tags=None)) for example in split.examples]
+    return tag(tagger, collator, sentences, TEXT_ONLY)
+
+
+def _notes_on_pictures(tagged: Tagged) -> list[str]:
+    pictured = sum(map(bool, tagged.own))
+    if not tagged.dealt:
+        return [
+            "Shuffled pictures are left out: only one sentence has pictures."
+            if pictured == 1
+            else "Shuffled pictures are left out: every sentence shares a picture with every other."
+        ]
+    if tagged.clashes:
+        return [
+            f"Shuffled: up to {tagged.clashes} of {pictured} sentences with pictures keep a "
+            "picture like their own, since too many have it."
+        ]
+    return []
+
+
+def _ambiguous(tagger: Tagger, split: Split) -> tuple[AmbiguousEntities | None, list[str]]:
+    """Of the audited entities those with ambiguous names; a note where they are left out."""
+    left_out = "Ambiguous names are left out"
+    try:
+        training = choose_split(tagger.config.data, "train")
+    except UserError as error:
+        return None, [f"{left_out}: the run's training data cannot be read: {error}"]
+    if training.sha256 != _training_sha256(tagger):
+        return None, [f"{left_out}: {training.path} is not what the run was trained on."]
+    return ambiguous_entities(split.examples, training.examples), []
+
+
+def _training_sha256(tagger: Tagger) -> str:
+    path = tagger.folder / "metrics.json"
+    try:
+        return str(read_json(path)["data"]["train"]["sha256"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged: it has no data.train.sha256.") from error
