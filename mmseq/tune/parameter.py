@@ -76,7 +76,9 @@ def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
         key = f"{prefix}{name}"
         section = key.partition(".")[0]
         depth = 2 if section in SEVERAL else 1
-        if isinstance(value, Mapping) and section in SECTIONS and key.count(".") < depth:
+        inner = isinstance(value, Mapping) and key.count(".") < depth
+        # A range under a word that is no section is a key that has been misspelt.
+        if inner and (section in SECTIONS or not value.keys() <= RANGE_KEYS.keys()):
             yield from dotted(value, f"{key}.")
         else:
             yield key, value
