@@ -6,24 +6,20 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
+from mmseq.lock import locked
 from mmseq.metrics import VARIANTS, variants
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
 
 if TYPE_CHECKING:
     from mmseq.model import Model
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment,unused-ignore]
 
 COMPONENTS = "components.json"
 LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
@@ -85,27 +81,9 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
         write_json(folder / "assets" / key / "fitted.json", learned)
 
 
-@contextmanager
-def held(path: Path, taken: str) -> Iterator[None]:
-    """A file or folder is this process's alone; `UserError` saying `taken` where another has it.
-
-    The lock is the kernel's: it ends with its process, whatever ends that.
-    """
-    if fcntl is None:
-        yield
-        return
-    place = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        os.close(place)
-        raise UserError(taken) from error
-    except OSError:
-        pass  # a network file system without locks
-    try:
-        yield
-    finally:
-        os.close(place)
+def held(folder: Path) -> AbstractContextManager[None]:
+    """A run under way is this process's alone; `UserError` where another one has it."""
+    return locked(folder / "config.toml", f"{folder}: another process is training this run.")
 
 
 def _component_records(config: Config) -> list[dict[str, str]]:

@@ -58,9 +58,7 @@ def train(
             config = config.replaced({"data.path": str(data)})
         setup = new_run(config, folder, reporter)
     setup.callbacks |= callbacks or {}
-    file, taken = setup.folder / "config.toml", "another process is training this run"
-    alone = setup.accelerator.is_main_process
-    with runs.held(file, f"{setup.folder}: {taken}.") if alone else nullcontext():
+    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
         Trainer(setup).run()
     return setup.folder
 

@@ -12,10 +12,10 @@ from typing import Literal
 from mmseq.bench.experiment import Experiment
 from mmseq.bench.record import result_of
 from mmseq.bench.results import Result, append, read
-from mmseq.console import Reporter
+from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
 from mmseq.jobs.job import Event, Job, Outcome, Pool
-from mmseq.runs import held
+from mmseq.lock import locked
 
 Keep = Literal["best", "none", "all"]
 
@@ -76,7 +76,7 @@ class Bench:
         """
         self.output.mkdir(parents=True, exist_ok=True)
         taken = f"{self.output}: another bench is under way there; give another --output."
-        with held(self.output, taken):
+        with locked(self.output, taken):
             return self._run(pool)
 
     def _run(self, pool: Pool) -> Report:
@@ -107,7 +107,7 @@ class Bench:
                     report.failures.append((experiment, failure))
                 passed = time.monotonic() - started
                 share = sum(self._steps.values()) / total
-                left = _duration(passed / share - passed)
+                left = duration(passed / share - passed)
                 self._reporter.line(
                     f"[{number}/{len(missing)}] {experiment.title}: "
                     f"{failure and 'FAILED: ' + failure or self._told(experiment, outcome)}"
@@ -174,16 +174,8 @@ class Bench:
     def _told(self, experiment: Experiment, outcome: Outcome) -> str:
         valid = self._done[experiment.key].scores.get("valid")
         score = f"valid F1 (default) {valid['f1']:.2f}, " if valid else ""
-        return f"{score}{_duration(outcome.seconds)}"
+        return f"{score}{duration(outcome.seconds)}"
 
 
 def _valid_f1(result: Result) -> float:
     return float(result.scores["valid"]["f1"]) if "valid" in result.scores else 0.0
-
-
-def _duration(seconds: float) -> str:
-    """``2 h 05 min``, ``12 min``, ``40 s``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"

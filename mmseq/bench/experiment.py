@@ -11,16 +11,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from mmseq import runs
 from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
-from mmseq.checksums import images_sha256
 from mmseq.config import Config, DataConfig
 from mmseq.data import require_split
 from mmseq.errors import UserError
+from mmseq.provenance import checksums_of, versions_of, without_places
 from mmseq.setup import load_data, with_epochs
-
-PLACES = ("path", "image_folder", "features")
-"""Of [data]: where things lie on this machine, which makes no other experiment of a run"""
 
 
 @dataclass(frozen=True)
@@ -117,10 +113,7 @@ class _Folders:
     def _read(data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
         splits = load_data(data, data.splits)
         train = require_split(splits, "train", Path(data.path))
-        return len(train.examples), {
-            name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
-            for name, split in splits.items()
-        }
+        return len(train.examples), checksums_of(splits)
 
 
 def _experiment(
@@ -133,7 +126,7 @@ def _experiment(
     checksums: Mapping[str, Mapping[str, str]],
 ) -> Experiment:
     train = config.train
-    versions = {k: v for k, v in runs.component_versions(config).items() if k != "python"}
+    versions = versions_of(config)
     return Experiment(
         _key(config, checksums, versions),
         system,
@@ -199,8 +192,7 @@ def _key(
     config: Config, checksums: Mapping[str, Mapping[str, str]], versions: Mapping[str, str]
 ) -> str:
     """SHA-256 of all that decides a run's figures."""
-    tables = config.tables()
-    tables["data"] = {k: v for k, v in tables["data"].items() if k not in PLACES}
+    tables = without_places(config.tables())
     tables["train"].pop("keep_last")
     if config.train.init:
         weights = Path(config.train.init) / "model.safetensors"

@@ -129,7 +129,7 @@ def find_plan(given: str) -> Path:
 def read_plan(path: Path, problems: Problems) -> Plan:
     """The plan in a TOML file; paths in it are relative to it. Mistakes go into `problems`."""
     table = read_toml(path)
-    table = _checked("the plan", table, KEYS, problems)
+    table = checked("the plan", table, KEYS, problems)
     systems = [
         _system(entry, path.parent, problems)
         for entry in _tables("systems", table.get("systems", []), problems)
@@ -140,7 +140,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
     overrides = [
         Override(str(t.get("name", "")), dict(t.get("set", {})))
         for t in (
-            _checked("[[overrides]]", entry, OVERRIDE_KEYS, problems)
+            checked("[[overrides]]", entry, OVERRIDE_KEYS, problems)
             for entry in _tables("overrides", table.get("overrides", []), problems)
         )
     ]
@@ -202,7 +202,7 @@ def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:
     return tuple(dict.fromkeys(seeds))
 
 
-def _checked(
+def checked(
     what: str, table: Mapping[str, Any], keys: Mapping[str, Any], problems: Problems
 ) -> dict[str, Any]:
     """What of a table is known and of its type; the rest is a problem."""
@@ -230,7 +230,7 @@ def _tables(what: str, entries: Sequence[Any], problems: Problems) -> list[Mappi
 
 
 def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> System:
-    table = _checked("[[systems]]", entry, SYSTEM_KEYS, problems)
+    table = checked("[[systems]]", entry, SYSTEM_KEYS, problems)
     preset = table.get("preset", "")
     name = table.get("name", preset)
     if not name or not NAME.fullmatch(name):
@@ -252,7 +252,7 @@ def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
     if not isinstance(table, Mapping):
         problems.add(f"data: {entry!r} is no folder; write a path, or a table with path.")
         return None
-    table = _checked("data", table, DATA_KEYS, problems)
+    table = checked("data", table, DATA_KEYS, problems)
     path = table.get("path", "")
     if not path:
         problems.add(f"data: {entry!r} has no path.")

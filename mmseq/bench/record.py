@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mmseq import runs
-from mmseq.bench.experiment import PLACES, Experiment
+from mmseq.bench.experiment import Experiment
 from mmseq.bench.results import Result
 from mmseq.counts import sentence_counts
-from mmseq.errors import UserError
 from mmseq.predictions import read_predictions
+from mmseq.provenance import require_made_with, without_places
 
 
 def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
@@ -23,9 +23,9 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     as can happen where data change while a plan is under way, or on another machine of a cluster.
     """
     metrics = runs.read_json(run / "metrics.json")
-    _require_same("data", experiment.checksums, _checksums(metrics["data"], experiment))
-    versions = {k: v for k, v in metrics["versions"].items() if k != "python"}
-    _require_same("versions", experiment.versions, versions)
+    require_made_with(
+        metrics, experiment.checksums, experiment.versions, "plan", "start the bench again"
+    )
     seconds = dict(runs.read_json(run / "timing.json")["seconds"])
     seconds["all"] = sum(seconds.values())
     scores = {split: metrics[split] for split in ("valid", "test") if split in metrics}
@@ -33,8 +33,6 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     for split in scores:
         predictions = read_predictions(run, split)
         counts[split] = sentence_counts(predictions.gold, predictions.tags).to_json()
-    config = experiment.config.tables()
-    config["data"] = {k: v for k, v in config["data"].items() if k not in PLACES}
     return Result(
         key=experiment.key,
         system=experiment.row,
@@ -42,7 +40,7 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         data=experiment.data.name,
         seed=experiment.seed,
         settings=experiment.settings,
-        config=config,
+        config=without_places(experiment.config.tables()),
         splits=metrics["data"],
         versions=metrics["versions"],
         scores=scores,
@@ -54,28 +52,6 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         threads=threads,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-def _checksums(facts: Mapping[str, Any], experiment: Experiment) -> dict[str, dict[str, str]]:
-    """What the run saw; of a run that looked at no picture, pictures are not its business."""
-    return {
-        split: {
-            "sha256": fact["sha256"],
-            "images_sha256": fact["images_sha256"] or experiment.checksums[split]["images_sha256"],
-        }
-        for split, fact in facts.items()
-    }
-
-
-def _require_same(what: str, expected: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    different = sorted(
-        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
-    )
-    if different:
-        raise UserError(
-            f"the run was made with other {what} than the plan was begun with "
-            f"({', '.join(different)}); start the bench again."
-        )
 
 
 def _curve(history: Path) -> list[Mapping[str, Any]]:

@@ -17,6 +17,7 @@ from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.score import score
 from mmseq.cli.table import table
 from mmseq.cli.train import train
+from mmseq.cli.tune import tune
 from mmseq.plugins import load_plugins
 
 COMMANDS = (
@@ -24,6 +25,7 @@ COMMANDS = (
     evaluate,
     predict,
     bench,
+    tune,
     table,
     compare,
     score,

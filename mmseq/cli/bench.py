@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.pool import pool_of, pool_options
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
     from mmseq.bench.plan import Plan, Problems
     from mmseq.bench.results import Result
-    from mmseq.jobs.job import Pool
 
 
 @click.command()
@@ -27,25 +27,7 @@ if TYPE_CHECKING:
 @click.option("--baseline", metavar="NAME", help="The system that the others are tested against.")
 @click.option("--published", metavar="NAME", help="Published figures beside ours: name or file.")
 @click.option("--output", metavar="DIR", type=click.Path(path_type=Path), help="[bench/PLAN]")
-@click.option(
-    "--jobs", type=click.IntRange(min=1), help="Runs at a time [1; with --ray what has room]."
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(min=1),
-    help="CPU threads of a run [cores divided by jobs; with --ray 1].",
-)
-@click.option(
-    "--ray",
-    "ray_address",
-    is_flag=False,
-    flag_value="",
-    metavar="[ADDRESS]",
-    help="Run on Ray, of one machine or many; without ADDRESS here.",
-)
-@click.option(
-    "--gpus", type=click.FloatRange(min=0), default=0.0, help="With --ray: GPUs of a run [0]."
-)
+@pool_options
 @click.option(
     "--keep-weights",
     type=click.Choice(["best", "none", "all"]),
@@ -153,7 +135,7 @@ def bench(
         return
     reporter.line(f"{len(found)} runs in {folder}: {done} done already, {len(found) - done} to do.")
     try:
-        report = bench.run(_pool(ray_address, jobs, threads, gpus))
+        report = bench.run(pool_of(ray_address, jobs, threads, gpus))
     except KeyboardInterrupt:
         click.echo(
             "Stopped; everything is kept. The same command goes on where it stopped.", err=True
@@ -212,15 +194,3 @@ def _plan(
 
 def _names(text: str | None) -> list[str]:
     return [name.strip() for name in (text or "").split(",") if name.strip()]
-
-
-def _pool(address: str | None, jobs: int | None, threads: int | None, gpus: float) -> Pool:
-    if address is None:
-        if gpus:
-            raise UserError("--gpus belongs to --ray; without it runs share the machine's GPU.")
-        from mmseq.jobs.local import LocalPool
-
-        return LocalPool(jobs or 1, threads or 0)
-    from mmseq.jobs.ray_pool import RayPool
-
-    return RayPool(address, jobs or 0, threads or 0, gpus)

@@ -15,8 +15,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from mmseq.interruption import CtrlC
 from mmseq.jobs.job import Event, Job, Listener, Outcome
 
+POLL = 0.2
+"""Seconds between two looks at whether Ctrl-C was pressed"""
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -117,7 +120,10 @@ class LocalPool:
         ended: deque[tuple[Job, Outcome]] = deque()
 
         def wait() -> None:
-            worker, event = events.get()
+            try:
+                worker, event = events.get(timeout=POLL)
+            except queue.Empty:
+                return
             if event["kind"] == "ended":
                 workers.remove(worker)
                 found = last.pop(worker, None)
@@ -130,27 +136,30 @@ class LocalPool:
                 if heard.kind == "epoch":
                     worker.send(answer)
 
-        try:
-            exhausted = False
-            while True:
-                while not exhausted and len(workers) < self.jobs:
-                    job = next(jobs, None)
-                    if job is None:
-                        exhausted = True
-                    else:
-                        workers.append(Worker(job, self.threads, events))
-                if not workers:
-                    return
-                wait()
-                while ended:
-                    yield ended.popleft()
-        except KeyboardInterrupt:
-            for worker in workers:
-                worker.interrupt()
-            while workers:
-                wait()
-            yield from ended
-            raise
-        finally:
-            for worker in workers:
-                worker.kill()
+        # Noted, not raised: in the midst of `listen` it would leave a run waiting for its answer,
+        # and in the midst of what the caller does with an outcome, half of that undone.
+        ctrl_c = CtrlC()
+        with ctrl_c.noted():
+            try:
+                exhausted = False
+                while not ctrl_c.pressed:
+                    while not exhausted and len(workers) < self.jobs:
+                        job = next(jobs, None)
+                        if job is None:
+                            exhausted = True
+                        else:
+                            workers.append(Worker(job, self.threads, events))
+                    if not workers:
+                        return
+                    wait()
+                    while ended:
+                        yield ended.popleft()
+                for worker in workers:
+                    worker.interrupt()
+                while workers:
+                    wait()
+                yield from ended
+            finally:
+                for worker in workers:
+                    worker.kill()
+        raise KeyboardInterrupt

@@ -1,0 +1,77 @@
+"""What a run was made with: its data by checksum, its components and libraries by version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmseq import runs
+from mmseq.checksums import images_sha256
+from mmseq.config import Config
+from mmseq.data import Split
+from mmseq.errors import UserError
+
+PLACES = ("path", "image_folder", "features")
+"""Of [data]: where things lie on this machine, which makes no other experiment of a run"""
+
+
+def without_places(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables of a config, less what says where things lie."""
+    return {**tables, "data": {k: v for k, v in tables["data"].items() if k not in PLACES}}
+
+
+def checksums_of(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
+    """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures."""
+    return {
+        name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
+        for name, split in splits.items()
+    }
+
+
+def versions_of(config: Config) -> dict[str, str]:
+    """Distribution -> version of what decides figures; Python's own does not."""
+    return {k: v for k, v in runs.component_versions(config).items() if k != "python"}
+
+
+def require_made_with(
+    metrics: Mapping[str, Any],
+    data: Mapping[str, Mapping[str, str]],
+    installed: Mapping[str, str],
+    whole: str,
+    remedy: str,
+) -> None:
+    """`UserError` where a finished run's `metrics` tell of other data or versions than these.
+
+    That can happen where data change while many runs are under way, or on another machine of a
+    cluster. `whole` is what the run is part of: ``plan``; it and `remedy` are for the message.
+    """
+    _require_same("data", data, _seen(metrics["data"], data), whole, remedy)
+    made = {k: v for k, v in metrics["versions"].items() if k != "python"}
+    # A text-only run has let its image encoder go, and does not tell of it.
+    _require_same("versions", {k: installed.get(k) for k in made}, made, whole, remedy)
+
+
+def _seen(
+    facts: Mapping[str, Any], data: Mapping[str, Mapping[str, str]]
+) -> dict[str, dict[str, Any]]:
+    """What the run saw; of a run that looked at no picture, pictures are not its business."""
+    return {
+        split: {
+            "sha256": fact["sha256"],
+            "images_sha256": fact["images_sha256"] or data.get(split, {}).get("images_sha256"),
+        }
+        for split, fact in facts.items()
+    }
+
+
+def _require_same(
+    what: str, expected: Mapping[str, Any], found: Mapping[str, Any], whole: str, remedy: str
+) -> None:
+    different = sorted(
+        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
+    )
+    if different:
+        raise UserError(
+            f"the run was made with other {what} than the {whole} was begun with "
+            f"({', '.join(different)}); {remedy}."
+        )

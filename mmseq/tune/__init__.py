@@ -1,0 +1,1 @@
+"""Searching settings by validation score: the space, the study, the trials."""
