@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from mmseq import runs
@@ -10,14 +13,49 @@ from mmseq.checksums import images_sha256
 from mmseq.config import Config
 from mmseq.data import Split
 from mmseq.errors import UserError
+from mmseq.weights import resolve_package_path
 
 PLACES = ("path", "image_folder", "features")
 """Of [data]: where things lie on this machine, which makes no other experiment of a run"""
 
 
 def without_places(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Tables of a config, less what says where things lie."""
+    """Tables of a config, less what says where data lie."""
     return {**tables, "data": {k: v for k, v in tables["data"].items() if k not in PLACES}}
+
+
+def by_content(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """As `without_places`, and an encoder's file or folder (or one of a package, ``pkg:``) becomes
+    the checksum of its contents.
+    """
+    own = without_places(tables)
+    for encoder in ("text_encoder", "image_encoder"):
+        own[encoder] = {key: _contents(value) for key, value in tables[encoder].items()}
+    return own
+
+
+def _contents(value: Any) -> Any:
+    if not isinstance(value, str) or not value:
+        return value
+    try:
+        path = resolve_package_path(value) if value.startswith("pkg:") else Path(value).expanduser()
+    except (UserError, RuntimeError):
+        # Not there, or no home folder: the run will say so itself.
+        return value
+    return f"sha256:{_contents_of(path.resolve())}" if path.exists() else value
+
+
+@lru_cache(maxsize=32)
+def _contents_of(path: Path) -> str:
+    """SHA-256 over the names and contents of a file, or of all files in a folder."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                content = hashlib.file_digest(opened, "sha256").hexdigest()
+            name = file.relative_to(path).as_posix() if path.is_dir() else ""
+            digest.update(f"{name} {content}\n".encode())
+    return digest.hexdigest()
 
 
 def checksums_of(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:

@@ -158,6 +158,18 @@ def test_the_weights_a_run_starts_from_count_by_content(plan, tmp_path):
     assert line.startswith(f"train.init: {tmp_path / 'absent' / 'model.safetensors'}: No such file")
 
 
+def test_an_encoder_on_this_disk_counts_by_content(plan, tmp_path):
+    keys = []
+    for folder, content in (("a", "1"), ("b", "1"), ("c", "2")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "config.json").write_text(content, encoding="utf-8")
+        keys.append(key(plan(settings={"text_encoder.model": str(tmp_path / folder)})))
+    assert keys[0] == keys[1] != keys[2]
+    # A name on the Hub is no folder here.
+    hub = {key(plan(settings={"text_encoder.model": name})) for name in ("bert-a", "bert-b")}
+    assert len(hub) == 2
+
+
 def test_all_problems_are_told_before_anything_runs(plan, tmp_path):
     broken = tmp_path / "broken.toml"
     broken.write_text('[fusion]\nname = "gait"\n', encoding="utf-8")

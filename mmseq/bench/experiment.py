@@ -15,7 +15,7 @@ from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
 from mmseq.config import Config, DataConfig
 from mmseq.data import require_split
 from mmseq.errors import UserError
-from mmseq.provenance import checksums_of, versions_of, without_places
+from mmseq.provenance import by_content, checksums_of, versions_of
 from mmseq.setup import load_data, with_epochs
 
 
@@ -192,7 +192,7 @@ def _key(
     config: Config, checksums: Mapping[str, Mapping[str, str]], versions: Mapping[str, str]
 ) -> str:
     """SHA-256 of all that decides a run's figures."""
-    tables = without_places(config.tables())
+    tables = by_content(config.tables())
     tables["train"].pop("keep_last")
     if config.train.init:
         weights = Path(config.train.init) / "model.safetensors"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.data import require_split
-from mmseq.provenance import checksums_of, versions_of, without_places
+from mmseq.provenance import by_content, checksums_of, versions_of
 from mmseq.setup import load_data
 from mmseq.tune.search import Method
 from mmseq.tune.space import TRIAL_SPLITS, Space
@@ -33,7 +33,7 @@ def begun_with(
     config = space.base.replaced({"data.splits": list(TRIAL_SPLITS)})
     return {
         "space": {parameter.key: parameter.to_json() for parameter in space.parameters},
-        "config": without_places(config.tables()),
+        "config": by_content(config.tables()),
         "method": asdict(method),
         "seed": seed,
         "data": data,
