@@ -111,7 +111,8 @@ def _table(comparison: Comparison, title: str) -> Table:
 
     table = Table(title=title, title_justify="left")
     for heading in ("a", "b"):
-        table.add_column(heading)
+        # Names that begin alike must be told apart.
+        table.add_column(heading, overflow="fold")
     headings = ("seeds", "F1 of a", "F1 of b", "a - b", "95 % interval")
     for heading in (*headings, "p bootstrap", "p randomisation", "adjusted p"):
         table.add_column(heading, justify="right")
