@@ -132,8 +132,8 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
     if not (folder / "model.safetensors").is_file():
         if (folder / "metrics.json").is_file():
             raise UserError(
-                f"{folder}: damaged: model.safetensors is missing (a bench may not have kept it: "
-                "mmseq bench --keep-weights)."
+                f"{folder}: damaged: model.safetensors is missing (of many runs mmseq bench, "
+                "without --keep-weights all, and mmseq tune keep the best one's only)."
             )
         raise UserError(
             f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
