@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from mmseq import UserError
-from mmseq.bench.bench import Bench
+from mmseq.bench.bench import Bench, Pace
 from mmseq.bench.experiment import experiments
 from mmseq.bench.plan import Problems, read_plan
 from mmseq.bench.results import read
@@ -257,6 +257,18 @@ def test_weights_are_kept_as_asked(plan, tmp_path, keep):
     assert kept == expected
     # Predictions always stay.
     assert len(list((tmp_path / "out" / "runs").glob("*/predictions/test.jsonl"))) == 4
+
+
+def test_the_time_left_is_told_from_the_steps_of_this_call():
+    pace = Pace()
+    assert pace.left(10.0, 5) is None
+    pace.hear("new", 1)
+    pace.hear("new", 3)
+    # Goes on at step 40: one step was taken here, not forty.
+    pace.hear("resumed", 40)
+    pace.hear("resumed", 42)
+    # 3 + 3 steps in 12 seconds; 10 more.
+    assert pace.left(12.0, 10) == pytest.approx(20.0)
 
 
 def test_the_machines_cores_are_shared_out():

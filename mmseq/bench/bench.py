@@ -29,6 +29,23 @@ class Report:
     failures: list[tuple[Experiment, str]] = field(default_factory=list)
 
 
+class Pace:
+    """Steps taken since a bench was started: those of an interrupted run's first part were not."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, int] = {}
+        self._taken = 0
+
+    def hear(self, job: str, step: int) -> None:
+        """A run has come to a step; the first that is heard of it may be of long ago."""
+        self._taken += step - self._last.get(job, step - 1)
+        self._last[job] = step
+
+    def left(self, seconds: float, remaining: int) -> float | None:
+        """Seconds that the remaining steps take, at the pace of those taken in `seconds`."""
+        return seconds / self._taken * remaining if self._taken else None
+
+
 class Bench:
     """One plan's experiments in one output folder.
 
@@ -46,6 +63,7 @@ class Bench:
         self._reporter = reporter
         self._of_job: dict[str, Experiment] = {}
         self._steps: dict[str, int] = {}
+        self._pace = Pace()
         self._done: dict[str, Result] = {}
 
     def read_done(self) -> int:
@@ -92,6 +110,7 @@ class Bench:
 
             def listen(job: Job, event: Event) -> str:
                 advance(event.step - self._steps.get(job.name, 0), job.name)
+                self._pace.hear(job.name, event.step)
                 self._steps[job.name] = event.step
                 return ""
 
@@ -105,13 +124,12 @@ class Bench:
                     continue
                 if failure:
                     report.failures.append((experiment, failure))
-                passed = time.monotonic() - started
-                share = sum(self._steps.values()) / total
-                left = duration(passed / share - passed)
+                remaining = total - sum(self._steps.values())
+                left = self._pace.left(time.monotonic() - started, remaining)
                 self._reporter.line(
                     f"[{number}/{len(missing)}] {experiment.title}: "
                     f"{failure and 'FAILED: ' + failure or self._told(experiment, outcome)}"
-                    f"{f'; about {left} left' if number < len(missing) else ''}"
+                    f"{f'; about {duration(left)} left' if number < len(missing) and left else ''}"
                 )
         report.results = [self._called(e) for e in self.wanted if e.key in self._done]
         return report
