@@ -158,7 +158,11 @@ def _provider(point: EntryPoint) -> tuple[str, str]:
         return "mmseq", __version__
     if point.dist is None:
         return point.name, "?"
-    return point.dist.name or point.name, point.dist.version or "?"
+    try:
+        return point.dist.name or point.name, point.dist.version or "?"
+    except FileNotFoundError:
+        # As above, where the package importlib_metadata has taken the standard library's place.
+        return point.name, "?"
 
 
 @lru_cache(maxsize=1)

@@ -140,7 +140,11 @@ def test_a_plugin_may_be_an_object_of_a_module(site):
     assert "x" in site.load().registry.names("fusion")
 
 
-def test_a_distribution_without_metadata_goes_by_the_plugins_name(site):
+@pytest.mark.parametrize("backport", [False, True])
+def test_a_distribution_without_metadata_goes_by_the_plugins_name(site, backport):
+    if backport:
+        # Imported by other libraries, it takes the standard library's place for the process.
+        pytest.importorskip("importlib_metadata", reason="the backport is not installed")
     site.add("bare", registering("add.fusion('x', 'a:B')"))
     (site.folder / "mmseq_bare-1.0.dist-info" / "METADATA").unlink()
     assert site.load().registry.get("fusion", "x").distribution == "bare"

@@ -496,19 +496,20 @@ def wait_for(condition, seconds=300):
 
 def test_kill_9_and_ctrl_c_on_the_command_lose_nothing(space_file, base, tmp_path):
     """Two trials at a time, long enough to be met under way."""
-    space_file.write_text(SPACE.format(epochs=40), encoding="utf-8")
+    space_file.write_text(SPACE.format(epochs=60), encoding="utf-8")
     out = tmp_path / "out"
     command = (space_file, "--output", out, "--jobs", 2, "--threads", 1)
 
     def logged():
         return [len(epochs_of(run)) for run in sorted((out / "runs").glob("trial-*"))]
 
-    def under_way(more_than):
-        with_logs = len(list((out / "runs").glob("trial-*/last/current"))) == 2
-        return with_logs and all(n > more_than for n in logged())
+    def under_way(before):
+        """Both trials have a checkpoint, and more epochs behind them than before."""
+        checkpoints = len(list((out / "runs").glob("trial-*/last/current")))
+        return checkpoints == 2 and all(n > m for n, m in zip(logged(), before, strict=True))
 
     with started(*command) as process:
-        wait_for(lambda: under_way(1))
+        wait_for(lambda: under_way([1, 1]))
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
     assert process.returncode == 1
@@ -516,12 +517,12 @@ def test_kill_9_and_ctrl_c_on_the_command_lose_nothing(space_file, base, tmp_pat
         "Stopped; everything is kept. The same command goes on where it stopped."
     )
     first = logged()
-    assert max(first) < 40
+    assert max(first) < 60
 
     with started(*command) as process:
-        wait_for(lambda: under_way(max(first)))
+        wait_for(lambda: under_way(first))
         process.kill()
-    assert max(logged()) < 40
+    assert max(logged()) < 60
 
     with started(*command) as process:
         _, told = process.communicate()
@@ -531,7 +532,7 @@ def test_kill_9_and_ctrl_c_on_the_command_lose_nothing(space_file, base, tmp_pat
         assert log.count("Resuming after epoch") == 2
     parameters = (
         Parameter("train.learning_rate", Range(1e-4, 3e-2, log=True)),
-        Parameter("train.epochs", Choices((40,))),
+        Parameter("train.epochs", Choices((60,))),
     )
     method = Method(sampler="random", pruner="none")
     whole = carry_out(tmp_path / "whole", base, 2, parameters=parameters, method=method)

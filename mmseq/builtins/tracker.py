@@ -108,8 +108,10 @@ class Tracker(Callback, ABC):
         tracker.finish()
 
     def _log(self, values: Mapping[str, Any]) -> None:
+        # A score's variant is a text; its name says it already.
+        numbers = {k: v for k, v in flat(values, "/").items() if not isinstance(v, str)}
         with self._told():
-            self._write(flat(values, "/"), self.step)
+            self._write(numbers, self.step)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
