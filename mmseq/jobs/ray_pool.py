@@ -78,7 +78,10 @@ class RayPool:
                 ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = one_line(error)
-                raise UserError(f"--ray {address}: cannot be reached ({reason}).") from error
+                raise UserError(
+                    f"--ray {address}: cannot be reached ({reason.rstrip('.')}); check the address, "
+                    "and set RAY_AUTH_MODE=token where it asks for a token."
+                ) from error
         self._room = self._places()
         if jobs:
             self._room = min(self._room, jobs)
