@@ -77,10 +77,10 @@ class RayPool:
             try:
                 ray.init(address=address or None, log_to_driver=False, logging_level=logging.ERROR)
             except (ConnectionError, ValueError, RuntimeError) as error:
-                reason = one_line(error)
+                reason = one_line(error).rstrip(".")
                 raise UserError(
-                    f"--ray {address}: cannot be reached ({reason.rstrip('.')}); check the address, "
-                    "and set RAY_AUTH_MODE=token where it asks for a token."
+                    f"--ray {address}: cannot be reached ({reason}); check the address, and "
+                    "set RAY_AUTH_MODE=token where it asks for a token."
                 ) from error
         self._room = self._places()
         if jobs:
