@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,7 +11,7 @@ from rich.table import Table
 
 from mmseq.bench.bench import Keep
 from mmseq.bench.experiment import Experiment
-from mmseq.jobs.local import THREADS, how_ended
+from mmseq.jobs.local import how_ended, start_worker
 
 
 def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
@@ -29,16 +26,7 @@ def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
     }
     # A file, since a pipe that nobody empties stops a process that prints much.
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        # Standard input stays open: its end is the sign that nobody waits any more.
-        with subprocess.Popen(
-            [sys.executable, "-m", "mmseq.jobs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            encoding="utf-8",
-            env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
-        ) as process:
+        with start_worker(threads, log, own_session=False) as process:
             assert process.stdin is not None
             assert process.stdout is not None
             process.stdin.write(json.dumps(job) + "\n")

@@ -1,7 +1,8 @@
-"""The file that a command writes with --output: new, and whole or not there."""
+"""The file that a command writes: new, and whole or not there."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import IO
 from mmseq.errors import UserError
 
 
-def require_new(path: Path) -> None:
+def require_new(path: Path, flag: str = "--output") -> None:
     """`UserError` where there is such a file, or no folder for it; to be asked before the work."""
-    if path.exists():
-        raise _exists(path)
-    if not path.parent.is_dir():
-        raise UserError(f"--output {path}: no folder {path.parent}; make it first.")
+    # Not `path.exists()`, which raises for a name that no file can have.
+    if os.path.exists(path):
+        raise _exists(path, flag)
+    if not os.path.isdir(path.parent):
+        raise UserError(f"{flag} {path}: no folder {path.parent}; make it first.")
 
 
 @contextmanager
@@ -26,7 +28,7 @@ def new_file(path: Path) -> Iterator[IO[str]]:
     try:
         file = path.open("x", encoding="utf-8")
     except FileExistsError as error:
-        raise _exists(path) from error
+        raise _exists(path, "--output") from error
     try:
         with file:
             yield file
@@ -38,5 +40,5 @@ def new_file(path: Path) -> Iterator[IO[str]]:
         raise
 
 
-def _exists(path: Path) -> UserError:
-    return UserError(f"--output {path}: exists; give another name.")
+def _exists(path: Path, flag: str) -> UserError:
+    return UserError(f"{flag} {path}: exists; give another name.")

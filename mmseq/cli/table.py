@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.output import require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ def table(
     from mmseq.tables.layout import layout_of
     from mmseq.tables.table import build
 
-    _require_new("--output", output)
+    for flag, path in (("--output", output), ("--plot", plot), ("--curves", curves)):
+        if path is not None:
+            require_new(path, flag)
     for flag, path in (("--plot", plot), ("--curves", curves)):
-        _require_new(flag, path)
         if path is not None and path.suffix.lower() not in PICTURES:
             raise UserError(f"{flag} {path}: give a name that ends in .png or .svg.")
     reading = read(results)
@@ -176,12 +177,3 @@ def _write(flag: str, path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise UserError(f"{flag} {path}: cannot be written ({error.strerror}).") from error
-
-
-def _require_new(flag: str, path: Path | None) -> None:
-    if path is None:
-        return
-    if os.path.exists(path):
-        raise UserError(f"{flag} {path}: exists; give another name.")
-    if not os.path.isdir(path.parent):
-        raise UserError(f"{flag} {path}: no folder {path.parent}; make it first.")

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import IO, Any
 
 from mmseq.interruption import CtrlC
 from mmseq.jobs.job import Event, Job, Listener, Outcome
@@ -37,6 +37,24 @@ def how_ended(code: int) -> str:
     return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
 
 
+def start_worker(threads: int, log: IO[str], *, own_session: bool) -> subprocess.Popen[str]:
+    """A process of `mmseq.jobs.worker`: it reads its job from standard input, prints to `log`.
+
+    Standard input stays open: its end is the sign that nobody waits any more. `own_session`:
+    Ctrl-C reaches it through its starter alone, and once.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "mmseq.jobs.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
+        start_new_session=own_session,
+    )
+
+
 class Worker:
     """One process with its job."""
 
@@ -48,17 +66,7 @@ class Worker:
         self._interrupted = False
         job.log.parent.mkdir(parents=True, exist_ok=True)
         with job.log.open("a", encoding="utf-8") as log:
-            # A session of its own: Ctrl-C reaches it through its starter alone, and once.
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mmseq.jobs.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                encoding="utf-8",
-                env={**os.environ, **dict.fromkeys(THREADS, str(threads))},
-                start_new_session=True,
-            )
+            self.process = start_worker(threads, log, own_session=True)
         record = {"config": job.config, "folder": str(job.folder), "threads": threads}
         self.send({**record, "probe": False})
         threading.Thread(target=self._read, args=(events,), daemon=True).start()
