@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseq.components import Targets, TextEncoder, TextInputs
+from mmseq.components import PerWord, Targets, TextEncoder, TextInputs
 from mmseq.config import TrainConfig
 from mmseq.data import Example, per_word
 from mmseq.errors import UserError
@@ -25,6 +25,16 @@ class PictureSource(Protocol):
 
     def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
         """What the image encoder's `precompute` gave for each picture, stacked."""
+
+
+@dataclass(frozen=True)
+class ExtraField:
+    """A per-word field of the examples, and who reads it."""
+
+    name: str
+    entries: PerWord
+    reader: str
+    """Kind of the component, for messages"""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Collator:
         encoder: TextEncoder,
         labels: Sequence[str],
         pictures: PictureSource | None,
-        extras: Sequence[str] = (),
+        extras: Sequence[ExtraField] = (),
     ) -> None:
         self._encoder = encoder
         self._ids = {label: index for index, label in enumerate(labels)}
@@ -100,18 +110,31 @@ class Collator:
             self._encoder.encode(example.tokens),
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
-            {name: self._field(example, name) for name in self._extras},
+            {field.name: self._rows(example, field) for field in self._extras},
         )
 
-    def _field(self, example: Example, name: str) -> list[list[float]]:
+    def _rows(self, example: Example, field: ExtraField) -> list[list[float]]:
         """A per-word field; its entries have one length in all sentences."""
-        rows = per_word(example, name)
-        size = self._sizes.setdefault(name, len(rows[0]))
+        rows = per_word(example, field.name, f"the {field.reader} of this run")
+        what = f"{example.where}: field '{field.name}'"
+        entries = field.entries
+        if entries.size and len(rows[0]) != entries.size:
+            raise UserError(
+                f"{what} has {len(rows[0])} numbers a word; the {field.reader} of this run reads "
+                f"{entries.size}. Give as many, or take another {field.reader}."
+            )
+        size = self._sizes.setdefault(field.name, len(rows[0]))
         if len(rows[0]) != size:
             raise UserError(
-                f"{example.where}: field '{name}' has {len(rows[0])} numbers a word, in earlier "
-                f"sentences {size}; give every word as many."
+                f"{what} has {len(rows[0])} numbers a word, in earlier sentences {size}; give "
+                "every word as many."
             )
+        for index, row in enumerate(rows):
+            if not all(entries.low <= value <= entries.high for value in row):
+                raise UserError(
+                    f"{what}, entry {index + 1}: {row} has a number outside {entries.low:g} to "
+                    f"{entries.high:g}, which the {field.reader} of this run reads; scale it."
+                )
         return rows
 
     def batch(self, sentences: Sequence[Prepared], hidden: Sequence[bool] = ()) -> Batch:
@@ -125,7 +148,10 @@ class Collator:
         pictures: dict[str, Tensor] = {}
         if places and self._pictures:
             pictures = self._pictures.rows([path for paths in images for path in paths])
-        extras = {name: _padded([s.extras[name] for s in sentences]) for name in self._extras}
+        extras = {
+            name: _padded([s.extras[name] for s in sentences])
+            for name in dict.fromkeys(field.name for field in self._extras)
+        }
         return Batch(
             TextInputs(self._encoder.collate([s.encoded for s in sentences]), mask, extras),
             Targets(

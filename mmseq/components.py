@@ -14,6 +14,7 @@ learned from the training text (JSON; kept in the run).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class Sizes:
     """Tag names, index = id; ``O`` is first."""
     text: int = 0
     """D, the width of word vectors."""
+    sentence: int = 0
+    """Width of the text encoder's sentence vector; 0 where it has none."""
     image: int = 0
     """E, the width of region vectors; 0 without an image encoder."""
     levels: tuple[int, ...] = ()
@@ -42,6 +45,17 @@ class Sizes:
     """Widths of the views that tasks may read; ``words`` (D) and ``fused`` (F) always exist."""
     losses: Mapping[str, float] = field(default_factory=dict)
     """Configured weight of each loss; ``main`` is first."""
+
+
+@dataclass(frozen=True)
+class PerWord:
+    """What a component reads of each word beside the word itself: numbers, one entry a word."""
+
+    size: int = 0
+    """Numbers in an entry; 0: any, the same for all words"""
+    low: float = -math.inf
+    high: float = math.inf
+    """A number outside low to high is an error that names the sentence"""
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,7 @@ class TextStates:
     mask: Tensor
     """(B, W) bool"""
     vector: Tensor | None = None
-    """(B, D): the sentence, where the encoder has such a state"""
+    """(B, width): the sentence, where the encoder announces such a state by its `sentence`"""
     parts: Mapping[str, Tensor] = field(default_factory=dict)
     """Named parts (B, W, width), as announced by the encoder's `parts`"""
     extras: Mapping[str, Tensor] = field(default_factory=dict)
@@ -150,6 +164,8 @@ class TextEncoder(nn.Module, ABC):
 
     width: int
     """D"""
+    sentence: int = 0
+    """Width of `TextStates.vector`, the state of the whole sentence; 0: it gives none"""
     learning_rate: float
     """Rate of the encoder's weights; most encoders make it an option"""
     epochs: ClassVar[int] = 8
@@ -157,10 +173,18 @@ class TextEncoder(nn.Module, ABC):
     offline: ClassVar[Mapping[str, Any]] = {}
     """Options by which it takes packaged weights instead of a download, with their own rate"""
     parts: Mapping[str, int] = {}
-    extras: ClassVar[tuple[str, ...]] = ()
+    """Widths of the named parts of its `TextStates`. ``word``: words before they are put into
+    context; ``char``: what their characters give; ``forward`` and ``backward``: states that have
+    seen nothing after, and nothing before their word
+    """
+    extras: ClassVar[Mapping[str, PerWord]] = {}
     """Fields of an example it reads from `TextInputs.extras`"""
     needs_images: ClassVar[bool] = False
     """True: `forward` reads pictures (the image encoder runs first)"""
+
+    def rate_factors(self) -> Mapping[str, float]:
+        """Factors on `learning_rate`, by parameter name; parameters not named have 1."""
+        return {}
 
     @abstractmethod
     def encode(self, tokens: Sequence[str]) -> Any:
@@ -238,7 +262,7 @@ class Fusion(nn.Module, ABC):
     views: Mapping[str, int] = {}
     """Further views offered to tasks: name -> width"""
     needs_images: ClassVar[bool] = True
-    extras: ClassVar[tuple[str, ...]] = ()
+    extras: ClassVar[Mapping[str, PerWord]] = {}
     """Fields of an example it reads from `TextStates.extras`"""
 
     @abstractmethod
@@ -250,7 +274,11 @@ class AuxTask(nn.Module, ABC):
     """A further loss on the model's views, at training; it may refine the emissions, always."""
 
     views: ClassVar[tuple[str, ...]] = ("fused",)
-    """The views it reads: ``words``, ``fused`` or one the fusion offers"""
+    """The views it reads: ``words``, ``fused``, one the fusion offers or a part of the text
+    encoder's
+    """
+    lacking: ClassVar[Mapping[str, str]] = {}
+    """What to tell a user where a view is missing, by view: why, and what to choose instead"""
     weight: ClassVar[float] = 1.0
     """Its weight in the total where the config names none"""
     refines: bool = False
@@ -335,6 +363,7 @@ class StepEvent:
     """Mean of each loss over the step's items; absent ones left out"""
     weights: Mapping[str, float]
     learning_rates: Mapping[str, float]
+    """Of each part of the model; the highest, where its parameters have several"""
     gradient_norm: float
     cosines: Mapping[str, float] = field(default_factory=dict)
     """Where a callback asked: cosine of each task's gradient with the main task's, on the text

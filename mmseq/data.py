@@ -241,16 +241,22 @@ def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
     return missing
 
 
-def per_word(example: Example, field: str) -> list[list[float]]:
+def per_word(
+    example: Example, field: str, reader: str = "a component of this run"
+) -> list[list[float]]:
     """A numeric field with one entry a word: a number or a list of numbers, here always a list.
 
-    `UserError` where it is missing, of another length, not numeric or uneven.
+    `reader` names who reads it. `UserError` where it is missing, of another length, not numeric or
+    uneven.
     """
     values = example.extras.get(field)
     need = f"{example.where}: field '{field}'"
     count = len(example.tokens)
     if values is None:
-        raise UserError(f"{need} is missing; a component of this run reads it, one entry a word.")
+        raise UserError(
+            f"{need} is missing; {reader} reads it, one entry a word: add it to the data, or "
+            "choose a component that does without."
+        )
     if not isinstance(values, list | tuple) or len(values) != count:
         size = f"{len(values)} entries" if isinstance(values, list | tuple) else "no list"
         raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")

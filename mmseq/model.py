@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmseq.collate import Batch
+from mmseq.collate import Batch, ExtraField
 from mmseq.components import (
     AuxTask,
     Decoder,
@@ -68,9 +68,14 @@ class Model(nn.Module):
         return task
 
     @property
-    def extras(self) -> tuple[str, ...]:
-        """Fields of an example that a component reads."""
-        return tuple(dict.fromkeys([*self.text_encoder.extras, *self.fusion.extras]))
+    def extras(self) -> tuple[ExtraField, ...]:
+        """Fields of an example that components read."""
+        read = {"text encoder": self.text_encoder.extras, "fusion": self.fusion.extras}
+        return tuple(
+            ExtraField(name, entries, reader)
+            for reader, fields in read.items()
+            for name, entries in fields.items()
+        )
 
     @property
     def preparation(self) -> int:
@@ -160,8 +165,12 @@ def _mean(rows: Tensor, owner: Tensor, sentences: int) -> Tensor:
 
 def needs_images(config: Config) -> bool:
     """Does anything in the run look at pictures? Told from the classes, before they are built."""
-    text, fusion = config.component("text_encoder"), config.component("fusion")
-    return bool(text.entry.load().needs_images or fusion.entry.load().needs_images)
+    return _needing_images(config) is not None
+
+
+def _needing_images(config: Config) -> Choice | None:
+    choices = [config.component("fusion"), config.component("text_encoder")]
+    return next((choice for choice in choices if choice.entry.load().needs_images), None)
 
 
 def build_model(
@@ -200,23 +209,28 @@ def build_model(
     sizes = Sizes(labels=tuple(labels), losses=losses)
     image_encoder: ImageEncoder | None = None
     image_choice = config.single["image_encoder"]
-    if needs_images(config):
+    if needing := _needing_images(config):
         if image_choice is None:
             raise UserError(
-                f"fusion '{config.component('fusion').name}' needs pictures, but image_encoder is "
-                "'none'; give --image-encoder timm, or --fusion none."
+                f"{needing.entry.title} needs pictures, but image_encoder is 'none'; give "
+                f"--image-encoder timm, or another {KINDS[needing.entry.kind]}."
             )
         image_encoder = build("image_encoder", image_choice, sizes)
         assert image_encoder is not None
         sizes = replace(sizes, image=image_encoder.width, levels=tuple(image_encoder.levels))
     text_encoder = build("text_encoder", config.component("text_encoder"), sizes)
-    sizes = replace(sizes, text=text_encoder.width, parts=dict(text_encoder.parts))
+    sizes = replace(
+        sizes,
+        text=text_encoder.width,
+        sentence=text_encoder.sentence,
+        parts=dict(text_encoder.parts),
+    )
     fusion = build("fusion", config.component("fusion"), sizes)
     views = {**sizes.parts, **fusion.views, "words": sizes.text, "fused": fusion.width}
     sizes = replace(sizes, views=views)
     tasks = {}
     for name, choice in config.aux.items():
-        _check_views(choice, views, config.component("fusion").name, sizes)
+        _check_views(choice, views, config, sizes)
         tasks[name] = build(f"aux.{name}", choice, sizes)
     decoder = build("decoder", config.component("decoder"), sizes)
     weighting = build("weighting", config.component("weighting"), sizes)
@@ -224,13 +238,19 @@ def build_model(
     return model, fitted
 
 
-def _check_views(choice: Choice, views: Mapping[str, int], fusion: str, sizes: Sizes) -> None:
-    for view in choice.entry.load().views:
+def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes: Sizes) -> None:
+    task = choice.entry.load()
+    for view in task.views:
         if view not in views:
-            having = ", ".join(_fusions_with(view, sizes)) or "none of the installed ones"
+            if view in task.lacking:
+                advice = task.lacking[view]
+            else:
+                having = ", ".join(_fusions_with(view, sizes)) or "none of the installed ones"
+                advice = f"Fusions that do: {having}."
+            fusion, text = config.component("fusion").entry, config.component("text_encoder").entry
             raise UserError(
-                f"{KINDS[choice.entry.kind]} '{choice.name}' reads the view '{view}', which fusion "
-                f"'{fusion}' does not offer. Fusions that do: {having}."
+                f"{choice.entry.title} reads the view '{view}', which neither {fusion.title} nor "
+                f"{text.title} offers. {advice}"
             )
 
 

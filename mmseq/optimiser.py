@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import nn
-from torch.optim import AdamW
+from torch.optim import AdamW, Optimizer
 
 from mmseq.config import TrainConfig
 from mmseq.model import Model
@@ -11,6 +13,8 @@ from mmseq.model import Model
 
 def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
     """AdamW: encoders and weighting at their own rates, the rest at `train.learning_rate`.
+
+    A text encoder's parameters have its rate times their own factor, where it gives one.
 
     Biases, norms and other vectors are not decayed (Devlin et al. 2019), nor is the weighting.
     """
@@ -22,21 +26,37 @@ def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
     rate = model.weighting.learning_rate
     rate = train.learning_rate if rate is None else rate
     parts.append(("weighting", model.weighting, rate))
+    factors = _factors(model)
     taken: set[int] = set()
     groups = []
     for name, module, rate in [*parts, ("head", model, train.learning_rate)]:
         assert module is not None
         found = [p for p in module.parameters() if p.requires_grad and id(p) not in taken]
         taken |= {id(p) for p in found}
-        for decayed in (True, False):
-            parameters = [p for p in found if (p.dim() > 1) is decayed]
-            if parameters:
-                decay = train.weight_decay if decayed and name != "weighting" else 0.0
-                groups.append(
-                    {"params": parameters, "lr": rate, "weight_decay": decay, "name": name}
-                )
+        kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for parameter in found:
+            kind = (factors.get(id(parameter), 1.0), parameter.dim() > 1)
+            kinds.setdefault(kind, []).append(parameter)
+        for factor, decayed in sorted(kinds, reverse=True):
+            decay = train.weight_decay if decayed and name != "weighting" else 0.0
+            group = {"params": kinds[factor, decayed], "lr": rate * factor, "name": name}
+            groups.append({**group, "weight_decay": decay})
     # One pass over memory for each parameter instead of a dozen.
     return AdamW(groups, fused=True)
+
+
+def highest_rates(optimiser: Optimizer) -> dict[str, float]:
+    """The rate of each part of the model; the highest, where its parameters have several."""
+    rates: dict[str, float] = {}
+    for group in optimiser.param_groups:
+        rates[group["name"]] = max(group["lr"], rates.get(group["name"], 0.0))
+    return rates
+
+
+def _factors(model: Model) -> Mapping[int, float]:
+    """Factor of each parameter of the text encoder that it gives one for, by identity."""
+    named = dict(model.text_encoder.named_parameters())
+    return {id(named[n]): factor for n, factor in model.text_encoder.rate_factors().items()}
 
 
 def schedule(step: int, total: int, warmup: float) -> float:

@@ -23,7 +23,7 @@ from mmseq.evaluation import predict
 from mmseq.gradients import Cosines
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
-from mmseq.optimiser import build_optimiser, schedule
+from mmseq.optimiser import build_optimiser, highest_rates, schedule
 from mmseq.predictions import write_predictions
 from mmseq.processes import all_sum, process_count
 from mmseq.progress import Best, Progress
@@ -303,7 +303,7 @@ class Trainer:
             epoch=progress.epoch + 1,
             losses={name: value / done.counts[name] for name, value in done.losses.items()},
             weights=done.weights,
-            learning_rates={g["name"]: g["lr"] for g in self.optimiser.param_groups},
+            learning_rates=highest_rates(self.optimiser),
             gradient_norm=done.gradient_norm,
             cosines=done.cosines,
         )

@@ -218,8 +218,8 @@ def test_an_aux_task_whose_view_the_fusion_lacks(run_cli, tiny_encoder, tiny_dat
     result = run_cli("train", tiny_data, *arguments, "--set", encoder)
     assert result.code == 2
     assert re.search(
-        "^Error: aux task 'contrastive' reads the view 'text', which fusion 'none' does not offer. "
-        "Fusions that do: .*concat.*gate",
+        "^Error: aux task 'contrastive' reads the view 'text', which neither fusion 'none' nor "
+        "text encoder 'transformer' offers. Fusions that do: .*concat.*gate",
         result.err,
         re.MULTILINE,
     )

@@ -3,12 +3,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmseq.collate import BUCKET, Collator, by_length, training_order
-from mmseq.components import TextEncoder, TextStates
+from mmseq.collate import BUCKET, Collator, ExtraField, by_length, training_order
+from mmseq.components import PerWord, TextEncoder, TextStates
 from mmseq.data import Example
 from mmseq.errors import UserError
 
 LENGTHS = [(i * 7919) % 40 + 1 for i in range(1000)]
+
+
+def field(name, *bounds):
+    return ExtraField(name, PerWord(*bounds), "fusion")
 
 
 def flat(batches):
@@ -146,7 +150,7 @@ def test_numbers_for_each_word_are_padded_with_zeros():
         example("a b c", boxes=[[1, 2], [3, 4], [5, 6]], size=[1, 2.5, 3]),
         example("d", boxes=[[7, 8]], size=[4]),
     ]
-    batch = collate(examples, extras=("boxes", "size"))
+    batch = collate(examples, extras=(field("boxes"), field("size")))
     boxes = [[[1, 2], [3, 4], [5, 6]], [[7, 8], [0, 0], [0, 0]]]
     assert batch.text.extras["boxes"].tolist() == boxes
     assert batch.text.extras["size"].tolist() == [[[1], [2.5], [3]], [[4], [0], [0]]]
@@ -160,14 +164,31 @@ def test_a_field_that_no_component_reads_is_not_looked_at():
 def test_a_field_of_another_width_than_before_is_a_users_error():
     examples = [example("a", boxes=[[1, 2]]), example("b", boxes=[[1, 2, 3]])]
     with pytest.raises(UserError, match="f:9: field 'boxes' has 3 numbers a word"):
-        collate(examples, extras=("boxes",))
+        collate(examples, extras=(field("boxes"),))
     with pytest.raises(UserError, match="f:9: field 'boxes' is missing"):
-        collate([example("a")], extras=("boxes",))
+        collate([example("a")], extras=(field("boxes"),))
+
+
+@pytest.mark.parametrize(
+    ("boxes", "message"),
+    [
+        (None, "field 'boxes' is missing; the fusion of this run reads it"),
+        ([[1, 2, 3]], "has 3 numbers a word; the fusion of this run reads 4"),
+        ([[1, 2, 3, 1001]], r"entry 1: \[1.0, 2.0, 3.0, 1001.0\] has a number outside 0 to 1000"),
+        ([[-1, 2, 3, 4]], "outside 0 to 1000, which the fusion of this run reads"),
+    ],
+)
+def test_a_field_that_is_not_what_its_reader_announces(boxes, message):
+    extras = (field("boxes", 4, 0, 1000),)
+    collate([example("a", boxes=[[0, 2, 3, 1000]])], extras=extras)
+    with pytest.raises(UserError, match=f"^f:9: .*{message}"):
+        collate([example("a", **({"boxes": boxes} if boxes else {}))], extras=extras)
 
 
 def test_a_batch_moves_whole():
     batch = collate(
-        [example("a b", "O O", "1", size=[1, 2]), example("c", "O", size=[3])], extras=("size",)
+        [example("a b", "O O", "1", size=[1, 2]), example("c", "O", size=[3])],
+        extras=(field("size"),),
     )
     moved = batch.to(torch.device("meta"))
     tensors = [

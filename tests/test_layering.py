@@ -34,6 +34,8 @@ QUICK = [
     ),
     *(path for plugin in PLUGINS for path in plugin.glob("mmseq_*/__init__.py")),
 ]
+COMMON = {"layout", "prefix"}
+"""Names that are everyday words of a program too: only as a string by itself do they name."""
 SYSTEMS = {"adacan", "gvatt", "mlmner", "modality-attention", "umt"}
 
 
@@ -73,6 +75,8 @@ def words(tree):
 
 def spoken_of(name, text):
     """Does `text` hold the name, as a word, ``snake_case`` or ``CamelCase``?"""
+    if name in COMMON:
+        return text == name
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", text).lower()
     pattern = "[-_ ]".join(name.split("-"))
     return re.search(rf"(?<![a-z0-9]){pattern}(?![a-z0-9])", spaced)
@@ -89,6 +93,8 @@ def test_names_are_found_however_they_are_written():
     for text in ("cross_transformer", "CrossTransformerFusion", "a 'cross-transformer'"):
         assert spoken_of("cross-transformer", text)
     assert not spoken_of("umt", "argumt")
+    assert spoken_of("layout", "layout")
+    assert not spoken_of("layout", "mmseq.tables.layout")
     tree = ast.parse('"""umt"""\ndef f(a):\n    "umt"\n    return a.x + "b" + f"{a}c"\n')
     assert sorted(text for _, text in words(tree)) == ["a", "a", "a", "b", "c", "f", "x"]
 

@@ -8,13 +8,14 @@ from torch import nn
 from mmseq.builtins.decoders import SoftmaxDecoder
 from mmseq.builtins.fusion import GateFusion, NoFusion
 from mmseq.builtins.weighting import FixedWeighting
-from mmseq.collate import Batch, Collator
+from mmseq.collate import Batch, Collator, ExtraField
 from mmseq.components import (
     AuxOutput,
     AuxTask,
     Fused,
     Fusion,
     ImageEncoder,
+    PerWord,
     Pictures,
     Sizes,
     Targets,
@@ -36,7 +37,7 @@ class Letters(TextEncoder):
 
     learning_rate = 0.1
     parts = {"capital": 1}
-    extras = ("size",)
+    extras = {"size": PerWord(1, low=0)}
 
     def __init__(self):
         super().__init__()
@@ -150,7 +151,8 @@ SENTENCES = [
 
 
 def batch_of(sentences, *, tagged=True, size=True):
-    collator = Collator(Letters(), LABELS, Numbers(), ("size",) if size else ())
+    fields = (ExtraField("size", PerWord(1, low=0), "text encoder"),) if size else ()
+    collator = Collator(Letters(), LABELS, Numbers(), fields)
     examples = [
         Example(
             tuple(words.split()),
@@ -254,7 +256,7 @@ def test_the_views_are_words_fused_the_fusions_and_the_encoders_parts():
 
 def test_fields_that_a_component_reads_reach_the_fusion():
     model = model_of(Record(SIZES))
-    assert model.extras == ("size",)
+    assert model.extras == (ExtraField("size", PerWord(1, low=0), "text encoder"),)
     batch = batch_of(SENTENCES)
     model.views(batch)
     assert model.fusion.given[0].extras["size"].equal(batch.text.extras["size"])
@@ -384,7 +386,7 @@ def test_components_are_built_with_the_sizes_of_those_before_them(tiny_encoder):
     model, fitted = build_model(config, LABELS)
     sizes = model.tasks["asks"].sizes
     assert sizes.labels == LABELS
-    assert (sizes.text, sizes.image, sizes.levels) == (32, 2, (3,))
+    assert (sizes.text, sizes.sentence, sizes.image, sizes.levels) == (32, 32, 2, (3,))
     assert sizes.views == {"words": 32, "fused": 32, "twice": 32}
     assert sizes.losses == {"main": 1.0, "asks": 0.5}
     assert fitted == {}
@@ -405,9 +407,22 @@ def test_a_view_that_the_fusion_lacks_is_an_error_that_names_the_fusions_having_
     with pytest.raises(UserError) as caught:
         build_model(config_of(tiny_encoder, tasks={"wants": Wants}), LABELS)
     message = str(caught.value)
-    assert "aux task 'wants' reads the view 'image', which fusion 'some' does not offer" in message
+    assert (
+        "aux task 'wants' reads the view 'image', which neither fusion 'some' nor text encoder "
+        "'transformer' offers" in message
+    )
     assert "concat" in message
     assert "gate" in message
+
+
+class Told(Asks):
+    views = ("after",)
+    lacking = {"after": "Only an encoder of one layer has it: take another."}
+
+
+def test_a_task_may_say_itself_what_a_missing_view_means(tiny_encoder):
+    with pytest.raises(UserError, match="'transformer' offers. Only an encoder of one layer has"):
+        build_model(config_of(tiny_encoder, tasks={"told": Told}), LABELS)
 
 
 def test_a_batch_need_not_have_tags_or_fields():

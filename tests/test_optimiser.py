@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmseq.config import TrainConfig
-from mmseq.optimiser import build_optimiser, schedule
+from mmseq.optimiser import build_optimiser, highest_rates, schedule
 
 
 class Part(nn.Module):
@@ -15,6 +15,10 @@ class Part(nn.Module):
         self.norm = nn.LayerNorm(2)
         if rate:
             self.learning_rate = rate
+        self.factors = {}
+
+    def rate_factors(self):
+        return self.factors
 
 
 class Balance(nn.Module):
@@ -125,3 +129,21 @@ def test_schedule_rises_then_falls_and_no_step_is_wasted(total, warmup):
     assert factors[:top] == sorted(factors[:top])
     assert factors[top:] == sorted(factors[top:], reverse=True)
     assert schedule(total, total, warmup) == 0.0
+
+
+def test_parameters_of_the_text_encoder_may_have_rates_of_their_own():
+    model = TinyModel()
+    model.text_encoder.factors = {"linear.weight": 0.5, "norm.bias": 10.0}
+    found = groups(model, weight_decay=0.05)
+    assert found["text_encoder.linear.weight"] == (1e-4, 0.05, "text_encoder")
+    assert found["text_encoder.norm.bias"] == (2e-3, 0.0, "text_encoder")
+    assert found["text_encoder.linear.bias"] == (2e-4, 0.0, "text_encoder")
+    assert found["image_encoder.norm.bias"] == (1e-4, 0.0, "image_encoder")
+
+
+def test_of_each_part_the_highest_rate_is_told():
+    model = TinyModel()
+    model.text_encoder.factors = {"linear.weight": 0.5, "linear.bias": 10.0}
+    rates = highest_rates(build_optimiser(model, TrainConfig(learning_rate=3e-3)))
+    expected = {"text_encoder": 2e-3, "image_encoder": 1e-4, "weighting": 3e-3, "head": 3e-3}
+    assert rates == expected

@@ -70,6 +70,8 @@ class TransformerEncoder(TextEncoder):
         self.width = int(self.model.config.hidden_size)
         self._freeze(freeze, model)
         self.before, self.after = _special_tokens(self.tokenizer)
+        # The state of the token in front of a sentence, [CLS] or <s>; some models have none.
+        self.sentence = self.width if self.before else 0
         self.mask_id = self._mask_id(word_dropout, model)
         self.window = self._window(window, model)
 
@@ -161,14 +163,7 @@ class TransformerEncoder(TextEncoder):
 
     def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
         tensors = inputs.tensors
-        output = self.model(
-            input_ids=self._masked(tensors, inputs.mask),
-            attention_mask=tensors["attention_mask"],
-            output_hidden_states=self.layer != -1,
-        )
-        hidden: Tensor = (
-            output.last_hidden_state if self.layer == -1 else output.hidden_states[self.layer]
-        )
+        hidden = self.hidden(inputs, images)
         row, first, last = tensors["row"], tensors["first"], tensors["last"]
         if self.pool == "first":
             words = hidden[row, first]
@@ -177,7 +172,22 @@ class TransformerEncoder(TextEncoder):
             sums = nn.functional.pad(hidden.cumsum(dim=1), (0, 0, 1, 0))
             length = (last - first).clamp(min=1)[..., None]
             words = (sums[row, last] - sums[row, first]) / length
-        return TextStates(words=words, mask=inputs.mask, vector=hidden[row[:, 0], 0])
+        vector = hidden[row[:, 0], 0] if self.sentence else None
+        return TextStates(words=words, mask=inputs.mask, vector=vector)
+
+    def hidden(self, inputs: TextInputs, images: ImageStates | None) -> Tensor:
+        """The states of the sub-words, (windows, sub-words, D); here is where a subclass that lets
+        pictures or boxes into the transformer does so.
+        """
+        output = self.model(
+            input_ids=self._masked(inputs.tensors, inputs.mask),
+            attention_mask=inputs.tensors["attention_mask"],
+            output_hidden_states=self.layer != -1,
+        )
+        states: Tensor = (
+            output.last_hidden_state if self.layer == -1 else output.hidden_states[self.layer]
+        )
+        return states
 
     def _masked(self, tensors: Mapping[str, Tensor], mask: Tensor) -> Tensor:
         """The sub-words; in training, those of some words are the tokenizer's mask, or UNK."""
