@@ -1,4 +1,4 @@
-"""Modality attention for mmseq: each word weighs word, characters and picture (Moon et al. 2018)."""
+"""Modality attention for mmseq: words weigh word, characters, picture (Moon et al. 2018)."""
 
 from __future__ import annotations
 
