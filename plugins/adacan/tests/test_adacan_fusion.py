@@ -183,7 +183,7 @@ def by_hand():
         built.visual_attention.key.weight.fill_(5 * LOG2)
         built.visual.weight.fill_(9 * LOG2 / 8)
         built.textual.bias.fill_(LOG3)
-        built.fusion_gate.weight.copy_(torch.tensor([[-5 * LOG3 / 3, 0]]))
+        built.fusion_gate.weight.copy_(torch.tensor([[-5 * LOG3 / 3, 0]], dtype=torch.double))
         built.word_filter.bias.fill_(LOG3)
         built.reserved.weight.fill_(LOG2 / 0.75)
         built.output.weight.copy_(torch.tensor([[2.0, 20.0]]))
