@@ -57,8 +57,8 @@ class GvattFusion(Fusion):
         if not sizes.sentence:
             raise UserError(
                 "fusion 'gvatt' needs a text encoder with a sentence vector, and this one has "
-                "none; take --text-encoder bilstm, a transformer with a token before the sentence "
-                "(as BERT's [CLS]), or another fusion."
+                "none; take a transformer with a token before the sentence (as BERT's [CLS]), "
+                "bilstm with layers >= 1, or another fusion."
             )
         if attention < 1:
             raise UserError(f"fusion 'gvatt': attention = {attention}; it must be at least 1.")

@@ -281,7 +281,7 @@ def test_an_encoder_without_a_sentence_vector_is_an_error():
     with pytest.raises(UserError) as error:
         fusion(sizes=replace(SIZES, sentence=0))
     assert str(error.value).startswith("fusion 'gvatt' needs a text encoder with a sentence vector")
-    assert "--text-encoder bilstm" in str(error.value)
+    assert "bilstm with layers >= 1" in str(error.value)
 
 
 @pytest.mark.parametrize(("option", "value"), [("attention", 0), ("dropout", 1.0)])
