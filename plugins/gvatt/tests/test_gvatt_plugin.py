@@ -1,13 +1,10 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import mmseq_gvatt
 import pytest
 
 import mmseq
-
-PRESETS = Path(mmseq_gvatt.__file__).parent / "presets"
 
 
 class Recorder:
@@ -47,9 +44,3 @@ def test_a_preset_is_its_text_only_system_with_the_fusion(text_only):
     images = whole["image_encoder"]
     assert (images["name"], images["model"], images["train"]) == ("timm", "resnet152", "frozen")
     assert whole["aux"] == {}
-
-
-@pytest.mark.parametrize("path", sorted(PRESETS.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_number_of_a_preset_has_its_reason(path):
-    lines = path.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line[-1:].isdigit()] == []
