@@ -30,6 +30,7 @@ class CharacterCnn(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.filters = nn.Conv1d(30, self.width, kernel_size=3, padding=1)
         nn.init.xavier_uniform_(self.filters.weight)
+        assert self.filters.bias is not None
         nn.init.zeros_(self.filters.bias)
 
     def forward(self, characters: Tensor) -> Tensor:

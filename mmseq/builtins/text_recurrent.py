@@ -187,7 +187,8 @@ class BiLstmEncoder(TextEncoder):
         if self.characters is not None:
             vectors.append(self.characters(tensors["characters"])[tensors["spelling"]])
         words = self.dropout(torch.cat(vectors, dim=2))
-        named = dict(zip(("word", "char"), words.split([v.shape[2] for v in vectors], dim=2)))
+        slices = words.split([part.shape[2] for part in vectors], dim=2)
+        named = dict(zip(self.parts, slices, strict=False))
         lengths = mask.sum(dim=1)
         for lstm in self.lstms:
             packed = pack_padded_sequence(

@@ -56,8 +56,10 @@ class Vocabulary:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {name: value if name == "singletons" else list(value) for name, value in
-                asdict(self).items()}
+        return {
+            name: value if name == "singletons" else list(value)
+            for name, value in asdict(self).items()
+        }
 
     @cached_property
     def _word_ids(self) -> dict[str, int]:
