@@ -89,7 +89,7 @@ class TransformerEncoder(TextEncoder):
             # The pretrained encoder begins as it is.
             nn.init.zeros_(self.case.weight)
 
-    def rate_factors(self) -> dict[str, float]:
+    def rate_factors(self) -> Mapping[str, float]:
         return {} if self.case is None else {"case.weight": CASE_FACTOR}
 
     def _window(self, asked: int, model: str) -> int:

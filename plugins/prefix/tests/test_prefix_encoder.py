@@ -172,7 +172,7 @@ def test_the_layers_of_a_model_are_found(build):
 
 
 def test_prefixes_train_at_a_rate_of_their_own(build):
-    encoder = build(prefix_factor=3.0)
+    encoder = build(prefix_factor=3.0, case="off")
     factors = encoder.rate_factors()
     names = {name for name, _ in encoder.named_parameters()}
     assert factors.keys() == {name for name in names if name.startswith("visual.")}
