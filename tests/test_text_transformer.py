@@ -382,7 +382,7 @@ def seen_pieces(encoder, sentences, monkeypatch):
 
 
 def test_word_dropout_masks_whole_words_in_training_only(make, monkeypatch):
-    encoder = make(word_dropout=0.5)
+    encoder = make(word_dropout=0.5, case="off")
     sentences = [["the", "xyz", "was"], ["seen"]]
     plain = ["[CLS]", "the", "x", "##y", "##z", "was", "[SEP]"]
     plain += ["[CLS]", "seen", "[SEP]", *["[PAD]"] * 4]
@@ -400,7 +400,7 @@ def test_word_dropout_masks_whole_words_in_training_only(make, monkeypatch):
 
 
 def test_word_dropout_hides_its_share(make, monkeypatch):
-    encoder = make(word_dropout=0.25).train()
+    encoder = make(word_dropout=0.25, case="off").train()
     torch.manual_seed(0)
     pieces = seen_pieces(encoder, [["the"] * 100] * 20, monkeypatch)
     # Four standard deviations of 2000 draws are 0.039.
