@@ -1,4 +1,7 @@
 """Contract checks"""
 
-from mmseq.testing.contract import ContractError
-from mmseq.testing.fusion import check_fusion
+from mmseq.testing.aux_task import check_aux_task as check_aux_task
+from mmseq.testing.contract import ContractError as ContractError
+from mmseq.testing.decoder import check_decoder as check_decoder
+from mmseq.testing.fusion import check_fusion as check_fusion
+from mmseq.testing.text_encoder import check_text_encoder as check_text_encoder

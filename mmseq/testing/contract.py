@@ -91,7 +91,7 @@ class Judge:
     ) -> None:
         """Fail unless the tensors are the same but for rounding."""
         for name, value in found.items():
-            other = expected[name]
+            value, other = value.detach(), expected[name].detach()
             if value.shape != other.shape:
                 shapes = f"{name} is {tuple(value.shape)}, otherwise {tuple(other.shape)}"
                 self.fail(contract, shapes, right)

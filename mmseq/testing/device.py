@@ -12,24 +12,11 @@ from torch.overrides import TorchFunctionMode, resolve_name
 
 from mmseq.testing.contract import Judge
 
-MAKERS = {
-    getattr(torch, name)
-    for name in [
-        "arange",
-        "empty",
-        "eye",
-        "full",
-        "linspace",
-        "logspace",
-        "ones",
-        "rand",
-        "randint",
-        "randn",
-        "randperm",
-        "tensor",
-        "zeros",
-    ]
-}
+_NAMES = (
+    "arange", "empty", "eye", "full", "linspace", "logspace", "ones", "rand", "randint", "randn",
+    "randperm", "tensor", "zeros",
+)  # fmt: skip
+MAKERS = {getattr(torch, name) for name in _NAMES}
 """Make a tensor on the CPU unless a device is named"""
 MOVERS = ("to", "copy_", "cpu", "cuda", "type_as", "tolist", "item", "numpy")
 MIXERS = ("__getitem__", "__setitem__", "index_put", "index_put_", "_pack_padded_sequence")

@@ -6,15 +6,17 @@ import atexit
 import shutil
 import string
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image, ImageDraw
 
 from mmseq.data import Example
 
-TINY_IMAGE_MODEL = {"model": "test_resnet", "weights": "random"}
+TINY_IMAGE_MODEL: Mapping[str, Any] = {"model": "test_resnet", "weights": "random"}
 """Options of the image encoder `timm` that need no download; ``test_vit`` is as small"""
 
 # Words, tags, number of pictures: none, one and several; one word alone; no entity; nothing else.

@@ -74,7 +74,7 @@ def worlds(*, pictures: bool) -> list[World]:
     """
     from mmseq.builtins.text_transformer import TransformerEncoder
 
-    sizes = image_sizes() if pictures else Sizes(LABELS, losses={"main": 1.0})
+    sizes = image_sizes() if pictures else text_sizes()
     # 12 heads, which many papers have, divide 48 and not 32.
     small = TransformerEncoder(sizes, model=str(tiny_bert(32)))
     wide = TransformerEncoder(sizes, model=str(tiny_bert(48)))
@@ -93,6 +93,11 @@ def tiny_image_encoder() -> Any:
     torch.manual_seed(0)
     sizes = Sizes(LABELS)
     return TimmEncoder(sizes, **TINY_IMAGE_MODEL, fit="page", levels=True).eval()
+
+
+def text_sizes() -> Sizes:
+    """The sizes of a run without pictures, before the text encoder is built."""
+    return Sizes(LABELS, losses={"main": 1.0})
 
 
 def image_sizes() -> Sizes:

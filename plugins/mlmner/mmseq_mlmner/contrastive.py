@@ -33,6 +33,7 @@ class ContrastiveTask(AuxTask):
 
     views: ClassVar[tuple[str, ...]] = ("text", "image")
     weight: ClassVar[float] = 0.5
+    additive: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes, *, temperature: float = 0.1, mix: float = 0.75) -> None:
         super().__init__()
