@@ -19,7 +19,7 @@ from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats, undrawn
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
-from mmseq.testing.tensors import filled
+from mmseq.testing.tensors import changed, copied, filled
 from mmseq.testing.world import DRAWN, EVERY, LABELS, PICTURELESS, World, worlds
 
 
@@ -165,9 +165,10 @@ class _Check:
             with subject.running("preparation (observe, finish)"), torch.no_grad():
                 for indexes in (EVERY[:4], EVERY[4:]):
                     case = self.case(indexes)
-                    check_inputs_kept(
-                        subject, case, lambda c=case: task.observe(c.views, c.targets)
-                    )
+                    before = copied(case)
+                    task.observe(case.views, case.targets)
+                    wrong = changed(before, case)
+                    subject.require(not wrong, "observe", f"it changes {wrong}", "it only reads")
                 task.finish()
 
     def count(self, indexes: Sequence[int]) -> int:
