@@ -39,6 +39,8 @@ class Sizes:
     """E, the width of region vectors; 0 without an image encoder."""
     levels: tuple[int, ...] = ()
     """Widths of the image encoder's pyramid levels, finest first."""
+    whole_page: bool = False
+    """The image encoder does not crop: `ImageStates.grid` covers the whole of a picture."""
     parts: Mapping[str, int] = field(default_factory=dict)
     """Widths of the text encoder's named parts (``word``, ``char``, …)."""
     views: Mapping[str, int] = field(default_factory=dict)

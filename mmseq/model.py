@@ -218,7 +218,12 @@ def build_model(
             )
         image_encoder = build("image_encoder", image_choice, sizes)
         assert image_encoder is not None
-        sizes = replace(sizes, image=image_encoder.width, levels=tuple(image_encoder.levels))
+        sizes = replace(
+            sizes,
+            image=image_encoder.width,
+            levels=tuple(image_encoder.levels),
+            whole_page=image_encoder.whole_page,
+        )
     text_encoder = build("text_encoder", config.component("text_encoder"), sizes)
     sizes = replace(
         sizes,
@@ -257,10 +262,11 @@ def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes
 
 def _fusions_with(view: str, sizes: Sizes) -> list[str]:
     """Names of the fusions that offer a view, found by building each; only for a message."""
+    pictured = replace(sizes, image=sizes.image or sizes.text, whole_page=True)
     names = []
     for entry in registry().entries("fusion"):
         try:
-            fusion = entry.load()(replace(sizes, image=sizes.image or sizes.text))
+            fusion = entry.load()(pictured)
         # A stranger's fusion that cannot be built with its defaults is no help to the reader.
         except Exception:  # noqa: S112
             continue

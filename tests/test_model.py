@@ -363,6 +363,10 @@ class Sized(TwoRegions):
         super().__init__()
 
 
+class Paged(Sized):
+    whole_page = True
+
+
 class Asks(Plain):
     """Keeps the sizes it was built with."""
 
@@ -387,10 +391,17 @@ def test_components_are_built_with_the_sizes_of_those_before_them(tiny_encoder):
     sizes = model.tasks["asks"].sizes
     assert sizes.labels == LABELS
     assert (sizes.text, sizes.sentence, sizes.image, sizes.levels) == (32, 32, 2, (3,))
+    assert sizes.whole_page is False
     assert sizes.views == {"words": 32, "fused": 32, "twice": 32}
     assert sizes.losses == {"main": 1.0, "asks": 0.5}
     assert fitted == {}
     assert model.head.weight.shape == (3, 32)
+
+
+def test_components_are_told_whether_the_image_encoder_sees_the_whole_page(tiny_encoder):
+    config = config_of(tiny_encoder, fusion=Pictured, tasks={"asks": Asks}, images=Paged)
+    model, _ = build_model(config, LABELS)
+    assert model.tasks["asks"].sizes.whole_page is True
 
 
 def test_a_text_only_model_has_no_image_encoder(tiny_encoder):
