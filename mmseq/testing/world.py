@@ -17,6 +17,7 @@ from mmseq.data import Example
 from mmseq.features import FeatureTable, compute_features
 from mmseq.labels import label_names
 from mmseq.model import image_states
+from mmseq.plugins import registry
 from mmseq.testing.tiny import TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
 
 NO_EXTRAS: Mapping[str, PerWord] = {}
@@ -82,7 +83,19 @@ def worlds(*, pictures: bool) -> list[World]:
         World("a BERT 32 wide", small, sizes),
         World("a BERT 48 wide", wide, sizes),
         World("an encoder 48 wide without a sentence vector", wide, sizes, vector=False),
+        World("a BiLSTM 48 wide with all parts", _recurrent(sizes), sizes),
     ]
+
+
+def _recurrent(sizes: Sizes) -> TextEncoder:
+    """Word vectors, characters and one LSTM: it has every part there is."""
+    from mmseq.builtins.text_recurrent import BiLstmEncoder
+
+    entry = registry().get("text_encoder", "bilstm")
+    options = entry.check_options({"vectors": "", "word_width": 20, "chars": "cnn", "hidden": 24})
+    torch.manual_seed(0)
+    fitted = BiLstmEncoder.fit(tiny_sentences(), **options)
+    return BiLstmEncoder(sizes, fitted=fitted, **options)
 
 
 @cache
@@ -103,7 +116,9 @@ def text_sizes() -> Sizes:
 def image_sizes() -> Sizes:
     """The sizes of a run with pictures, before the text encoder is built."""
     encoder = tiny_image_encoder()
-    return Sizes(LABELS, image=encoder.width, levels=encoder.levels, losses={"main": 1.0})
+    return replace(
+        text_sizes(), image=encoder.width, levels=encoder.levels, whole_page=encoder.whole_page
+    )
 
 
 @cache
