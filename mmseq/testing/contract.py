@@ -11,7 +11,7 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from mmseq.errors import one_line
+from mmseq.errors import UserError, one_line
 
 RTOL, ATOL = 1e-3, 1e-4
 """Rounding that other shapes of a batch may bring; a fault is far larger"""
@@ -56,10 +56,10 @@ class Judge:
 
     @contextmanager
     def running(self, contract: str, right: str = "it runs without an error") -> Iterator[None]:
-        """An exception in the block is a failure of the component."""
+        """An exception in the block is a failure of the component; a `UserError` passes."""
         try:
             yield
-        except ContractError:
+        except (ContractError, UserError):
             raise
         # A stranger's component may raise anything.
         except Exception as error:
