@@ -87,7 +87,7 @@ class _Check:
         """Pictures of every size to pixels of one."""
         subject, encoder = self.subject, self.encoder
         right = "(3, H, W) 32-bit floats, one size for every picture"
-        found = []
+        found: list[Tensor] = []
         for picture in pictures:
             with subject.running("transform", right), undrawn(subject, "transform (randomness)"):
                 pixels = encoder.transform(picture)

@@ -16,7 +16,7 @@ from mmseq.testing.subject import Subject
 def check_reader(
     component: type[Reader] | str,
     text: str | bytes,
-    broken: Mapping[str | bytes, int] | None = None,
+    broken: Mapping[Any, int] | None = None,
     **options: Any,
 ) -> None:
     """Check a reader, a class or a registered name, on a file of its format.
@@ -34,14 +34,14 @@ class _Check:
     def __init__(self, subject: Subject, folder: Path) -> None:
         self.subject = subject
         self.reader: Any = subject.build()
-        suffixes = getattr(self.reader, "suffixes", ())
+        suffixes: Any = getattr(self.reader, "suffixes", None)
         right = 'a tuple of endings with their dot, such as (".csv",)'
         good = isinstance(suffixes, tuple) and bool(suffixes)
         good = good and all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
         subject.require(good, "suffixes", f"they are {suffixes!r}", right)
         self.path = folder / f"train{suffixes[0]}"
 
-    def run(self, text: str | bytes, broken: Mapping[str | bytes, int]) -> None:
+    def run(self, text: str | bytes, broken: Mapping[Any, int]) -> None:
         self.write(text)
         lines = self.path.read_bytes().count(b"\n") + 1
         with self.subject.running("read"):
