@@ -151,16 +151,13 @@ def test_the_added_attention_by_hand():
     with torch.no_grad():
         built.sentence.weight.fill_(math.log(2))
         built.region_score.weight.fill_(17 * math.log(2))
-        built.modulation.picture.weight.fill_(math.log(2) / 5)
-    regions = torch.tensor([[[1.0], [0.0]]]).double() * 10
-    with torch.no_grad():
-        built.region.weight.fill_(math.log(2) / 10)
+    regions = torch.tensor([[[1.0], [0.0]]]).double()
     got = built(text, ImageStates(regions, torch.ones(1, 2, dtype=torch.bool)))
     # tanh(2 log 2) = (4 - 1/4) / (4 + 1/4) = 15/17 and tanh(log 2) = 3/5: the scores differ by
-    # 17 log 2 * (15/17 - 3/5) = 4.8 log 2. With e = 2^4.8: alpha_1 = e / (e + 1), v_c = 10 alpha_1,
-    # m = tanh(2 alpha_1 log 2), and beta_v = 3/4 as above.
-    first = 2**4.8 / (2**4.8 + 1)
-    expected = 3 / 4 * math.tanh(2 * first * math.log(2))
+    # 17 log 2 * (15/17 - 3/5) = 4.8 log 2. With e = 2^4.8: v_c = alpha_1 = e / (e + 1),
+    # m = tanh(2 v_c log 2), and beta_v = 3/4 as above.
+    context = 2**4.8 / (2**4.8 + 1)
+    expected = 3 / 4 * math.tanh(2 * context * math.log(2))
     assert got.views["image"].item() == pytest.approx(expected, abs=1e-12)
 
 
