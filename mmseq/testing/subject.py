@@ -103,8 +103,17 @@ class Subject(Judge):
             return built
         right = "call super().__init__() and assign layers to self"
         self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
-        with torch.no_grad():
-            for parameter in built.parameters():
-                if parameter.requires_grad:
-                    parameter.add_(torch.randn_like(parameter), alpha=0.1)
+        _move(built)
         return built.eval()
+
+
+@torch.no_grad()
+def _move(module: nn.Module) -> None:
+    """Add noise to the weights that train, as training would: an embedding's padding stays."""
+    for part in module.modules():
+        for parameter in part.parameters(recurse=False):
+            if parameter.requires_grad:
+                noise = 0.1 * torch.randn_like(parameter)
+                if isinstance(part, nn.Embedding) and part.padding_idx is not None:
+                    noise[part.padding_idx] = 0
+                parameter.add_(noise)
