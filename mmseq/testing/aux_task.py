@@ -134,11 +134,11 @@ class _Check:
             self.shapes(indexes)
         check_inputs_kept(subject, case, lambda: self.output(case))
         with torch.no_grad():
+            check_repeats(subject, task, lambda: self.outputs(EVERY))
             self.sums()
             self.padding(case)
             self.predicted()
             check_batches(subject, self.emissions)
-            check_repeats(subject, task, lambda: self.outputs(EVERY))
             check_state(
                 subject,
                 task,

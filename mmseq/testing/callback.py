@@ -23,7 +23,8 @@ def check_callback(component: type[Callback] | str, **options: Any) -> None:
     `mmseq.UserError` for a wrong name or option.
     """
     subject = Subject("callback", component, options)
-    subject.build().close()
+    with subject.running("close without on_start", "nothing to let go of is no error"):
+        subject.build().close()
     with TemporaryDirectory() as folder:
         _Check(subject, Path(folder)).run()
 

@@ -64,9 +64,9 @@ class _Check:
         with torch.inference_mode():
             self.shapes()
         with torch.no_grad():
+            check_repeats(subject, decoder, lambda: self.outputs(EVERY))
             self.enumerated()
             check_batches(subject, self.outputs)
-            check_repeats(subject, decoder, lambda: self.outputs(EVERY))
             check_state(
                 subject,
                 decoder,

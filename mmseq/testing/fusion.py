@@ -75,9 +75,9 @@ class _Check:
             self.shapes(indexes)
         check_inputs_kept(subject, (text, images), lambda: fusion(text, images))
         with torch.no_grad():
+            check_repeats(subject, fusion, lambda: self.outputs(text, images))
             self.padding(text, images)
             check_batches(subject, lambda indexes: self.outputs(*self.states(indexes)))
-            check_repeats(subject, fusion, lambda: self.outputs(text, images))
             check_state(
                 subject,
                 fusion,

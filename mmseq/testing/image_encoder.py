@@ -55,8 +55,8 @@ class _Check:
         check_inputs_kept(subject, pixels, lambda: encoder.precompute(pixels))
         check_inputs_kept(subject, stored, lambda: encoder(stored))
         with torch.no_grad():
-            self.batches()
             check_repeats(subject, encoder, lambda: self.outputs(pixels))
+            self.batches()
             with TemporaryDirectory() as folder:
                 check_state(subject, encoder, lambda: self.rebuilt(Path(folder)), self.rerun)
             with no_strays(subject, encoder):

@@ -65,8 +65,8 @@ class _Check:
         check_inputs_kept(subject, (batch.text, images), lambda: encoder(batch.text, images))
         run = self.outputs
         with torch.no_grad():
-            check_batches(subject, run)
             check_repeats(subject, encoder, lambda: run(EVERY))
+            check_batches(subject, run)
             with TemporaryDirectory() as folder:
                 check_state(subject, encoder, lambda: self.rebuilt(Path(folder)), self.rerun)
             check_device(subject, encoder, lambda: encoder(batch.text, images))

@@ -28,6 +28,8 @@ _SENTENCES = (
     ("great evening in Lima", "O O O B-LOC", 0),
     ("Chelsea Cape Town", "B-PER B-LOC I-LOC", 3),
 )
+PICTURES = tuple(pictures for _, _, pictures in _SENTENCES)
+"""Number of pictures of each sentence"""
 _COLOURS = ("navy", "orange", "green", "crimson", "gold", "purple", "teal")
 
 

@@ -18,14 +18,14 @@ from mmseq.features import FeatureTable, compute_features
 from mmseq.labels import label_names
 from mmseq.model import image_states
 from mmseq.plugins import registry
-from mmseq.testing.tiny import TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
+from mmseq.testing.tiny import PICTURES, TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
 
 NO_EXTRAS: Mapping[str, PerWord] = {}
 LABELS = label_names(("LOC", "PER"))
-EVERY = tuple(range(len(tiny_sentences())))
+EVERY = tuple(range(len(PICTURES)))
 """Numbers of the sentences"""
-PICTURELESS = tuple(i for i, e in enumerate(tiny_sentences()) if not e.images)
-DRAWN = tuple(i for i, e in enumerate(tiny_sentences()) if e.images)
+PICTURELESS = tuple(i for i in EVERY if not PICTURES[i])
+DRAWN = tuple(i for i in EVERY if PICTURES[i])
 
 
 class World:
