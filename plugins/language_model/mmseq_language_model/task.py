@@ -41,8 +41,8 @@ class LanguageModelTask(AuxTask):
 
     `UserError`: `vocabulary` or `hidden` below 1.
 
-    Source: Rei 2017, section 4; gamma, `hidden` and the size of the vocabulary are his. His code
-    predicts neither END nor START and counts UNKNOWN among the 7500; here both ends are predicted,
+    Source: Rei 2017; gamma, `hidden` and the size of the vocabulary are his. His code
+    predicts neither end and counts UNKNOWN among the 7500; here both ends are predicted,
     so that every word has two targets and a sentence of one word has a loss.
     """
 

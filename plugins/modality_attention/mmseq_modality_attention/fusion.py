@@ -20,7 +20,7 @@ class ModalityAttentionFusion(Fusion):
         a   = sigmoid(W [x_word ; x_char ; x_v] + b)
         s_m = exp(a_m) / sum_k exp(a_k)
         x   = sum_m s_m x_m
-        F   = BiLSTM(x_1 … x_W)                   (B, W, 2 * hidden), padding left out
+        F   = BiLSTM(x of the words in order)       (B, W, 2 * hidden), padding left out
 
     v is the image encoder's pooled vector, or the mean of the regions where it gives none. Without
     a picture x_v is 0, b_v included, and v has no share: the others share the weight. The word
@@ -33,8 +33,7 @@ class ModalityAttentionFusion(Fusion):
     `dropout` acts on x and on F. `UserError`: an encoder without the part ``word``; `width`,
     `hidden` or `layers` below 1; `dropout` not in 0 to below 1.
 
-    Source: Moon et al. 2018, section 3. A vector of numbers a_m from one W is the paper's; the
-    map to one width is linear here.
+    Source: Moon et al. 2018. The maps to one width are linear; all sizes are our choice.
     """
 
     def __init__(
