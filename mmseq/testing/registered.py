@@ -36,8 +36,7 @@ CHECKS: dict[str, Callable[..., None]] = {
 def components(distribution: str | None = None, *, kind: str | None = None) -> list[Entry]:
     """What is registered: of one distribution or of all, of one kind or of all.
 
-    For tests: ``@pytest.mark.parametrize("entry", components("mmseq-film"), ids=str)``. Each has
-    `kind` and `name`.
+    For tests: ``@pytest.mark.parametrize("entry", components("mmseq-film"))``, which `check` takes.
     """
     entries = load_plugins().registry.entries(kind)
     return [e for e in entries if distribution in (None, e.distribution)]
