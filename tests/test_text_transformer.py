@@ -382,7 +382,7 @@ def seen_pieces(encoder, sentences, monkeypatch):
 
 
 def test_word_dropout_masks_whole_words_in_training_only(make, monkeypatch):
-    encoder = make(word_dropout=0.5)
+    encoder = make(word_dropout=0.5, case="off")
     sentences = [["the", "xyz", "was"], ["seen"]]
     plain = ["[CLS]", "the", "x", "##y", "##z", "was", "[SEP]"]
     plain += ["[CLS]", "seen", "[SEP]", *["[PAD]"] * 4]
@@ -400,7 +400,7 @@ def test_word_dropout_masks_whole_words_in_training_only(make, monkeypatch):
 
 
 def test_word_dropout_hides_its_share(make, monkeypatch):
-    encoder = make(word_dropout=0.25).train()
+    encoder = make(word_dropout=0.25, case="off").train()
     torch.manual_seed(0)
     pieces = seen_pieces(encoder, [["the"] * 100] * 20, monkeypatch)
     # Four standard deviations of 2000 draws are 0.039.
@@ -411,3 +411,43 @@ def test_word_dropout_hides_its_share(make, monkeypatch):
 def test_an_impossible_word_dropout_is_an_error(make, share):
     with pytest.raises(UserError, match=f"text_encoder.word_dropout = {share}"):
         make(word_dropout=share)
+
+
+def test_case_is_told_where_the_tokenizer_lower_cases_and_begins_as_nothing(make):
+    plain, told = make(case="off"), make()
+    assert plain.case is None
+    # The tiny tokenizer lower-cases, as the packaged one does.
+    assert told.case.weight.shape == (8, 32)
+    assert told.rate_factors() == {"case.weight": 10.0}
+    assert plain.rate_factors() == {}
+    found, expected = states(told, SENTENCES), states(plain, SENTENCES)
+    torch.testing.assert_close(found.words, expected.words, atol=1e-6, rtol=0)
+    torch.testing.assert_close(found.vector, expected.vector, atol=1e-6, rtol=0)
+
+
+def test_case_is_a_vector_added_to_every_sub_word_of_a_word(make):
+    encoder = make()
+    with torch.no_grad():
+        encoder.case.weight.copy_(torch.randn(8, 32, generator=torch.manual_seed(0)))
+    tensors = encoder.collate([encoder.encode(["the", "Xyz", "was"])])
+    # lower is 1 and title 2 of the table; [CLS] and [SEP] have row 0.
+    assert tensors["shapes"].tolist() == [[0, 1, 2, 2, 2, 1, 0]]
+    embedded = encoder.model.get_input_embeddings()(torch.tensor([ids_of(encoder, PIECES)]))
+    added = encoder.case.weight[torch.tensor([[0, 1, 2, 2, 2, 1, 0]])]
+    with torch.no_grad():
+        last = encoder.model(inputs_embeds=embedded + added).last_hidden_state[0]
+    found = states(encoder, [["the", "Xyz", "was"]]).words[0]
+    torch.testing.assert_close(found, last[[1, 2, 5]], atol=1e-5, rtol=0)
+    lower = states(encoder, [["the", "xyz", "was"]]).words[0]
+    assert not torch.allclose(found, lower, atol=1e-3)
+
+
+def test_a_cased_tokenizer_needs_no_help(make, tiny_encoder, tmp_path):
+    folder = shutil.copytree(tiny_encoder, tmp_path / "cased")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        text = (folder / name).read_text().replace('"lowercase": true', '"lowercase": false')
+        (folder / name).write_text(text.replace('"do_lower_case": true', '"do_lower_case": false'))
+    assert make(model=str(folder)).case is None
+    assert make(model=str(folder), case="on").case is not None
+    assert make(freeze=1).case is None
+    assert make(freeze=1, case="on").case is not None

@@ -92,3 +92,10 @@ def test_windows_of_short_words_overlap_by_about_half():
     assert len(found.windows) == 9
     starts = [window[1] for window in found.windows]
     assert starts == list(range(1000, 1090, 10))
+
+
+def test_every_sub_word_carries_its_words_mark_and_special_tokens_0():
+    found = cut([[7, 8], [9], [5, 6]], [101], [102], 5, marks=[3, 4, 2])
+    assert found.windows == ((101, 7, 8, 9, 102), (101, 9, 5, 6, 102))
+    assert found.marks == ((0, 3, 3, 4, 0), (0, 4, 2, 2, 0))
+    assert cut([[7]], [101], [102], 5).marks == ()

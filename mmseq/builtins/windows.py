@@ -18,16 +18,23 @@ class WindowedSentence:
     """Of each word: position of its first sub-word in that window"""
     last: tuple[int, ...]
     """Of each word: position after its last sub-word"""
+    marks: tuple[tuple[int, ...], ...] = ()
+    """A number for each sub-word, windowed like the ids; empty where none were given"""
 
 
 def cut(
-    words: Sequence[Sequence[int]], before: Sequence[int], after: Sequence[int], window: int
+    words: Sequence[Sequence[int]],
+    before: Sequence[int],
+    after: Sequence[int],
+    window: int,
+    marks: Sequence[int] = (),
 ) -> WindowedSentence:
     """`words` (sub-word ids of each word) as one window, or as several that overlap by half.
 
     A word is taken from the window in which it is most central: the one that shows it the most
     sub-words on its poorer side, where a side that ends with the sentence counts as rich. A single
-    word longer than a window is cut short, never dropped.
+    word longer than a window is cut short, never dropped. `marks`: a number a word, given to each
+    of its sub-words; special tokens have 0.
     """
     room = window - len(before) - len(after)
     words = [list(word[:room]) for word in words]
@@ -43,10 +50,17 @@ def cut(
             if centrality > best[index][0]:
                 best[index] = (centrality, row, position + len(before))
             position += len(words[index])
+    marked = [[mark] * len(word) for mark, word in zip(marks, words, strict=True)] if marks else []
+
+    def window_of(rows: Sequence[Sequence[int]], start: int, end: int) -> tuple[int, ...]:
+        return tuple(i for row in rows[start:end] for i in row)
+
     return WindowedSentence(
-        windows=tuple(
-            (*before, *(i for word in words[start:end] for i in word), *after)
-            for start, end in ranges
+        windows=tuple((*before, *window_of(words, s, e), *after) for s, e in ranges),
+        marks=tuple(
+            (*(0 for _ in before), *window_of(marked, s, e), *(0 for _ in after))
+            for s, e in ranges
+            if marked
         ),
         row=tuple(row for _, row, _ in best),
         first=tuple(first for _, _, first in best),
