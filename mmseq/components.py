@@ -287,6 +287,10 @@ class AuxTask(nn.Module, ABC):
     """True: it is also called in prediction, for its `AuxOutput.emissions`"""
     preparation: int = 0
     """Epochs of main-task training before the task can begin; then `observe` and `finish`"""
+    additive: ClassVar[bool] = True
+    """False: an item's loss depends on the batch's other items, as with negatives from the batch;
+    otherwise the loss of a batch is the sum of its sentences' losses
+    """
 
     @abstractmethod
     def count(self, targets: Targets) -> int:

@@ -4,7 +4,6 @@ import importlib
 import json
 import os
 import random
-import string
 import sys
 from dataclasses import dataclass
 from importlib import metadata
@@ -34,30 +33,11 @@ def _own_environment(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory):
+def tiny_encoder():
     """Folder of a random BERT: 32 wide, 2 layers, a vocabulary of characters, safetensors."""
-    import torch
-    from transformers import BertConfig, BertModel, BertTokenizer
+    from mmseq.testing import tiny_bert
 
-    characters = string.ascii_lowercase + string.digits + string.punctuation
-    words = ["the", "in", "was", "seen", "today", "and", "friends"]
-    pieces = [*characters, *("##" + c for c in characters), *words]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *pieces]
-    folder = tmp_path_factory.mktemp("tiny-encoder")
-    tokenizer = BertTokenizer(vocab={piece: i for i, piece in enumerate(vocabulary)})
-    tokenizer.save_pretrained(folder)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        BertModel(config).save_pretrained(folder)
-    return folder
+    return tiny_bert()
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ class ContrastiveTask(AuxTask):
     negatives. Under several processes k runs over the batch of all; with `train.accumulate` over
     the micro-batch. A single pair has nothing to be told from: its loss is log 1 = 0.
 
-    `temperature` must be above 0, `mix` in 0 to 1 (`UserError` otherwise).
+    `temperature` must be above 0, `mix` in 0 to 1, both views of one width (`UserError` otherwise).
 
     Source: Li et al. 2022, Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would
     push pairs apart; this is the form that pulls them together, as the text says.
@@ -33,6 +33,7 @@ class ContrastiveTask(AuxTask):
 
     views: ClassVar[tuple[str, ...]] = ("text", "image")
     weight: ClassVar[float] = 0.5
+    additive: ClassVar[bool] = False
 
     def __init__(self, sizes: Sizes, *, temperature: float = 0.1, mix: float = 0.75) -> None:
         super().__init__()
@@ -42,6 +43,13 @@ class ContrastiveTask(AuxTask):
             )
         if not 0 <= mix <= 1:
             raise UserError(f"aux task 'contrastive': mix = {mix}; it must lie in 0 to 1.")
+        text, image = (sizes.views.get(view, 0) for view in self.views)
+        if text != image:
+            raise UserError(
+                f"aux task 'contrastive' compares the views text and image, which are {text} and "
+                f"{image} wide with this fusion; it needs one width: give the fusion's option for "
+                "it, or choose another fusion."
+            )
         self.temperature = temperature
         self.mix = mix
 

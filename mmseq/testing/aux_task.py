@@ -1,0 +1,284 @@
+"""The contract of an auxiliary task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmseq.components import AuxOutput, AuxTask, Fusion, Sizes, Targets
+from mmseq.errors import UserError
+from mmseq.plugins import registry
+from mmseq.testing.contract import Outputs
+from mmseq.testing.device import check_device
+from mmseq.testing.gradients import check_weights, gradients
+from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats, undrawn
+from mmseq.testing.state import check_state
+from mmseq.testing.subject import Subject
+from mmseq.testing.tensors import changed, copied, filled
+from mmseq.testing.world import DRAWN, EVERY, LABELS, PICTURELESS, World, worlds
+
+
+def check_aux_task(
+    component: type[AuxTask] | str, *, unused: Sequence[str] = (), **options: Any
+) -> None:
+    """Check an auxiliary task, a class or a registered name, with `options` of its constructor.
+
+    Its views come from tiny encoders and from a registered fusion that offers them. A task that
+    compares the items of a batch says so by ``additive = False``. `unused`: weights that get no
+    gradient. Raises `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a
+    wrong name or option.
+    """
+    subject = Subject("aux_task", component, options)
+    learned = subject.fit()
+    reasons = []
+    for stage in _stages():
+        missing = sorted(set(subject.cls.views) - stage.sizes.views.keys())
+        if missing:
+            reasons.append(f"{stage.name} has no view {', '.join(missing)}")
+            continue
+        try:
+            subject.build(stage.sizes, fitted=learned)
+        except UserError as error:
+            reasons.append(f"{stage.name}: {error}")
+            continue
+        _Check(subject, stage, learned, unused).run()
+        return
+    right = "its views are words, fused, parts of a text encoder, or offered by a registered fusion"
+    subject.fail("views", f"it cannot be built: {'; '.join(dict.fromkeys(reasons))}", right)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What a task gets for a batch."""
+
+    views: dict[str, Tensor]
+    targets: Targets
+    emissions: Tensor
+
+
+class _Stage:
+    """Encoders and a fusion, whose views a task may read."""
+
+    def __init__(self, world: World, name: str, fusion: Fusion) -> None:
+        self.name = f"fusion '{name}' beside {world.name}"
+        self.world, self.fusion = world, fusion.eval()
+        views = {**world.sizes.parts, **fusion.views}
+        views |= {"words": world.sizes.text, "fused": fusion.width}
+        self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
+
+    @torch.no_grad()
+    def case(self, indexes: Sequence[int], wanted: Sequence[str]) -> _Case:
+        text, images = self.world.states(indexes, self.fusion.extras)
+        fused = self.fusion(text, images)
+        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
+        draw = torch.Generator().manual_seed(2)
+        head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
+        targets = self.world.batch(indexes, self.fusion.extras).targets
+        return _Case({v: views[v] for v in wanted}, targets, fused.states @ head)
+
+
+@cache
+def _stages() -> list[_Stage]:
+    """Every registered fusion beside every fixture, those of the engine first."""
+    entries = sorted(registry().entries("fusion"), key=lambda e: e.distribution != "mmseq")
+    found = []
+    for entry in entries:
+        for world in worlds(pictures=True):
+            # A fusion that cannot be built there offers no views; its own check tells why.
+            try:
+                found.append(_Stage(world, entry.name, entry.load()(world.sizes)))
+            except (UserError, TypeError):
+                continue
+    return found
+
+
+class _Check:
+    def __init__(
+        self, subject: Subject, stage: _Stage, learned: Any, unused: Sequence[str]
+    ) -> None:
+        self.subject, self.stage, self.learned, self.unused = subject, stage, learned, unused
+        self.task: Any = self.build()
+
+    def build(self, seed: int = 17) -> Any:
+        return self.subject.build(self.stage.sizes, fitted=self.learned, seed=seed)
+
+    def case(self, indexes: Sequence[int]) -> _Case:
+        return self.stage.case(indexes, self.subject.cls.views)
+
+    def output(self, case: _Case, task: Any = None) -> AuxOutput:
+        output: AuxOutput = (task or self.task)(case.views, case.targets, case.emissions)
+        return output
+
+    def outputs(self, indexes: Sequence[int], task: Any = None) -> Outputs:
+        """The refined emissions, and the loss of the whole batch in every row."""
+        case = self.case(indexes)
+        output = self.output(case, task)
+        words = {} if output.emissions is None else {"emissions": output.emissions}
+        loss = output.loss.expand(len(indexes))
+        return Outputs(case.targets.mask, words, {"loss": loss})
+
+    def emissions(self, indexes: Sequence[int]) -> Outputs:
+        found = self.outputs(indexes)
+        return Outputs(found.mask, found.words)
+
+    def run(self) -> None:
+        subject, task = self.subject, self.task
+        case = self.case(EVERY)
+        self.prepared()
+        for indexes in (EVERY, DRAWN, PICTURELESS, [0], [1], [2], [5]):
+            self.shapes(indexes)
+        check_inputs_kept(subject, case, lambda: self.output(case))
+        with torch.no_grad():
+            check_repeats(subject, task, lambda: self.outputs(EVERY))
+            self.sums()
+            self.padding(case)
+            self.predicted()
+            check_batches(subject, self.emissions)
+            check_state(
+                subject,
+                task,
+                lambda: self.build(seed=18),
+                lambda module: self.outputs(EVERY, module),
+            )
+            check_device(subject, task, lambda: self.output(case))
+        self.reached()
+        check_weights(subject, task, lambda: self.everything(case), self.unused)
+
+    def everything(self, case: _Case) -> Tensor:
+        output = self.output(case)
+        return output.loss + (0.0 if output.emissions is None else output.emissions.sum())
+
+    def prepared(self) -> None:
+        """A task with a preparation phase observes the data, and finishes."""
+        subject, task = self.subject, self.task
+        epochs = task.preparation
+        right = "an int, at least 0"
+        subject.require(
+            type(epochs) is int and epochs >= 0, "preparation", f"it is {epochs!r}", right
+        )
+        if epochs:
+            with subject.running("preparation (observe, finish)"), torch.no_grad():
+                for indexes in (EVERY[:4], EVERY[4:]):
+                    case = self.case(indexes)
+                    before = copied(case)
+                    task.observe(case.views, case.targets)
+                    wrong = changed(before, case)
+                    subject.require(not wrong, "observe", f"it changes {wrong}", "it only reads")
+                task.finish()
+
+    def count(self, indexes: Sequence[int]) -> int:
+        count = self.task.count(self.case(indexes).targets)
+        right = "an int, at least 0: int(mask.sum()), say"
+        self.subject.require(type(count) is int and count >= 0, "count", f"it is {count!r}", right)
+        return int(count)
+
+    def shapes(self, indexes: Sequence[int]) -> None:
+        """The loss is a scalar, 0 without items; refined emissions have their shape."""
+        subject = self.subject
+        where = f"sentences {list(indexes)}"
+        case = self.case(indexes)
+        with subject.running(f"count of {where}"), undrawn(subject, "count (randomness)"):
+            count = self.count(indexes)
+        with subject.running(f"forward of {where}"):
+            output = self.output(case)
+        given = isinstance(output, AuxOutput)
+        subject.require(given, "forward", f"it gives {type(output).__name__}", "mmseq.AuxOutput")
+        subject.tensor(f"loss (a scalar) of {where}", "it", output.loss, ())
+        if not count:
+            loss = output.loss.item()
+            right = "0, since its count is 0 there: another part of the step may have items"
+            subject.require(loss == 0, f"loss of {where}", f"it is {loss:.4g}", right)
+        if output.emissions is not None:
+            shape = tuple(case.emissions.shape)
+            subject.tensor(f"refined emissions of {where}", "they", output.emissions, shape)
+            right = "self.refines = True, so that prediction refines as training does"
+            subject.require(
+                self.task.refines, "refines", "it gives refined emissions unannounced", right
+            )
+
+    def sums(self) -> None:
+        """The loss is a sum over the items, and the count their number."""
+        subject = self.subject
+        order, twice = EVERY[::-1], EVERY + EVERY
+        loss, double, turned = (self.output(self.case(i)).loss for i in (EVERY, twice, order))
+        count = self.count(EVERY)
+        parts = sum(self.count([i]) for i in EVERY)
+        right = "the count of a batch is the sum of its sentences'"
+        subject.require(count == parts, "count", f"{count}, sentence by sentence {parts}", right)
+        subject.require(count, "count", "it is 0 for all six sentences", "a task has items in them")
+        subject.alike(
+            "loss of the sentences in another order", {"it": turned}, {"it": loss}, "the same"
+        )
+        size = loss.item()
+        found = f"the batch twice has {double.item():.4g}, once {size:.4g}"
+        if not subject.cls.additive:
+            right = (
+                "at least about twice as much: the SUM over count items, which the engine divides"
+            )
+            subject.require(size <= 0 or double.item() > 1.5 * size, "loss (a sum)", found, right)
+            return
+        right = (
+            f"{2 * size:.4g}, the SUM over count items, which the engine divides (reduction='sum', "
+            "no mean); a task that compares the items of a batch has additive = False"
+        )
+        contract = "loss (a sum)"
+        subject.alike(f"{contract}: {found}", {"it": double}, {"it": 2 * loss}, right)
+        single = torch.stack([self.output(self.case([i])).loss for i in EVERY]).sum()
+        right = f"the sum of its sentences', {single.item():.4g} here; else additive = False"
+        subject.alike(
+            contract, {"that of six sentences": loss}, {"that of six sentences": single}, right
+        )
+
+    def padding(self, case: _Case) -> None:
+        """Padding words have no influence."""
+        mask = case.targets.mask
+        views = {name: filled(view, mask) for name, view in case.views.items()}
+        large = replace(case, views=views, emissions=filled(case.emissions, mask))
+        before, after = self.output(case), self.output(large)
+        right = "what reads the views looks at targets.mask"
+        contract = "mask (padding words changed)"
+        self.subject.alike(contract, {"loss": after.loss}, {"loss": before.loss}, right)
+        if before.emissions is not None and after.emissions is not None:
+            same = ({"emissions": a.emissions[mask]} for a in (after, before))  # type: ignore[index]
+            self.subject.alike(contract, next(same), next(same), right)
+
+    def predicted(self) -> None:
+        """Without tags there is no loss, and emissions are refined as with tags."""
+        if not self.task.refines:
+            return
+        subject = self.subject
+        case = self.case(EVERY)
+        blind = replace(case, targets=replace(case.targets, tags=None))
+        contract = "prediction (targets.tags is None)"
+        with subject.running(contract):
+            output = self.output(blind)
+        loss = output.loss.item()
+        subject.require(loss == 0, contract, f"its loss is {loss:.4g}", "emissions.new_zeros(())")
+        given = output.emissions is not None
+        subject.require(given, contract, "no refined emissions", "the same as with tags")
+        expected = self.output(case).emissions
+        if expected is not None and output.emissions is not None:
+            right = "the same as with tags"
+            subject.alike(contract, {"emissions": output.emissions}, {"emissions": expected}, right)
+
+    def reached(self) -> None:
+        """The loss trains what the task reads; gradients are finite in every batch."""
+        for indexes in (EVERY, PICTURELESS, [1], [2]):
+            case = self.case(indexes)
+            inputs: Mapping[str, Tensor] = {
+                name: view.clone().requires_grad_()
+                for name, view in {**case.views, "emissions": case.emissions}.items()
+            }
+            views = {name: inputs[name] for name in case.views}
+            output = self.output(_Case(views, case.targets, inputs["emissions"]))
+            where = f" (sentences {list(indexes)})"
+            found = gradients(self.subject, output.loss, inputs, where)
+            if indexes is EVERY:
+                reach = sum(float(gradient.abs().sum()) for gradient in found.values())
+                right = "the loss depends on views or emissions (no detach on the way)"
+                self.subject.require(reach, "gradients of its inputs", "none for any view", right)

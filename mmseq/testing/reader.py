@@ -1,0 +1,127 @@
+"""The contract of a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mmseq.data import Example, Reader
+from mmseq.errors import UserError
+from mmseq.labels import is_tag
+from mmseq.testing.subject import Subject
+
+
+def check_reader(
+    component: type[Reader] | str,
+    text: str | bytes,
+    broken: Mapping[Any, int] | None = None,
+    **options: Any,
+) -> None:
+    """Check a reader, a class or a registered name, on a file of its format.
+
+    `text`: a whole file with at least two sentences. `broken`: whole files with a mistake, and the
+    line of each, which the `mmseq.UserError` must name. Raises `mmseq.testing.ContractError` for a
+    broken contract, `mmseq.UserError` for a wrong name or option.
+    """
+    subject = Subject("reader", component, options)
+    with TemporaryDirectory() as folder:
+        _Check(subject, Path(folder)).run(text, broken or {})
+
+
+class _Check:
+    def __init__(self, subject: Subject, folder: Path) -> None:
+        self.subject = subject
+        self.reader: Any = subject.build()
+        suffixes: Any = getattr(self.reader, "suffixes", None)
+        right = 'a tuple of endings with their dot, such as (".csv",)'
+        good = isinstance(suffixes, tuple) and bool(suffixes)
+        good = good and all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
+        subject.require(good, "suffixes", f"they are {suffixes!r}", right)
+        self.path = folder / f"train{suffixes[0]}"
+
+    def run(self, text: str | bytes, broken: Mapping[Any, int]) -> None:
+        self.write(text)
+        lines = self.path.read_bytes().count(b"\n") + 1
+        with self.subject.running("read"):
+            examples = list(self.reader.read(self.path))
+            again = list(self.reader.read(self.path))
+        right = "a reader keeps nothing from file to file"
+        self.subject.require(again == examples, "read twice", "the examples differ", right)
+        found = f"{len(examples)} examples in the given text"
+        self.subject.require(len(examples) > 1, "read", found, "at least two sentences")
+        for example in examples:
+            self.example(example, lines)
+        starts = [example.line for example in examples]
+        right = "each sentence begins below the one before"
+        self.subject.require(starts == sorted(set(starts)), "line", f"they are {starts}", right)
+        ids = [example.id for example in examples]
+        right = "a name of its own for each sentence"
+        self.subject.require(all(ids), "id", f"they are {ids}", right)
+        for wrong, line in broken.items():
+            self.write(wrong)
+            self.refused(f"a mistake in line {line}", f"{self.path}:{line}:")
+        self.write("")
+        self.empty()
+        self.path.unlink()
+        self.refused("a file that is missing", str(self.path))
+
+    def write(self, text: str | bytes) -> None:
+        self.path.write_bytes(text.encode() if isinstance(text, str) else text)
+
+    def example(self, example: object, lines: int) -> None:
+        """Tokens, tags, pictures and place are of their types."""
+        subject = self.subject
+        if not isinstance(example, Example):
+            subject.fail("read", f"it yields {type(example).__name__}", "mmseq.Example")
+        tokens, tags, where = example.tokens, example.tags, f"of {example.where}"
+        good = isinstance(tokens, tuple) and bool(tokens)
+        good = good and all(isinstance(t, str) and t.strip() for t in tokens)
+        right = "a tuple of words, none of them empty"
+        subject.require(good, f"tokens {where}", f"{tokens!r}", right)
+        good = tags is None or (isinstance(tags, tuple) and len(tags) == len(tokens))
+        right = f"None, or a tuple of {len(tokens)} tags, one a word"
+        subject.require(good, f"tags {where}", f"{tags!r}", right)
+        strange = [tag for tag in tags or () if not is_tag(tag)]
+        right = "O, or B-, I- (BIOES: E-, S-) and a type"
+        subject.require(not strange, f"tags {where}", f"{strange}", right)
+        images = example.images
+        good = isinstance(images, tuple) and all(isinstance(i, Path) for i in images)
+        right = "a tuple of pathlib.Path: names, which the engine looks up"
+        subject.require(good, f"images {where}", f"{images!r}", right)
+        good = example.file == self.path and 1 <= example.line <= lines
+        right = f"file {self.path} and a line from 1 to {lines}"
+        subject.require(good, "where", f"{example.where}", right)
+        if self.reader.word_per_line:
+            text = self.path.read_text(encoding="utf-8").split("\n")
+            for index, token in enumerate(tokens):
+                line = example.line + index
+                good = line <= lines and token in text[line - 1]
+                right = "word i of a sentence stands i lines below its first, or it is False"
+                subject.require(good, "word_per_line", f"{token!r} is not in line {line}", right)
+
+    def empty(self) -> None:
+        """An empty file has no sentence, or says what is missing."""
+        try:
+            with self.subject.running("an empty file", "no example, or a mmseq.UserError"):
+                found = self._read()
+        except UserError:
+            return
+        right = "no example, or a mmseq.UserError"
+        self.subject.require(not found, "an empty file", f"{len(found)} examples", right)
+
+    def refused(self, what: str, place: str) -> None:
+        """A file that is wrong is a `UserError` that says where."""
+        right = f"mmseq.UserError('{place} what is wrong; how to mend it')"
+        try:
+            with self.subject.running(what, right):
+                found = self._read()
+        except UserError as error:
+            named = place in str(error)
+            self.subject.require(named, what, f"the error '{error}' names no place", right)
+            return
+        self.subject.fail(what, f"{len(found)} examples and no error", right)
+
+    def _read(self) -> list[Any]:
+        return list(self.reader.read(self.path))

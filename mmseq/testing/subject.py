@@ -1,0 +1,119 @@
+"""The component under check: its class, its options, and how the engine builds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import mmseq
+from mmseq.components import Sizes
+from mmseq.errors import UserError
+from mmseq.options import check_options, options_of
+from mmseq.plugins import registry
+from mmseq.registry import KINDS
+from mmseq.testing.contract import Judge
+from mmseq.testing.tiny import tiny_sentences
+
+SEED = 17
+
+
+class Subject(Judge):
+    """One component with its options, built as the engine does it.
+
+    `component`: a class, or a registered name. `options`: those of its constructor, checked as the
+    engine checks them (`UserError` for a wrong one, and for an unknown name); `defaults` stand for
+    those that are not given and that it has. A task's `weight` is the engine's, and dropped.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        component: type | str,
+        options: Mapping[str, Any],
+        defaults: Mapping[str, Any] | None = None,
+    ) -> None:
+        contract = kind.title().replace("_", "")
+        if isinstance(component, str):
+            entry = registry().get(kind, component)
+            self.cls: Any = entry.load()
+            super().__init__(entry.title)
+        else:
+            self.cls = component
+            super().__init__(f"{KINDS[kind]} {getattr(component, '__name__', component)}")
+            self.require(
+                isinstance(component, type) and issubclass(component, getattr(mmseq, contract)),
+                "class",
+                f"{component!r} does not derive from mmseq.{contract}",
+                f"class {getattr(component, '__name__', 'Mine')}(mmseq.{contract})",
+            )
+        known = options_of(self.cls)
+        given = {name: value for name, value in (defaults or {}).items() if name in known}
+        if kind == "aux_task":
+            options = {name: value for name, value in options.items() if name != "weight"}
+        self.options = check_options(self.title, known, {**given, **options})
+
+    def fit(self) -> Any:
+        """What it learns from the training text, as the run keeps it; None without `fit`."""
+        if not hasattr(self.cls, "fit"):
+            return None
+        with self.running("fit (what is learned from the training text)"):
+            learned = self.cls.fit(list(tiny_sentences()), **self.options)
+            again = self.cls.fit(list(tiny_sentences()), **self.options)
+        contract, right = "fit (kept in the run as JSON)", "dicts, lists, strings and numbers"
+        with self.running(contract, right):
+            kept = json.loads(json.dumps(learned))
+        same = json.dumps(again) == json.dumps(learned)
+        self.require(same, contract, "two calls differ", "the same text gives the same")
+        return kept
+
+    def build(
+        self,
+        sizes: Sizes | None = None,
+        *,
+        assets: Path | None = None,
+        fitted: Any = None,
+        seed: int = SEED,
+    ) -> Any:
+        """A new one (`UserError` where it refuses the sizes), in evaluation mode.
+
+        Weights that train are moved a little: a layer that begins at 0 would hide what it does.
+        """
+        arguments = dict(self.options)
+        wanted = getattr(self.cls.__init__, "__annotations__", {})
+        if "assets" in wanted:
+            arguments["assets"] = assets
+        if hasattr(self.cls, "fit"):
+            arguments["fitted"] = fitted
+        places = () if sizes is None else (sizes,)
+        torch.manual_seed(seed)
+        try:
+            built = self.cls(*places, **arguments)
+        except UserError:
+            raise
+        # A stranger's constructor may raise anything.
+        except Exception:
+            with self.running("constructor", "it takes (sizes, *, its options with defaults)"):
+                raise
+        if sizes is None:
+            return built
+        right = "call super().__init__() and assign layers to self"
+        self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
+        _move(built)
+        return built.eval()
+
+
+@torch.no_grad()
+def _move(module: nn.Module) -> None:
+    """Add noise to the weights that train, as training would: an embedding's padding stays."""
+    for part in module.modules():
+        for parameter in part.parameters(recurse=False):
+            if parameter.requires_grad:
+                noise = 0.1 * torch.randn_like(parameter)
+                if isinstance(part, nn.Embedding) and part.padding_idx is not None:
+                    noise[part.padding_idx] = 0
+                parameter.add_(noise)

@@ -1,0 +1,152 @@
+"""The parts around a component under check: small real encoders, and batches through them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import torch
+
+from mmseq.collate import Batch, Collator, ExtraField, Prepared
+from mmseq.components import ImageStates, PerWord, Sizes, TextEncoder, TextStates
+from mmseq.data import Example
+from mmseq.features import FeatureTable, compute_features
+from mmseq.labels import label_names
+from mmseq.model import image_states
+from mmseq.plugins import registry
+from mmseq.testing.tiny import PICTURES, TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
+
+NO_EXTRAS: Mapping[str, PerWord] = {}
+LABELS = label_names(("LOC", "PER"))
+EVERY = tuple(range(len(PICTURES)))
+"""Numbers of the sentences"""
+PICTURELESS = tuple(i for i in EVERY if not PICTURES[i])
+DRAWN = tuple(i for i in EVERY if PICTURES[i])
+
+
+class World:
+    """A text encoder, with or without an image encoder, and the six sentences through them."""
+
+    def __init__(self, name: str, text: TextEncoder, sizes: Sizes, *, vector: bool = True) -> None:
+        self.name = name
+        self.text = text.eval()
+        self.vector = vector
+        self.sizes = replace(
+            sizes,
+            text=text.width,
+            sentence=text.sentence if vector else 0,
+            parts=dict(text.parts),
+        )
+        self._known: dict[str, tuple[TextStates, ImageStates | None]] = {}
+
+    def batch(self, indexes: Sequence[int], extras: Mapping[str, PerWord] = NO_EXTRAS) -> Batch:
+        """Those sentences, with the extra fields that a component reads."""
+        collator, prepared = prepare(self.text, {**self.text.extras, **extras})
+        return collator.batch([prepared[i] for i in indexes])
+
+    def states(
+        self, indexes: Sequence[int], extras: Mapping[str, PerWord] = NO_EXTRAS
+    ) -> tuple[TextStates, ImageStates | None]:
+        """Those sentences as a fusion gets them; copies, in case it changes them."""
+        key = f"{list(indexes)} {dict(extras)}"
+        if key not in self._known:
+            self._known[key] = self._computed(indexes, extras)
+        return deepcopy(self._known[key])
+
+    @torch.no_grad()
+    def _computed(
+        self, indexes: Sequence[int], extras: Mapping[str, PerWord]
+    ) -> tuple[TextStates, ImageStates | None]:
+        batch = self.batch(indexes, extras)
+        images = image_states(batch, tiny_image_encoder()) if self.sizes.image else None
+        text = self.text(batch.text, images)
+        vector = text.vector if self.vector else None
+        return replace(text, vector=vector, extras=batch.text.extras), images
+
+
+@cache
+def worlds(*, pictures: bool) -> list[World]:
+    """Encoders of several kinds, each with other widths: with and without a sentence vector, and
+    with named parts.
+    """
+    from mmseq.builtins.text_transformer import TransformerEncoder
+
+    sizes = image_sizes() if pictures else text_sizes()
+    # 12 heads, which many papers have, divide 48 and not 32.
+    small = TransformerEncoder(sizes, model=str(tiny_bert(32)))
+    wide = TransformerEncoder(sizes, model=str(tiny_bert(48)))
+    return [
+        World("a BERT 32 wide", small, sizes),
+        World("a BERT 48 wide", wide, sizes),
+        World("an encoder 48 wide without a sentence vector", wide, sizes, vector=False),
+        World("a BiLSTM 48 wide with all parts", _recurrent(sizes), sizes),
+    ]
+
+
+def _recurrent(sizes: Sizes) -> TextEncoder:
+    """Word vectors, characters and one LSTM: it has every part there is."""
+    from mmseq.builtins.text_recurrent import BiLstmEncoder
+
+    entry = registry().get("text_encoder", "bilstm")
+    options = entry.check_options({"vectors": "", "word_width": 20, "chars": "cnn", "hidden": 24})
+    torch.manual_seed(0)
+    fitted = BiLstmEncoder.fit(tiny_sentences(), **options)
+    return BiLstmEncoder(sizes, fitted=fitted, **options)
+
+
+@cache
+def tiny_image_encoder() -> Any:
+    """A random timm `test_resnet` with a pyramid, which sees the whole page."""
+    from mmseq.builtins.image_timm import TimmEncoder
+
+    torch.manual_seed(0)
+    sizes = Sizes(LABELS)
+    return TimmEncoder(sizes, **TINY_IMAGE_MODEL, fit="page", levels=True).eval()
+
+
+def text_sizes() -> Sizes:
+    """The sizes of a run without pictures, before the text encoder is built."""
+    return Sizes(LABELS, losses={"main": 1.0})
+
+
+def image_sizes() -> Sizes:
+    """The sizes of a run with pictures, before the text encoder is built."""
+    encoder = tiny_image_encoder()
+    return replace(
+        text_sizes(), image=encoder.width, levels=encoder.levels, whole_page=encoder.whole_page
+    )
+
+
+@cache
+def tiny_pictures() -> FeatureTable:
+    """The pictures of the six sentences, through the frozen image encoder."""
+    paths = [path for example in tiny_sentences() for path in example.images]
+    return compute_features(paths, tiny_image_encoder(), batch_size=len(paths))
+
+
+def prepare(text: TextEncoder, extras: Mapping[str, PerWord]) -> tuple[Collator, list[Prepared]]:
+    """The six sentences for an encoder and the fields that are read beside."""
+    fields = [ExtraField(name, entries, "component") for name, entries in extras.items()]
+    collator = Collator(text, LABELS, tiny_pictures(), fields)
+    examples = [_with_fields(example, extras) for example in tiny_sentences()]
+    return collator, [collator.prepare(example) for example in examples]
+
+
+def _with_fields(example: Example, extras: Mapping[str, PerWord]) -> Example:
+    """The sentence with every field that is read: numbers within the announced bounds."""
+    draw = random.Random(len(example.tokens))
+    fields = dict(example.extras)
+    for name, entries in extras.items():
+        low, high = max(entries.low, -1.0), min(entries.high, 1000.0)
+        size = entries.size or 4
+        if name in fields and size == 4:
+            # Boxes lie on the page whatever its units are.
+            top = entries.high if entries.high < 1e9 else 1.0
+            fields[name] = [[share * top for share in box] for box in fields[name]]
+        else:
+            fields[name] = [[draw.uniform(low, high) for _ in range(size)] for _ in example.tokens]
+    return replace(example, extras=fields)

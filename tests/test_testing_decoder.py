@@ -1,0 +1,112 @@
+"""The contract checks bite: decoders and weightings wrong in one way each are refused by name."""
+
+import pytest
+import torch
+
+import mmseq
+from mmseq import (
+    Sizes,
+    Weighted,
+)
+from mmseq.builtins.decoders import SoftmaxDecoder
+from mmseq.builtins.weighting import weighted_sum
+from mmseq.testing import (
+    ContractError,
+    check_decoder,
+    check_weighting,
+)
+
+
+class MeanDecoder(SoftmaxDecoder):
+    def loss(self, emissions, tags, mask):
+        return super().loss(emissions, tags, mask) / mask.sum()
+
+
+class Bits(SoftmaxDecoder):
+    def loss(self, emissions, tags, mask):
+        return super().loss(emissions, tags, mask) / 0.6931471805599453
+
+
+class Worst(SoftmaxDecoder):
+    def decode(self, emissions, mask):
+        return emissions.argmin(dim=-1) * mask
+
+
+class Scores(SoftmaxDecoder):
+    def scores(self, emissions, tags, mask):
+        return super().scores(emissions, tags, mask).sqrt()
+
+
+class PaddingScored(SoftmaxDecoder):
+    def scores(self, emissions, tags, mask):
+        return emissions.softmax(dim=-1).gather(2, tags[..., None])[..., 0]
+
+
+DECODERS = {
+    MeanDecoder: "loss \\(a sum\\).*no mean",
+    Bits: "exp\\(-loss\\) over all 125 tag paths of three words sums to .*natural log",
+    Worst: "decode \\(the best tags\\): .* has probability",
+    Scores: "scores \\(probability of O at each of three words\\).*summed over all paths",
+    PaddingScored: "scores: numbers at padding. Right: 0 at padding",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), DECODERS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_decoder_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
+        check_decoder(wrong)
+
+
+class Weigher(mmseq.Weighting):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.weights = dict(sizes.losses)
+
+    def forward(self, losses, shared, progress):
+        return weighted_sum(losses, self.weights)
+
+
+class NeedsAll(Weigher):
+    def forward(self, losses, shared, progress):
+        return weighted_sum({name: losses[name] for name in self.weights}, self.weights)
+
+
+class Normalised(Weigher):
+    """By the loss itself: the gradient is not that of the weight it tells."""
+
+    def forward(self, losses, shared, progress):
+        right = super().forward(losses, shared, progress)
+        return Weighted(torch.stack([x.log() for x in losses.values()]).sum(), right.weights)
+
+
+class Drops(Weigher):
+    def forward(self, losses, shared, progress):
+        weights = {name: 1.0 if name == "main" else 0.0 for name in losses}
+        return weighted_sum(losses, weights)
+
+
+class Forgets(Weigher):
+    def end_epoch(self, means):
+        self.weights |= {name: 1 / mean for name, mean in means.items()}
+
+
+WEIGHTINGS = {
+    NeedsAll: "absent losses are not among the losses",
+    Normalised: "weights of .*weights are those that the losses have in the total",
+    Drops: "gradients: none for first, second",
+    Forgets: "state \\(saved and loaded again\\).*buffers",
+}
+
+
+def test_a_right_weighting_passes():
+    check_weighting(Weigher)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), WEIGHTINGS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_weighting_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"weighting {wrong.__name__}, .*{message}"):
+        check_weighting(wrong)

@@ -1,0 +1,170 @@
+"""The contract checks bite: fusions that are wrong in one way each are refused by name."""
+
+import random
+
+import pytest
+import torch
+from torch import nn
+
+import mmseq
+from mmseq import (
+    Fused,
+    Sizes,
+    attend,
+)
+from mmseq.testing import (
+    ContractError,
+    check_fusion,
+)
+
+
+class Attention(mmseq.Fusion):
+    """Right: [word ; what it sees in the regions], with a bias where there is a picture."""
+
+    def __init__(self, sizes: Sizes, *, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.width = 2 * sizes.text
+        self.views = {"seen": sizes.text}
+        self.key = nn.Linear(sizes.image, sizes.text)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, text, images):
+        seen = self.see(self.key(images.regions), text.words, images)
+        return Fused(torch.cat([self.dropout(text.words), seen], dim=-1), {"seen": seen})
+
+    def see(self, keys, words, images):
+        return attend(words[:, None], keys[:, None], keys[:, None], images.mask)[:, 0]
+
+
+class MaskIgnored(Attention):
+    def see(self, keys, words, images):
+        return attend(words[:, None], keys[:, None], keys[:, None])[:, 0]
+
+
+class WordsOfPadding(Attention):
+    def forward(self, text, images):
+        fused = super().forward(text, images)
+        mean = text.words.mean(dim=1, keepdim=True)
+        return Fused(fused.states + mean.repeat(1, 1, 2), fused.views)
+
+
+class BatchMean(Attention):
+    def forward(self, text, images):
+        fused = super().forward(text, images)
+        first = text.words[:1, :1].repeat(1, 1, 2)
+        return Fused(fused.states + first, fused.views)
+
+
+class NanWithoutPicture(Attention):
+    def see(self, keys, words, images):
+        scores = words @ keys.transpose(1, 2)
+        hidden = scores.masked_fill(~images.mask[:, None], -torch.inf)
+        return hidden.softmax(dim=-1) @ keys
+
+
+class FakePicture(Attention):
+    """A bias stands in for the missing picture only if the batch has another one's."""
+
+    def see(self, keys, words, images):
+        some = images.mask.any()
+        return super().see(keys, words, images) + some.float()
+
+
+class TextCut(Attention):
+    def forward(self, text, images):
+        keys = self.key(images.regions)
+        seen = self.see(keys, text.words.detach(), images)
+        return Fused(torch.cat([text.words.detach(), seen], dim=-1), {"seen": seen})
+
+
+class PictureCut(Attention):
+    def see(self, keys, words, images):
+        return super().see(self.key(images.regions.detach()), words, images)
+
+
+class WeightUnused(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.spare = nn.Linear(3, 3)
+
+
+class InPlace(Attention):
+    def forward(self, text, images):
+        text.words.mul_(0.5)
+        return super().forward(text, images)
+
+
+class ViewMisdeclared(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.views = {"seen": sizes.text + 1}
+
+
+class PlainTensor(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.scale = torch.rand(sizes.text) + 0.5
+
+    def see(self, keys, words, images):
+        return super().see(keys, words, images) * self.scale
+
+
+class DrawsAlways(Attention):
+    def see(self, keys, words, images):
+        seen = super().see(keys, words, images)
+        return nn.functional.dropout(seen, 0.2, training=True)
+
+
+class DrawsByPython(Attention):
+    def see(self, keys, words, images):
+        seen = super().see(keys, words, images)
+        return seen * (1 + random.random()) if self.training else seen
+
+
+class OnTheCpu(Attention):
+    def see(self, keys, words, images):
+        seen = super().see(keys, words, images)
+        return seen + torch.zeros(seen.shape)
+
+
+class Doubles(Attention):
+    def forward(self, text, images):
+        fused = super().forward(text, images)
+        return Fused(fused.states.double(), fused.views)
+
+
+FUSIONS = {
+    MaskIgnored: "mask \\(absent regions changed\\).*look.* at images.mask",
+    WordsOfPadding: "mask \\(padding words changed\\).*look.* at text.mask",
+    BatchMean: "sentence 1 in a batch of one .*states differs",
+    NanWithoutPicture: "states holds nan at .*finite numbers",
+    FakePicture: "sentence 1 in a batch of one|without any picture",
+    TextCut: "gradients of its inputs: none for 25 of 25 words.*no detach",
+    PictureCut: "gradients of its inputs: none for the pictures of sentences \\[0, 2, 3, 5\\]",
+    WeightUnused: "gradients of its weights: none for spare.weight, spare.bias",
+    InPlace: "inputs \\(changed in place\\): it changes \\[0\\]\\.words",
+    ViewMisdeclared: "view 'seen'.* it is \\(6, 8, 32\\)\\. Right: \\(6, 8, 33\\)",
+    PlainTensor: "state \\(saved and loaded again\\).*no buffer: scale",
+    DrawsAlways: "evaluation mode.*draws from torch's generator",
+    DrawsByPython: "training twice with one seed.*draw with torch alone",
+    OnTheCpu: "device.*Tensor.add mixes one of shape \\(6, 8, 32\\).*device=x.device",
+    Doubles: "states is torch.float64\\. Right: torch.float32",
+}
+
+
+def test_a_right_fusion_passes():
+    check_fusion(Attention, dropout=0.3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), FUSIONS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_fusion_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"fusion {wrong.__name__}, .*{message}"):
+        check_fusion(wrong)
+
+
+def test_a_weight_named_as_unused_is_allowed():
+    check_fusion(WeightUnused, unused=["spare.weight", "spare.bias"])
+    with pytest.raises(ContractError, match="unused 'sparse' is no weight of it"):
+        check_fusion(WeightUnused, unused=["sparse"])

@@ -1,0 +1,149 @@
+"""The contract checks bite: readers and callbacks wrong in one way each are refused by name."""
+
+from functools import partial
+
+import pytest
+
+import mmseq
+from mmseq import (
+    Example,
+    UserError,
+)
+from mmseq.testing import (
+    ContractError,
+    check_callback,
+    check_reader,
+)
+
+
+class Lines(mmseq.Reader):
+    """Right: ``word/TAG word/TAG``, a sentence a line."""
+
+    suffixes = (".slash",)
+
+    def read(self, path):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read; check the file.") from error
+        for number, line in enumerate(text.splitlines(), 1):
+            yield self.example(path, number, [pair.rpartition("/") for pair in line.split()])
+
+    def example(self, path, number, pairs):
+        if not all(word and tag[:1] in ("O", "B", "I") for word, _, tag in pairs):
+            raise UserError(f"{path}:{number}: write word/TAG.")
+        tokens, _, tags = zip(*pairs, strict=True)
+        return Example(tokens, tags, (), f"{number}", file=path, line=number)
+
+
+class CountsFromZero(Lines):
+    def example(self, path, number, pairs):
+        return super().example(path, number - 1, pairs)
+
+
+class Nameless(Lines):
+    def example(self, path, number, pairs):
+        try:
+            return super().example(path, number, pairs)
+        except UserError as error:
+            raise UserError("A line is wrong.") from error
+
+
+class TagsMissing(Lines):
+    def example(self, path, number, pairs):
+        right = super().example(path, number, pairs)
+        return Example(right.tokens, right.tags[1:], (), right.id, file=path, line=number)
+
+
+class Crashes(Lines):
+    def read(self, path):
+        path.read_text(encoding="utf-8")
+        yield from super().read(path)
+
+
+SLASH = "Anna/B-PER ran/O\nin/O Oslo/B-LOC\n"
+READERS = {
+    CountsFromZero: "where: .*train.slash:0\\. Right: file .* a line from 1 to 3",
+    Nameless: "a mistake in line 2: the error 'A line is wrong.' names no place",
+    TagsMissing: "tags of .*Right: None, or a tuple of 2 tags, one a word",
+    Crashes: "a file that is missing: it raises FileNotFoundError",
+}
+check_slashes = partial(check_reader, text=SLASH, broken={"a/O\nb/X\n": 2})
+
+
+def test_a_right_reader_passes():
+    check_slashes(Lines)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), READERS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_reader_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"reader {wrong.__name__}, .*{message}"):
+        check_slashes(wrong)
+
+
+class Patience(mmseq.Callback):
+    """Right: stops after three epochs."""
+
+    def __init__(self) -> None:
+        self.epochs = 0
+
+    def on_epoch(self, event):
+        self.epochs += 1
+        return "three epochs are enough" if self.epochs == 3 else None
+
+    def state(self):
+        return {"epochs": self.epochs}
+
+    def load_state(self, state):
+        self.epochs = state.get("epochs", 0)
+
+
+class NoState(Patience):
+    def state(self):
+        return {}
+
+
+class StateIsNoJson(Patience):
+    def state(self):
+        return {"epochs": {self.epochs}}
+
+
+class NeedsState(Patience):
+    def load_state(self, state):
+        self.epochs = state["epochs"]
+
+
+class ClosesNothing(Patience):
+    def on_start(self, folder, resumed_step):
+        self.file = (folder / "log").open("w")
+
+    def close(self):
+        self.file.close()
+
+
+class Empties(Patience):
+    def on_step(self, event):
+        event.losses.clear()
+
+
+CALLBACKS = {
+    NoState: "state \\(a resumed run\\): it asks to stop with \\[.*its state",
+    StateIsNoJson: "state \\(kept as JSON\\): it raises TypeError",
+    NeedsState: "load_state\\(\\{\\}\\): it raises KeyError",
+    ClosesNothing: "close without on_start: it raises AttributeError",
+    Empties: "on_step: it changes the event",
+}
+
+
+def test_a_right_callback_passes():
+    check_callback(Patience)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), CALLBACKS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_callback_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"callback {wrong.__name__}, .*{message}"):
+        check_callback(wrong)
