@@ -69,7 +69,7 @@ def tiny_bert(width: int = 32) -> Path:
 def tiny_sentences() -> tuple[Example, ...]:
     """Six tagged sentences (PER, LOC) with none to three pictures each.
 
-    Every word has the extra `boxes`: x0 y0 x1 y1 as shares of the page.
+    Every word has the extra `boxes`: x0 y0 x1 y1 in thousandths of the page.
     """
     folder = temporary_folder("pictures")
     drawn = 0
@@ -103,10 +103,10 @@ def temporary_folder(stem: str) -> Path:
     return folder
 
 
-def _box(word: int, sentence: int) -> list[float]:
+def _box(word: int, sentence: int) -> list[int]:
     """Words stand in lines of four."""
-    x, y = word % 4 / 4, word // 4 / 4 + sentence / 40
-    return [x, y, x + 0.2, y + 0.1]
+    x, y = word % 4 * 250, word // 4 * 250 + sentence * 25
+    return [x, y, x + 200, y + 100]
 
 
 def _draw(number: int, path: Path) -> None:
