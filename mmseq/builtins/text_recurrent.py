@@ -75,7 +75,7 @@ class BiLstmEncoder(TextEncoder):
         layers: int = 1,
         dropout: float = 0.5,
         variational: bool = False,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         assets: Path | None = None,
     ) -> None:
         super().__init__()
