@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mmseq import Fused, Fusion, ImageStates, PerWord, Sizes, TextStates, UserError
 from mmseq_layout.boxes import BoxEmbedding, RelativeBias
-from mmseq_layout.regions import under_boxes
+from mmseq_layout.regions import RegionsUnderBoxes
 from mmseq_layout.transformer import LayoutLayer
 
 
@@ -20,7 +20,7 @@ class LayoutFusion(Fusion):
 
     With x_j a word and s_j the embedding of its box (`BoxEmbedding`)::
 
-        z^0 = x + s                                    positions = false: z^0 = x
+        z^0 = x                                        with `bins`: z^0 = x + s
         z^l = Layer(z^(l-1), bias)                     l = 1 .. layers, `LayoutLayer`
         bias(i, j) = a(x_j - x_i) + b(y_j - y_i)       `RelativeBias`, one for all layers
         F = [x ; LayerNorm(z^layers)]                  (B, W, 2D)
@@ -28,7 +28,8 @@ class LayoutFusion(Fusion):
     View for tasks: ``layout``, the second half. Padding words are no keys. It reads the field
     ``boxes``: of each word x0 y0 x1 y1 in thousandths of the page; corners may come in any order.
 
-    `heads` must divide D, `layers`, `bins` and `expansion` are at least 1 (`UserError`).
+    `bins` is the number of equal steps of the page for s; 0: attention alone knows the boxes.
+    `heads` must divide D, `layers` and `expansion` are at least 1 (`UserError`).
 
     Source: Xu et al. 2020 (LayoutLM) for s, Xu et al. 2021 (LayoutLMv2) for the bias. There both
     are pretrained; here they are learned from the task, which is why attention starts with
@@ -45,27 +46,34 @@ class LayoutFusion(Fusion):
         *,
         heads: int = 12,
         layers: int = 2,
-        bins: int = 100,
-        positions: bool = True,
+        bins: int = 0,
         dropout: float = 0.1,
         expansion: int = 4,
     ) -> None:
         super().__init__()
         width = sizes.text
-        self._check(width, heads, {"layers": layers, "bins": bins, "expansion": expansion}, dropout)
+        self._check(width, heads, {"layers": layers, "expansion": expansion}, dropout)
+        if bins < 0:
+            raise UserError(f"fusion '{self.name}': bins = {bins}; it must be at least 0.")
         self.width = 2 * width
         self.views = {"layout": width}
-        self.position = BoxEmbedding(width, bins) if positions else None
+        self.position = BoxEmbedding(width, bins) if bins else None
         self.bias = RelativeBias(heads)
         self.layers = nn.ModuleList(
             LayoutLayer(width, heads, dropout, expansion) for _ in range(layers)
         )
         self.norm = nn.LayerNorm(width)
+        self.regions = RegionsUnderBoxes(sizes) if self.needs_images else None
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         boxes = _in_order(text.extras["boxes"])
-        states = self.placed(text.words, boxes, images)
+        states = text.words
+        if self.position is not None:
+            states = states + self.position(boxes)
+        if self.regions is not None:
+            assert images is not None  # needs_images
+            states = states + self.regions(images, boxes)
         bias = self.bias(boxes)
         # Not -inf: a row of padding alone would be NaN.
         bias = bias.masked_fill(~text.mask[:, None, None, :], torch.finfo(bias.dtype).min)
@@ -73,10 +81,6 @@ class LayoutFusion(Fusion):
             states = layer(states, bias)
         layout = self.norm(states)
         return Fused(self.dropout(torch.cat([text.words, layout], dim=-1)), {"layout": layout})
-
-    def placed(self, words: Tensor, boxes: Tensor, images: ImageStates | None) -> Tensor:
-        """z^0 (B, W, D): the words with their places."""
-        return words if self.position is None else words + self.position(boxes)
 
     def _check(self, width: int, heads: int, least: Mapping[str, int], dropout: float) -> None:
         owner = f"fusion '{self.name}'"
@@ -96,49 +100,14 @@ class LayoutFusion(Fusion):
 class LayoutRegionsFusion(LayoutFusion):
     """Fusion `layout` with what the picture of the page shows under each word's box.
 
-    z^0 = x + s + W_r r, r_j the mean of the region vectors under the box of word j, weighted by
-    area (`under_boxes`). W_r has no bias and starts at 0: without a picture the term is 0, and the
-    fusion begins as `layout`. All else, and the options, are those of `LayoutFusion`.
+    z^0 = x + W_r r (+ s), r_j the mean of the region vectors under the box of word j
+    (`RegionsUnderBoxes`). All else, and the options, are those of `LayoutFusion`.
 
     `UserError` where the image encoder crops pictures: its grid would not be the page.
     """
 
     name: ClassVar[str] = "layout-regions"
     needs_images: ClassVar[bool] = True
-
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        heads: int = 12,
-        layers: int = 2,
-        bins: int = 100,
-        positions: bool = True,
-        dropout: float = 0.1,
-        expansion: int = 4,
-    ) -> None:
-        if not sizes.whole_page:
-            raise UserError(
-                "fusion 'layout-regions' looks up word boxes on the whole page, but the image "
-                "encoder crops pictures to their centre; give --set image_encoder.fit=page (or an "
-                "image encoder that does not crop)."
-            )
-        super().__init__(
-            sizes,
-            heads=heads,
-            layers=layers,
-            bins=bins,
-            positions=positions,
-            dropout=dropout,
-            expansion=expansion,
-        )
-        self.project = nn.Linear(sizes.image, sizes.text, bias=False)
-        nn.init.zeros_(self.project.weight)
-
-    def placed(self, words: Tensor, boxes: Tensor, images: ImageStates | None) -> Tensor:
-        assert images is not None  # needs_images
-        seen: Tensor = self.project(under_boxes(images, boxes))
-        return super().placed(words, boxes, images) + seen
 
 
 def _in_order(boxes: Tensor) -> Tensor:

@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmseq import ImageStates
+from mmseq import ImageStates, Sizes, UserError
 from mmseq_layout.boxes import PAGE
+
+
+class RegionsUnderBoxes(nn.Module):
+    """W_r r_j, as wide as a word: the regions under each word's box (`under_boxes`), projected.
+
+    W_r has no bias and starts at 0: the term is 0 without a picture, and before training.
+    """
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        if not sizes.whole_page:
+            raise UserError(
+                "fusion 'layout-regions' looks up word boxes on the whole page, but the image "
+                "encoder crops pictures to their centre; give --set image_encoder.fit=page (or an "
+                "image encoder that does not crop)."
+            )
+        self.project = nn.Linear(sizes.image, sizes.text, bias=False)
+        nn.init.zeros_(self.project.weight)
+
+    def forward(self, images: ImageStates, boxes: Tensor) -> Tensor:
+        """(B, W, D) from `boxes` (B, W, 4), in thousandths of the page, corners in order."""
+        projected: Tensor = self.project(under_boxes(images, boxes))
+        return projected
 
 
 def under_boxes(images: ImageStates, boxes: Tensor) -> Tensor:

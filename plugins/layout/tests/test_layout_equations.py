@@ -156,7 +156,9 @@ def test_boxes_are_embedded_by_their_edges_and_sides():
     mean = sum(summed) / 4
     variance = sum((s - mean) ** 2 for s in summed) / 4
     gains = embedding.norm.weight.tolist()
-    expected = [g * (s - mean) / math.sqrt(variance + 1e-5) for g, s in zip(gains, summed)]
+    expected = [
+        g * (s - mean) / math.sqrt(variance + 1e-5) for g, s in zip(gains, summed, strict=True)
+    ]
     assert got == pytest.approx(expected, abs=1e-5)
 
 

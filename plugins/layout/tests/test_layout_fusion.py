@@ -110,9 +110,9 @@ def test_corners_may_come_in_any_order(kind):
     torch.testing.assert_close(built(with_boxes(text, turned), images).states[text.mask], before)
 
 
-@pytest.mark.parametrize("positions", [True, False])
-def test_a_word_elsewhere_on_the_page_changes_the_others(positions):
-    built = fusion(LayoutFusion, positions=positions)
+@pytest.mark.parametrize("bins", [0, 20])
+def test_a_word_elsewhere_on_the_page_changes_the_others(bins):
+    built = fusion(LayoutFusion, bins=bins)
     text, images = batch()
     boxes = text.extras["boxes"].clone()
     boxes[0, 1] = torch.tensor([900.0, 900.0, 950.0, 920.0])
@@ -123,7 +123,7 @@ def test_a_word_elsewhere_on_the_page_changes_the_others(positions):
 
 
 def test_without_positions_the_whole_page_may_be_shifted():
-    built = fusion(LayoutFusion, positions=False)
+    built = fusion(LayoutFusion, bins=0)
     text, _ = batch()
     boxes = text.extras["boxes"] // 2
     shifted = boxes + torch.tensor([300.0, 100.0, 300.0, 100.0])
@@ -145,16 +145,17 @@ def test_the_picture_counts_where_there_is_one():
     text, images = batch()
     other = replace(images, regions=images.regions + 1)
     change = (built(text, images).states - built(text, other).states).abs().amax(dim=-1)
-    assert [(row[row_mask] > 1e-6).all().item() for row, row_mask in zip(change, text.mask)] == [
-        True, False, True,
-    ]  # fmt: skip
+    words = zip(change, text.mask, strict=True)
+    assert [(row[mask] > 1e-6).all().item() for row, mask in words] == [True, False, True]
     assert (change[1] == 0).all()
 
 
 def test_without_a_picture_regions_are_plain_layout():
     built = fusion(LayoutRegionsFusion)
     plain = fusion(LayoutFusion)
-    plain.load_state_dict({n: t for n, t in built.state_dict().items() if n != "project.weight"})
+    plain.load_state_dict(
+        {n: t for n, t in built.state_dict().items() if not n.startswith("regions.")}
+    )
     text, images = batch(pictures=(0, 0, 0))
     torch.testing.assert_close(built(text, images).states, plain(text, None).states)
 
@@ -208,13 +209,13 @@ def test_dropout_acts_in_training_only():
 
 def test_an_image_encoder_that_crops_is_refused_with_the_remedy():
     with pytest.raises(UserError, match=r"--set image_encoder\.fit=page"):
-        LayoutRegionsFusion(replace(SIZES, whole_page=False))
+        LayoutRegionsFusion(replace(SIZES, whole_page=False), heads=5)
 
 
 @BOTH
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("heads", 3), ("layers", 0), ("bins", 0), ("expansion", 0), ("dropout", 1.0)],
+    [("heads", 3), ("layers", 0), ("bins", -1), ("expansion", 0), ("dropout", 1.0)],
 )
 def test_options_that_cannot_be_are_told(kind, option, value):
     name = "layout-regions" if kind is LayoutRegionsFusion else "layout"

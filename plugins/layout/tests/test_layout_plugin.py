@@ -87,8 +87,7 @@ def receipts(folder):
             words = [("a", "O", box(100, line)), ("b", "O", box(100, 2 * y + 120 - line))]
             for first, second in ((y, y + 120), (y + 120, y)):
                 numbers = [
-                    ("h", "B-TOTAL" if at == line else "O", box(600, at))
-                    for at in (first, second)
+                    ("h", "B-TOTAL" if at == line else "O", box(600, at)) for at in (first, second)
                 ]
                 tokens, tags, boxes = zip(*words, *numbers, strict=True)
                 sentences.append((tokens, tags, boxes, None))
