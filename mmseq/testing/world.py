@@ -145,8 +145,8 @@ def _with_fields(example: Example, extras: Mapping[str, PerWord]) -> Example:
         size = entries.size or 4
         if name in fields and size == 4:
             # Boxes lie on the page whatever its units are.
-            top = entries.high if entries.high < 1e9 else 1.0
-            fields[name] = [[share * top for share in box] for box in fields[name]]
+            unit = entries.high / 1000 if entries.high < 1e9 else 1.0
+            fields[name] = [[place * unit for place in box] for box in fields[name]]
         else:
             fields[name] = [[draw.uniform(low, high) for _ in range(size)] for _ in example.tokens]
     return replace(example, extras=fields)
