@@ -82,7 +82,7 @@ def base(tiny_encoder, data):
     """A text-only run of 3 epochs."""
     return Config.from_layers(
         flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder), "case": "off"},
             "fusion": {"name": "none"},
             "decoder": {"name": "softmax"},
         },

@@ -134,7 +134,7 @@ def _text_encoder(file: ParityFile) -> TransformerEncoder:
     with TemporaryDirectory() as folder:
         config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        return TransformerEncoder(Sizes(labels=("O",)), assets=Path(folder))
+        return TransformerEncoder(Sizes(labels=("O",)), case="off", assets=Path(folder))
 
 
 def _text_inputs(inputs: Mapping[str, Tensor]) -> TextInputs:
