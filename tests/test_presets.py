@@ -70,6 +70,17 @@ def test_offline_swaps_the_encoders_and_nothing_else(name):
             assert f"{key.partition('.')[2]} = {value}, not {old[key]}" in told
 
 
+def test_quick_needs_no_download_and_names_what_the_engine_has():
+    config = Config.from_preset("quick")
+    after, lines = config.offline()
+    assert lines == []
+    assert after.tables() == config.tables()
+    assert {choice.entry.distribution for choice in config.choices} == {"mmseq"}
+    # Nothing is left to defaults that may change: it says what it does.
+    defaults = Config.from_layers()
+    assert config.component("text_encoder").options == defaults.component("text_encoder").options
+
+
 def test_what_needs_no_download_stays_and_nothing_is_told():
     own = {"text_encoder.learning_rate": 1e-3, "fusion.name": "concat", "train.seed": 4}
     config = Config.from_layers(settings=own)
