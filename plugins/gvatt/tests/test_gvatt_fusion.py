@@ -6,6 +6,7 @@ import torch
 from mmseq_gvatt.fusion import GvattFusion
 
 from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq.testing import check_fusion
 
 D, S, E, A = 5, 4, 6, 3
 SIZES = Sizes(labels=("O", "B-PER", "I-PER"), text=D, sentence=S, image=E)
@@ -215,30 +216,6 @@ def test_views_are_the_two_terms_of_the_fused_states():
     assert (got.views["image"][[0, 2]].abs().amax(-1) > 0).all()
 
 
-@JOINS
-def test_a_mixed_batch_gives_what_separate_batches_give(join):
-    built = fusion(join)
-    text, images = batch()
-    mixed = built(text, images).states
-    for i, (w, r) in enumerate(zip((4, 2, 3), (3, 1, 6), strict=True)):
-        one = slice(i, i + 1)
-        alone = built(
-            TextStates(text.words[one, :w], text.mask[one, :w], text.vector[one]),
-            ImageStates(images.regions[one, :r], images.mask[one, :r]),
-        )
-        torch.testing.assert_close(mixed[one, :w], alone.states, atol=1e-12, rtol=0)
-
-
-@JOINS
-def test_what_the_padding_holds_changes_nothing(join):
-    built = fusion(join)
-    text, images = batch()
-    before = built(text, images).states[text.mask]
-    text = replace(text, words=text.words.masked_fill(~text.mask[..., None], 50.0))
-    images = replace(images, regions=images.regions.masked_fill(~images.mask[..., None], 50.0))
-    torch.testing.assert_close(built(text, images).states[text.mask], before, atol=1e-12, rtol=0)
-
-
 def test_regions_of_all_pictures_share_one_attention():
     built = fusion()
     text, images = batch(words=(3,), regions=(6,))
@@ -247,31 +224,6 @@ def test_regions_of_all_pictures_share_one_attention():
     torch.testing.assert_close(built(text, turned).states, both, atol=1e-12, rtol=0)
     first = built(text, ImageStates(images.regions[:, :3], images.mask[:, :3])).states
     assert (both - first).abs().max() > 1e-3
-
-
-@JOINS
-@pytest.mark.parametrize(
-    ("words", "regions"),
-    [((3, 2), (0, 0)), ((1,), (0,)), ((1,), (1,)), ((5, 1), (0, 4)), ((2, 0), (2, 0))],
-)
-def test_gradients_are_finite(words, regions, join):
-    built = fusion(join).train()
-    text, images = batch(words, regions)
-    text = replace(text, words=text.words.requires_grad_(), vector=text.vector.requires_grad_())
-    images = replace(images, regions=images.regions.requires_grad_())
-    built(text, images).states[text.mask].square().sum().backward()
-    inputs = [text.words.grad, text.vector.grad, images.regions.grad]
-    gradients = [*inputs, *(p.grad for p in built.parameters())]
-    assert all(g is not None and g.isfinite().all() for g in gradients)
-    assert (images.regions.grad[~images.mask] == 0).all()
-
-
-def test_dropout_acts_in_training_only():
-    built = fusion(dropout=0.5)
-    args = batch()
-    assert torch.equal(built(*args).states, built(*args).states)
-    built.train()
-    assert (built(*args).states == 0).double().mean() == pytest.approx(0.5, abs=0.25)
 
 
 def test_an_encoder_without_a_sentence_vector_is_an_error():
@@ -288,8 +240,6 @@ def test_options_out_of_range_are_errors(option, value):
 
 
 @JOINS
-def test_weights_survive_saving(join):
-    one, other = fusion(join, seed=0), fusion(join, seed=5)
-    other.load_state_dict(one.state_dict())
-    args = batch()
-    assert torch.equal(one(*args).states, other(*args).states)
+def test_it_keeps_the_contract_of_a_fusion(join):
+    """Masks, batches, gradients, state: with both ways of joining."""
+    check_fusion("gvatt", join=join)
