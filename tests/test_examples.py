@@ -5,6 +5,10 @@ import runpy
 import sys
 from pathlib import Path
 
+import pytest
+
+from mmseq.testing import check_plan
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
@@ -25,3 +29,8 @@ def test_shuffled_pictures_are_the_same_pictures_on_other_sentences(tmp_path, mo
     moved = sum(a["images"] != b["images"] for a, b in zip(found, records, strict=True))
     assert moved > 30
     assert [r["tokens"] for r in found] == [r["tokens"] for r in records]
+
+
+@pytest.mark.parametrize("plan", sorted(EXAMPLES.rglob("*.toml")), ids=lambda path: path.stem)
+def test_plans_are_whole(plan):
+    check_plan(plan)
