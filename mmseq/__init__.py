@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from mmseq.data import Example, Reader
     from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
     from mmseq.processes import all_sum, gather
+    from mmseq.recurrent import run_lstm
     from mmseq.states import EntityStates, entity_states
     from mmseq.tagger import Span, TaggedSentence, Tagger, load
     from mmseq.training import train
@@ -80,6 +81,7 @@ _LAZY = {
     "mmseq.data": ("Example", "Reader"),
     "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
     "mmseq.processes": ("all_sum", "gather"),
+    "mmseq.recurrent": ("run_lstm",),
     "mmseq.states": ("EntityStates", "entity_states"),
     "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
     "mmseq.training": ("train",),
@@ -139,5 +141,6 @@ __all__ = [
     "masked_softmax",
     "plot_style",
     "render_figure",
+    "run_lstm",
     "train",
 ]

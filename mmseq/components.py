@@ -86,6 +86,16 @@ class ImageStates:
         """(B,) bool: the sentence has a picture."""
         return self.mask.any(dim=1)
 
+    @property
+    def pooled(self) -> Tensor:
+        """(B, E): `vector`, or the mean over the real regions where the encoder gives none; 0
+        without a picture.
+        """
+        if self.vector is not None:
+            return self.vector
+        number = self.mask.sum(dim=1, keepdim=True).clamp(min=1)
+        return self.regions.masked_fill(~self.mask[..., None], 0).sum(dim=1) / number
+
 
 @dataclass(frozen=True)
 class TextInputs:

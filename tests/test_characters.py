@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmseq.builtins.characters import CharacterCnn, CharacterLstm
-from mmseq.builtins.lstm import initialise_lstm
+from mmseq.builtins.first_weights import initialise_lstm
 from mmseq.builtins.vocabulary import PADDING
 
 WORDS = [[2, 3, 4, 5], [3], [1, 6], [5] * 40]

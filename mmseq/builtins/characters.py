@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from mmseq.builtins.lstm import initialise_lstm
+from mmseq.builtins.first_weights import initialise_lstm, initialise_vectors
 from mmseq.builtins.vocabulary import PADDING
 
 
@@ -26,7 +26,8 @@ class CharacterCnn(nn.Module):
 
     def __init__(self, characters: int, *, dropout: float) -> None:
         super().__init__()
-        self.vectors = character_vectors(characters, 30)
+        self.vectors = nn.Embedding(characters, 30, padding_idx=PADDING)
+        initialise_vectors(self.vectors)
         self.dropout = nn.Dropout(dropout)
         self.filters = nn.Conv1d(30, self.width, kernel_size=3, padding=1)
         nn.init.xavier_uniform_(self.filters.weight)
@@ -55,7 +56,8 @@ class CharacterLstm(nn.Module):
 
     def __init__(self, characters: int) -> None:
         super().__init__()
-        self.vectors = character_vectors(characters, 25)
+        self.vectors = nn.Embedding(characters, 25, padding_idx=PADDING)
+        initialise_vectors(self.vectors)
         self.lstm = nn.LSTM(25, self.width // 2, batch_first=True, bidirectional=True)
         initialise_lstm(self.lstm)
 
@@ -66,12 +68,3 @@ class CharacterLstm(nn.Module):
         )
         _, (last, _) = self.lstm(packed)
         return torch.cat([last[0], last[1]], dim=1)
-
-
-def character_vectors(characters: int, width: int) -> nn.Embedding:
-    """Uniform in ±sqrt(3 / width) (Ma & Hovy 2016); 0 at padding."""
-    vectors = nn.Embedding(characters, width, padding_idx=PADDING)
-    bound = math.sqrt(3 / width)
-    with torch.no_grad():
-        vectors.weight.uniform_(-bound, bound)[PADDING] = 0
-    return vectors

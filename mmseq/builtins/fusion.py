@@ -31,13 +31,7 @@ class PooledPicture(nn.Module):
         self.project = nn.Sequential(nn.Linear(image, width), nn.GELU(), nn.LayerNorm(width))
 
     def forward(self, images: ImageStates) -> Tensor:
-        if images.vector is not None:
-            pooled = images.vector
-        else:
-            # An encoder without a pooled state: the mean over the real regions.
-            count = images.mask.sum(dim=1, keepdim=True).clamp(min=1)
-            pooled = (images.regions * images.mask[..., None]).sum(dim=1) / count
-        projected: Tensor = self.project(pooled)
+        projected: Tensor = self.project(images.pooled)
         return projected * images.present[:, None]
 
 

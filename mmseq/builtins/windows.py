@@ -50,18 +50,16 @@ def cut(
             if centrality > best[index][0]:
                 best[index] = (centrality, row, position + len(before))
             position += len(words[index])
+
+    def windowed(
+        rows: Sequence[Sequence[int]], left: Sequence[int], right: Sequence[int]
+    ) -> tuple[tuple[int, ...], ...]:
+        return tuple((*left, *(i for row in rows[s:e] for i in row), *right) for s, e in ranges)
+
     marked = [[mark] * len(word) for mark, word in zip(marks, words, strict=True)] if marks else []
-
-    def window_of(rows: Sequence[Sequence[int]], start: int, end: int) -> tuple[int, ...]:
-        return tuple(i for row in rows[start:end] for i in row)
-
     return WindowedSentence(
-        windows=tuple((*before, *window_of(words, s, e), *after) for s, e in ranges),
-        marks=tuple(
-            (*(0 for _ in before), *window_of(marked, s, e), *(0 for _ in after))
-            for s, e in ranges
-            if marked
-        ),
+        windows=windowed(words, before, after),
+        marks=windowed(marked, [0] * len(before), [0] * len(after)) if marked else (),
         row=tuple(row for _, row, _ in best),
         first=tuple(first for _, _, first in best),
         last=tuple(first + len(word) for (_, _, first), word in zip(best, words, strict=True)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode, resolve_name
 
 from mmseq.testing.contract import Judge
+from mmseq.testing.tensors import places
 
 _NAMES = (
     "arange", "empty", "eye", "full", "linspace", "logspace", "ones", "rand", "randint", "randn",
@@ -46,7 +47,7 @@ class Strays(TorchFunctionMode):
                 self._keep(result)
             return result
         name = getattr(func, "__name__", "")
-        given = list(_tensors((args, kwargs)))
+        given = [tensor for _, tensor in places((args, kwargs))]
         strays = [t for t in given if id(t) in self._made and t.dim()]
         if strays and name not in MOVERS and name not in MIXERS:
             if len(strays) < len([t for t in given if t.dim()]):
@@ -56,7 +57,7 @@ class Strays(TorchFunctionMode):
                     f"{resolve_name(func) or name} mixes one of shape {shape} with the batch's",
                     "torch.zeros(…, device=x.device), x.new_zeros(…), or a buffer",
                 )
-            for tensor in _tensors(result):
+            for _, tensor in places(result):
                 self._keep(tensor)
         return result
 
@@ -79,14 +80,3 @@ def check_device(judge: Judge, module: nn.Module, call: Callable[[], object]) ->
         with no_strays(judge, module):
             call()
     module.eval()
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from _tensors(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from _tensors(inner)

@@ -13,11 +13,11 @@ from mmseq.components import Fused, Fusion, ImageStates, TextStates
 from mmseq.errors import UserError
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
-from mmseq.testing.gradients import check_weights, gradients, total
+from mmseq.testing.gradients import check_pictures_reached, check_weights, gradients, total
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
-from mmseq.testing.tensors import regions_padded, words_padded
+from mmseq.testing.tensors import regions_padded, tracked_pictures, words_padded
 from mmseq.testing.world import DRAWN, EVERY, PICTURELESS, World, worlds
 
 
@@ -160,14 +160,7 @@ class _Check:
         text = replace(text, words=words["words"], parts=parts)
         pictures: dict[str, Tensor] = {}
         if images is not None:
-            assert images.vector is not None
-            levels = tuple(level.clone().requires_grad_() for level in images.levels)
-            pictures = {
-                "regions": images.regions.clone().requires_grad_(),
-                "vector": images.vector.clone().requires_grad_(),
-            }
-            images = replace(images, **pictures, levels=levels)
-            pictures |= {f"levels[{i}]": level for i, level in enumerate(levels)}
+            images, pictures = tracked_pictures(images)
         value = total(self.outputs(text, images))
         found = gradients(self.subject, value, {**words, **pictures})
         reach = torch.stack([found[name].abs().sum(dim=-1) for name in words]).sum(dim=0)
@@ -179,11 +172,5 @@ class _Check:
             "every word's vector has a share in its state (no detach on the way)",
         )
         if images is not None and self.subject.cls.needs_images:
-            seen = [found[name].flatten(1).abs().sum(dim=1) for name in pictures]
-            blind = (torch.stack(seen).sum(dim=0) == 0) & images.present
-            self.subject.require(
-                not blind.any(),
-                "gradients of its inputs",
-                f"none for the pictures of sentences {blind.nonzero()[:, 0].tolist()}",
-                "regions, vector or levels have a share in the states, or needs_images is False",
-            )
+            seen = {name: found[name] for name in pictures}
+            check_pictures_reached(self.subject, seen, images.present, "states")

@@ -58,6 +58,20 @@ def check_weights(
     module.zero_grad(set_to_none=True)
 
 
+def check_pictures_reached(
+    judge: Judge, found: Mapping[str, Tensor], present: Tensor, into: str
+) -> None:
+    """Every sentence's pictures have a gradient: `found` of each tensor (B, …); `present` (B,)."""
+    reach = torch.stack([g.flatten(1).abs().sum(dim=1) for g in found.values()]).sum(dim=0)
+    blind = ((reach == 0) & present).nonzero()[:, 0].tolist()
+    judge.require(
+        not blind,
+        "gradients of its inputs",
+        f"none for the pictures of sentences {blind}",
+        f"regions, vector or levels have a share in the {into}, or needs_images is False",
+    )
+
+
 def gradients(
     judge: Judge, value: Tensor, inputs: Mapping[str, Tensor], where: str = ""
 ) -> dict[str, Tensor]:

@@ -76,6 +76,18 @@ def regions_padded(images: ImageStates, more: int = 0) -> ImageStates:
     return replace(images, regions=filled(images.regions, mask, more), mask=mask, **longer)
 
 
+def tracked_pictures(images: ImageStates) -> tuple[ImageStates, dict[str, Tensor]]:
+    """The same pictures asking for gradients, and their tensors by name."""
+    assert images.vector is not None
+    levels = tuple(level.clone().requires_grad_() for level in images.levels)
+    pictures = {
+        "regions": images.regions.clone().requires_grad_(),
+        "vector": images.vector.clone().requires_grad_(),
+    }
+    seen = replace(images, **pictures, levels=levels)
+    return seen, pictures | {f"levels[{i}]": level for i, level in enumerate(levels)}
+
+
 def filled(tensor: Tensor, mask: Tensor, more: int = 0) -> Tensor:
     """(B, n, …) with `LARGE` where `mask` (B, n + more) is false."""
     longer = pad(tensor, (0, 0, 0, more))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,10 +15,11 @@ from mmseq.components import ImageStates, TextEncoder, TextInputs, TextStates
 from mmseq.model import image_states
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
-from mmseq.testing.gradients import check_weights, gradients, total
+from mmseq.testing.gradients import check_pictures_reached, check_weights, gradients, total
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
+from mmseq.testing.tensors import tracked_pictures
 from mmseq.testing.tiny import tiny_bert, tiny_sentences
 from mmseq.testing.world import EVERY, image_sizes, prepare, text_sizes, tiny_image_encoder
 
@@ -212,21 +212,7 @@ class _Check:
 
     def reached(self, batch: Batch, images: ImageStates) -> None:
         """Gradients come back to the pictures."""
-        assert images.vector is not None
-        levels = tuple(level.clone().requires_grad_() for level in images.levels)
-        pictures = {
-            "regions": images.regions.clone().requires_grad_(),
-            "vector": images.vector.clone().requires_grad_(),
-        }
-        seen = replace(images, **pictures, levels=levels)
-        pictures |= {f"levels[{i}]": level for i, level in enumerate(levels)}
+        seen, pictures = tracked_pictures(images)
         value = total(self.named(self.encoder(batch.text, seen)))
         found = gradients(self.subject, value, pictures)
-        reach = torch.stack([g.flatten(1).abs().sum(dim=1) for g in found.values()]).sum(dim=0)
-        blind = ((reach == 0) & images.present).nonzero()[:, 0].tolist()
-        self.subject.require(
-            not blind,
-            "gradients of its inputs",
-            f"none for the pictures of sentences {blind}",
-            "regions, vector or levels have a share in the words, or needs_images is False",
-        )
+        check_pictures_reached(self.subject, found, images.present, "words")

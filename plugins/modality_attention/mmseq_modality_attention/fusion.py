@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates, UserError, masked_softmax
+from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates, UserError, masked_softmax, run_lstm
 
 
 class ModalityAttentionFusion(Fusion):
@@ -76,31 +75,16 @@ class ModalityAttentionFusion(Fusion):
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         assert images is not None  # needs_images
         mixed = self.mix(text, images)
-        # An empty sentence reads one word of padding: a sequence of length 0 cannot be packed.
-        lengths = text.mask.sum(dim=1).clamp(min=1).cpu()
-        packed = pack_padded_sequence(
-            self.dropout(mixed), lengths, batch_first=True, enforce_sorted=False
-        )
-        states, _ = pad_packed_sequence(
-            self.lstm(packed)[0], batch_first=True, total_length=text.mask.shape[1]
-        )
+        states = run_lstm(self.lstm, self.dropout(mixed), text.mask)
         return Fused(self.dropout(states))
 
     def mix(self, text: TextStates, images: ImageStates) -> Tensor:
         """(B, W, width): x of every word, the sum of its modalities by their shares."""
         present = images.present[:, None]
-        picture = self.project["picture"](_pooled(images)) * present
+        picture = self.project["picture"](images.pooled) * present
         words = [self.project[name](text.parts[name]) for name in self.parts]
         modalities = torch.stack([*words, picture[:, None].expand_as(words[0])], dim=2)
         scores = torch.sigmoid(self.score(modalities.flatten(start_dim=2)))
         there = torch.cat([present.new_ones(len(present), len(words)), present], dim=1)
         shares = masked_softmax(scores, there[:, None])
         return (shares[..., None] * modalities).sum(dim=2)
-
-
-def _pooled(images: ImageStates) -> Tensor:
-    """(B, E): the picture's vector, or the mean over the real regions where there is none."""
-    if images.vector is not None:
-        return images.vector
-    number = images.mask.sum(dim=1, keepdim=True).clamp(min=1)
-    return images.regions.masked_fill(~images.mask[..., None], 0).sum(dim=1) / number

@@ -1,6 +1,8 @@
-"""An LSTM's first weights."""
+"""First weights of an LSTM, and of vectors that are looked up."""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import nn
@@ -22,3 +24,12 @@ def initialise_lstm(lstm: nn.LSTM) -> None:
             # torch has two biases that are added; gates stand in the order i, f, g, o.
             if name.startswith("bias_ih"):
                 parameter[hidden : 2 * hidden] = 1
+
+
+@torch.no_grad()
+def initialise_vectors(vectors: nn.Embedding) -> None:
+    """Uniform in ±sqrt(3 / width) (Ma & Hovy 2016); 0 at padding."""
+    bound = math.sqrt(3 / vectors.embedding_dim)
+    nn.init.uniform_(vectors.weight, -bound, bound)
+    if vectors.padding_idx is not None:
+        vectors.weight[vectors.padding_idx] = 0
