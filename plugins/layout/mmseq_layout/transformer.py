@@ -22,6 +22,10 @@ class LayoutLayer(nn.Module):
         self.change = nn.Sequential(
             nn.Linear(width, expansion * width), nn.GELU(), nn.Linear(expansion * width, width)
         )
+        # Each half starts by adding nothing: the words are good before the layer has learned.
+        for last in (self.output, self.change[-1]):
+            for parameter in last.parameters():
+                nn.init.zeros_(parameter)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor, bias: Tensor) -> Tensor:

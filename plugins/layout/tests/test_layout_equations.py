@@ -218,3 +218,8 @@ def test_a_layer_follows_its_equations():
     torch.testing.assert_close(
         layer(states, bias)[0], torch.tensor(expected, dtype=torch.double), atol=1e-9, rtol=0
     )
+
+
+def test_a_new_layer_leaves_the_words_as_they_are():
+    layer, states = LayoutLayer(6, heads=2, dropout=0.1, expansion=2), torch.randn(1, 4, 6)
+    assert torch.equal(layer(states, torch.randn(1, 2, 4, 4)), states)
