@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import UserError
 from mmseq.hookspecs import Add, hookimpl
+from mmseq.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
 
 if TYPE_CHECKING:
-    from mmseq.attention import attend, masked_softmax
+    from mmseq.attention import attend, check_heads, masked_softmax
     from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
     from mmseq.builtins.text_transformer import TransformerEncoder
     from mmseq.components import (
@@ -53,7 +54,7 @@ except PackageNotFoundError:
     __version__ = "0"
 
 _LAZY = {
-    "mmseq.attention": ("attend", "masked_softmax"),
+    "mmseq.attention": ("attend", "check_heads", "masked_softmax"),
     "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
     "mmseq.builtins.text_transformer": ("TransformerEncoder",),
     "mmseq.components": (
@@ -106,8 +107,10 @@ __all__ = [
     "AuxTask",
     "Callback",
     "Config",
+    "Count",
     "CrfDecoder",
     "Decoder",
+    "Dropout",
     "EntityStates",
     "EpochEvent",
     "Example",
@@ -115,9 +118,13 @@ __all__ = [
     "Fusion",
     "ImageEncoder",
     "ImageStates",
+    "Natural",
+    "NonNegative",
     "PerWord",
     "Pictures",
+    "Positive",
     "Reader",
+    "Share",
     "Sizes",
     "SoftmaxDecoder",
     "Span",
@@ -134,6 +141,7 @@ __all__ = [
     "Weighting",
     "all_sum",
     "attend",
+    "check_heads",
     "entity_states",
     "gather",
     "hookimpl",

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from mmseq.errors import UserError
+
 
 def masked_softmax(scores: Tensor, mask: Tensor, dim: int = -1) -> Tensor:
     """Softmax over the entries where `mask` is true; all zeros where none is.
@@ -32,3 +34,13 @@ def attend(
     allowed = (mask | ~some)[:, None, None, :]
     result = scaled_dot_product_attention(query, key, value, attn_mask=allowed, dropout_p=dropout)
     return result * some[:, None, None, :]
+
+
+def check_heads(owner: str, heads: int, width: int) -> None:
+    """`UserError` where so many heads cannot share `width`; `owner`: the component's full name."""
+    if width % heads:
+        fitting = ", ".join(str(n) for n in range(1, min(width, 64) + 1) if width % n == 0)
+        raise UserError(
+            f"{owner}: heads = {heads} does not divide the text encoder's width {width}; "
+            f"choose heads among {fitting}."
+        )

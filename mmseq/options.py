@@ -6,14 +6,17 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
 
 from mmseq.errors import UserError, closest
+from mmseq.ranges import limits
 
 RESERVED = ("self", "sizes", "assets", "fitted")
 """Constructor arguments the engine fills in; every other one is an option."""
 
 REQUIRED = inspect.Parameter.empty
+
+_OUT_OF_LIMITS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,16 @@ class Option:
 
     @property
     def type_name(self) -> str:
-        return inspect.formatannotation(self.type).replace("typing.", "")
+        """As in "int" or, with limits, "int, at least 1"."""
+        annotated = get_origin(self.type) is Annotated
+        plain = self.type.__origin__ if annotated else self.type
+        name = inspect.formatannotation(plain).replace("typing.", "")
+        return f"{name}, {self.limits}" if self.limits else name
+
+    @property
+    def limits(self) -> str:
+        """As in "at least 1"; "" where it has none."""
+        return limits(getattr(self.type, "__metadata__", ()))
 
 
 def options_of(cls: Any) -> dict[str, Option]:
@@ -55,6 +67,7 @@ def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
         hints = get_type_hints(
             SimpleNamespace(__annotations__=annotations),
             globalns=getattr(constructor, "__globals__", {}),
+            include_extras=True,
         )
     except NameError as error:
         raise UserError(
@@ -72,7 +85,7 @@ def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
 def check_options(
     title: str, options: Mapping[str, Option], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """`given` with every default filled in; `UserError` for a wrong name or type.
+    """`given` with every default filled in; `UserError` for a wrong name or type, or out of limits.
 
     Values are read as a TOML file has them: a whole number will do for a float, but not true for a
     number; a list for a tuple, a string for a path.
@@ -107,4 +120,8 @@ def _converted(title: str, option: Option, value: Any) -> Any:
     except PydanticSerializationError as error:
         raise UserError(f"{wrong}.") from error
     except ValidationError as error:
+        if option.limits and error.errors()[0]["type"] in _OUT_OF_LIMITS:
+            raise UserError(
+                f"{title}: {option.name} = {value}; it must be {option.limits}."
+            ) from error
         raise UserError(f"{wrong} ({error.errors()[0]['msg']}).") from error

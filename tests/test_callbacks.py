@@ -4,6 +4,7 @@ import pytest
 
 from mmseq.builtins.callbacks import Conflict, EarlyStopping, History
 from mmseq.components import EpochEvent, StepEvent
+from mmseq.config import Config
 from mmseq.errors import UserError
 
 
@@ -57,16 +58,12 @@ def test_early_stopping_starts_afresh_from_an_empty_state():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: EarlyStopping(patience=0), "callback 'early-stopping': patience = 0"),
-        (lambda: History(steps=-1), "callback 'history': steps = -1"),
-        (lambda: Conflict(steps=0), "callback 'conflict': steps = 0"),
-    ],
+    ("name", "option", "value"),
+    [("early-stopping", "patience", 0), ("history", "steps", -1), ("conflict", "steps", 0)],
 )
-def test_senseless_options_are_a_users_error(make, message):
-    with pytest.raises(UserError, match=message):
-        make()
+def test_senseless_options_are_a_users_error(name, option, value):
+    with pytest.raises(UserError, match=f"callback '{name}': {option} = {value}; it must be "):
+        Config.from_layers(settings={f"callbacks.{name}.{option}": value})
 
 
 def record(folder, steps, *, start=0, every=2, epoch_ends=(4, 8)):

@@ -5,6 +5,7 @@ import torch
 
 from mmseq.builtins.fusion import ConcatFusion, GateFusion, NoFusion, PooledPicture
 from mmseq.components import ImageStates, Sizes, TextStates
+from mmseq.config import Config
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O", "B-X", "I-X"), text=6, image=4)
@@ -165,14 +166,10 @@ def test_dropout_acts_in_training_only(fusion):
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: NoFusion(SIZES, dropout=1.0), "fusion 'none': dropout = 1.0"),
-        (lambda: ConcatFusion(SIZES, dropout=-0.1), "fusion 'concat': dropout = -0.1"),
-        (lambda: ConcatFusion(SIZES, width=0), "fusion 'concat': width = 0"),
-        (lambda: GateFusion(SIZES, dropout=1.5), "fusion 'gate': dropout = 1.5"),
-    ],
+    ("name", "option", "value"),
+    [("none", "dropout", 1.0), ("concat", "dropout", -0.1), ("concat", "width", 0)]
+    + [("gate", "dropout", 1.5)],
 )
-def test_senseless_options_are_a_users_error(make, message):
-    with pytest.raises(UserError, match=message):
-        make()
+def test_senseless_options_are_a_users_error(name, option, value):
+    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}; it must be "):
+        Config.from_layers(settings={"fusion.name": name, f"fusion.{option}": value})

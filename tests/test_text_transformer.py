@@ -7,6 +7,7 @@ from safetensors.torch import load_file, save_file
 
 from mmseq.builtins.text_transformer import TransformerEncoder
 from mmseq.components import Sizes, TextInputs
+from mmseq.config import Config
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",))
@@ -238,7 +239,6 @@ def user_error(make, **options):
         ({"window": 129}, "window = 129: '{model}' allows 3 to 128 sub-words"),
         ({"window": 2}, "window = 2"),
         ({"window": -5}, "window = -5"),
-        ({"learning_rate": -1e-4}, "learning_rate = -0.0001"),
         ({"model": "/nowhere/bert"}, "no folder '/nowhere/bert'"),
         ({"model": "./nowhere"}, "no folder './nowhere'"),
         ({"model": "mmseq-tests/never-there"}, "'mmseq-tests/never-there' cannot be loaded"),
@@ -407,10 +407,14 @@ def test_word_dropout_hides_its_share(make, monkeypatch):
     assert pieces.count("[MASK]") / 2000 == pytest.approx(0.25, abs=0.04)
 
 
-@pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_an_impossible_word_dropout_is_an_error(make, share):
-    with pytest.raises(UserError, match=f"text_encoder.word_dropout = {share}"):
-        make(word_dropout=share)
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("word_dropout", -0.1), ("word_dropout", 1.0), ("learning_rate", -0.1), ("window", -5)],
+)
+def test_a_number_out_of_its_range_is_a_users_error(option, value):
+    message = f"text encoder 'transformer': {option} = {value}; it must be at least 0"
+    with pytest.raises(UserError, match=message):
+        Config.from_layers(settings={f"text_encoder.{option}": value})
 
 
 def test_case_is_told_where_the_tokenizer_lower_cases_and_begins_as_nothing(make):

@@ -16,7 +16,6 @@ import mmseq
 from mmseq.builtins import tracker
 from mmseq.builtins.tracker import flat
 from mmseq.builtins.tracker_mlflow import MLflow
-from mmseq.builtins.tracker_tensorboard import TensorBoard
 from mmseq.builtins.tracker_wandb import Wandb
 from mmseq.config import Config
 from mmseq.console import Reporter
@@ -379,7 +378,6 @@ def test_a_folder_called_wandb_is_no_package(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: TensorBoard(steps=-1), "callback 'tensorboard': steps = -1; it must be at least"),
         (
             lambda: Wandb(project="a/b"),
             "callback 'wandb': project = 'a/b'; it needs a name without",

@@ -97,8 +97,6 @@ def test_a_weight_of_zero_is_a_users_error():
         UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1.0, "cluster": 0.0}))
 
 
-def test_its_rate_is_its_own_and_above_0():
+def test_its_rate_is_its_own():
     assert UncertaintyWeighting(SIZES, learning_rate=0.5).learning_rate == 0.5
     assert UncertaintyWeighting(SIZES).learning_rate == 0.01
-    with pytest.raises(UserError, match="weighting 'uncertainty': learning_rate = 0.0"):
-        UncertaintyWeighting(SIZES, learning_rate=0.0)

@@ -7,6 +7,7 @@ import torch
 
 from mmseq.builtins.weighting import DynamicAverageWeighting, FixedWeighting, RampWeighting
 from mmseq.components import Sizes
+from mmseq.config import Config
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",), losses={"main": 1.0, "boundary": 0.4, "cluster": 0.25})
@@ -135,13 +136,11 @@ def test_the_dynamic_average_goes_on_from_its_state(after):
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: RampWeighting(SIZES, share=0.0), "weighting 'ramp': share = 0.0"),
-        (lambda: RampWeighting(SIZES, share=1.5), "weighting 'ramp': share = 1.5"),
-        (lambda: DynamicAverageWeighting(SIZES, temperature=0.0), "temperature = 0.0"),
-    ],
+    ("name", "option", "value"),
+    [("ramp", "share", 0.0), ("ramp", "share", 1.5), ("dynamic-average", "temperature", 0.0)]
+    + [("gradnorm", "alpha", -1.0), ("gradnorm", "learning_rate", 0.0)]
+    + [("uncertainty", "learning_rate", 0.0)],
 )
-def test_senseless_options_are_a_users_error(make, message):
-    with pytest.raises(UserError, match=message):
-        make()
+def test_senseless_options_are_a_users_error(name, option, value):
+    with pytest.raises(UserError, match=f"weighting '{name}': {option} = {value}; it must be "):
+        Config.from_layers(settings={"weighting.name": name, f"weighting.{option}": value})

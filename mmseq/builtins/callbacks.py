@@ -8,7 +8,7 @@ from typing import Any
 
 from mmseq.builtins.steplog import append, drop_after
 from mmseq.components import Callback, EpochEvent, StepEvent
-from mmseq.errors import UserError
+from mmseq.ranges import Count, Natural
 
 
 class History(Callback):
@@ -18,9 +18,7 @@ class History(Callback):
     rates and validation scores, and no times, so that equal runs give equal files.
     """
 
-    def __init__(self, *, steps: int = 10) -> None:
-        if steps < 0:
-            raise UserError(f"callback 'history': steps = {steps}; it must be at least 0.")
+    def __init__(self, *, steps: Natural = 10) -> None:
         self.steps = steps
         self.path = Path()
 
@@ -68,9 +66,7 @@ class Conflict(Callback):
     The text encoder must train. It changes nothing in the training.
     """
 
-    def __init__(self, *, steps: int = 10) -> None:
-        if steps < 1:
-            raise UserError(f"callback 'conflict': steps = {steps}; it must be at least 1.")
+    def __init__(self, *, steps: Count = 10) -> None:
         self.steps = steps
         self.path = Path()
 
@@ -94,11 +90,7 @@ class EarlyStopping(Callback):
     Epochs of the preparation phase do not count; without a validation split it never stops.
     """
 
-    def __init__(self, *, patience: int = 3) -> None:
-        if patience < 1:
-            raise UserError(
-                f"callback 'early-stopping': patience = {patience}; it must be at least 1."
-            )
+    def __init__(self, *, patience: Count = 3) -> None:
         self.patience = patience
         self.best = -1.0
         self.waited = 0

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.components import Fused, Fusion, ImageStates, Sizes, TextStates
-from mmseq.errors import UserError
+from mmseq.ranges import Count, Dropout
 
 
 class NoFusion(Fusion):
@@ -14,10 +14,10 @@ class NoFusion(Fusion):
 
     needs_images = False
 
-    def __init__(self, sizes: Sizes, *, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: Sizes, *, dropout: Dropout = 0.1) -> None:
         super().__init__()
         self.width = sizes.text
-        self.dropout = _dropout("none", dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         return Fused(self.dropout(text.words))
@@ -42,15 +42,13 @@ class ConcatFusion(Fusion):
     F = [x ; GELU(U [x ; v] + c)].
     """
 
-    def __init__(self, sizes: Sizes, *, width: int = 256, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: Sizes, *, width: Count = 256, dropout: Dropout = 0.1) -> None:
         super().__init__()
-        if width < 1:
-            raise UserError(f"fusion 'concat': width = {width}; it must be at least 1.")
         self.picture = PooledPicture(sizes.image, width)
         self.mix = nn.Sequential(nn.Linear(sizes.text + width, sizes.text), nn.GELU())
         self.width = sizes.text * 2
         self.views = {"text": sizes.text, "image": width}
-        self.dropout = _dropout("concat", dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         assert images is not None
@@ -69,14 +67,14 @@ class GateFusion(Fusion):
     h = GELU(U [x ; v] + c), F = [x ; g * h]. Without a picture the second half is 0.
     """
 
-    def __init__(self, sizes: Sizes, *, dropout: float = 0.1) -> None:
+    def __init__(self, sizes: Sizes, *, dropout: Dropout = 0.1) -> None:
         super().__init__()
         self.picture = PooledPicture(sizes.image, sizes.text)
         self.gate = nn.Linear(2 * sizes.text, sizes.text)
         self.mix = nn.Sequential(nn.Linear(2 * sizes.text, sizes.text), nn.GELU())
         self.width = 2 * sizes.text
         self.views = {"text": sizes.text, "image": sizes.text}
-        self.dropout = _dropout("gate", dropout)
+        self.dropout = nn.Dropout(dropout)
 
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:
         assert images is not None
@@ -85,9 +83,3 @@ class GateFusion(Fusion):
         gated = torch.sigmoid(self.gate(both)) * self.mix(both) * images.present[:, None, None]
         states = torch.cat([text.words, gated], dim=-1)
         return Fused(self.dropout(states), {"text": text.words, "image": gated})
-
-
-def _dropout(fusion: str, share: float) -> nn.Dropout:
-    if not 0 <= share < 1:
-        raise UserError(f"fusion '{fusion}': dropout = {share}; it must be at least 0 and below 1.")
-    return nn.Dropout(share)

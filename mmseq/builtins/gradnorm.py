@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from mmseq.builtins.uncertainty import check_trained
 from mmseq.builtins.weighting import weighted_sum
 from mmseq.components import Sizes, Weighted, Weighting
-from mmseq.errors import UserError
 from mmseq.gradients import shared_gradients
 from mmseq.processes import all_sum, process_count
+from mmseq.ranges import NonNegative, Positive
 
 LEAST = 0.01
 """No weight falls below this share of its configured one: all stay positive."""
@@ -34,7 +34,7 @@ class GradNormWeighting(Weighting):
     is the loss at its first appearance. A loss that is not above 0, or does not reach the states,
     has no say in the step.
 
-    `alpha` (at least 0): how strongly a task that lags behind is pulled. `learning_rate` (above
+    `alpha`: how strongly a task that lags behind is pulled. `learning_rate` (above
     0) of the weights, on the schedule of all rates. `UserError` otherwise, and where the text
     encoder does not train.
 
@@ -46,11 +46,11 @@ class GradNormWeighting(Weighting):
     first: Tensor
     present: Tensor
 
-    def __init__(self, sizes: Sizes, *, alpha: float = 1.5, learning_rate: float = 0.025) -> None:
+    def __init__(
+        self, sizes: Sizes, *, alpha: NonNegative = 1.5, learning_rate: Positive = 0.025
+    ) -> None:
         super().__init__()
-        if not alpha >= 0:
-            raise UserError(f"weighting 'gradnorm': alpha = {alpha}; it must be at least 0.")
-        check_trained("gradnorm", learning_rate, sizes.losses)
+        check_trained("gradnorm", sizes.losses)
         self.alpha = alpha
         self.learning_rate = learning_rate
         self.configured = dict(sizes.losses)

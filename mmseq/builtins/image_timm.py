@@ -29,6 +29,7 @@ from mmseq.builtins.timm_backbone import (
 from mmseq.builtins.timm_transform import build_transform, describe_transform
 from mmseq.components import ImageEncoder, Pictures, Sizes
 from mmseq.errors import UserError
+from mmseq.ranges import NonNegative
 from mmseq.weights import LITE0_MODEL
 
 DEFAULT_RATE = 1e-4
@@ -63,7 +64,7 @@ class TimmEncoder(ImageEncoder):
         model: str = LITE0_MODEL,
         weights: str = "default",
         train: Literal["frozen", "last-stage", "all"] = "frozen",
-        learning_rate: float = DEFAULT_RATE,
+        learning_rate: NonNegative = DEFAULT_RATE,
         fit: Literal["crop", "page"] = "crop",
         levels: bool = False,
         normalize: bool = True,

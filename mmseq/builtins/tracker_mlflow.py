@@ -12,6 +12,7 @@ from typing import Any
 from accelerate.tracking import GeneralTracker, MLflowTracker
 
 from mmseq.builtins.tracker import Tracker
+from mmseq.ranges import Natural
 
 
 class MLflow(Tracker):
@@ -29,7 +30,7 @@ class MLflow(Tracker):
     def __init__(
         self,
         *,
-        steps: int = 10,
+        steps: Natural = 10,
         experiment: str = "mmseq",
         folder: str = "",
         uri: str = "",

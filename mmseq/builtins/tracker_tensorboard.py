@@ -9,6 +9,7 @@ from typing import Any
 from accelerate.tracking import GeneralTracker, TensorBoardTracker
 
 from mmseq.builtins.tracker import Tracker
+from mmseq.ranges import Natural
 
 
 class TensorBoard(Tracker):
@@ -22,7 +23,7 @@ class TensorBoard(Tracker):
     title = "tensorboard"
     packages = ("tensorboard",)
 
-    def __init__(self, *, steps: int = 10, folder: str = "", name: str = "") -> None:
+    def __init__(self, *, steps: Natural = 10, folder: str = "", name: str = "") -> None:
         super().__init__(steps, folder, name)
 
     def _tracker(self, folder: Path, name: str) -> GeneralTracker:

@@ -14,6 +14,7 @@ from accelerate.tracking import GeneralTracker, WandBTracker
 
 from mmseq.builtins.steplog import append, drop_after
 from mmseq.builtins.tracker import Tracker
+from mmseq.ranges import Natural
 
 
 class Wandb(Tracker):
@@ -30,7 +31,7 @@ class Wandb(Tracker):
     def __init__(
         self,
         *,
-        steps: int = 10,
+        steps: Natural = 10,
         project: str = "mmseq",
         mode: Literal["offline", "online"] = "offline",
         folder: str = "",

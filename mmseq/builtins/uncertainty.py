@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mmseq.components import Sizes, Weighted, Weighting
 from mmseq.errors import UserError
+from mmseq.ranges import Positive
 
 
 class UncertaintyWeighting(Weighting):
@@ -28,9 +29,9 @@ class UncertaintyWeighting(Weighting):
     Source: Kendall, Gal and Cipolla 2018, in the form for classification.
     """
 
-    def __init__(self, sizes: Sizes, *, learning_rate: float = 0.01) -> None:
+    def __init__(self, sizes: Sizes, *, learning_rate: Positive = 0.01) -> None:
         super().__init__()
-        check_trained("uncertainty", learning_rate, sizes.losses)
+        check_trained("uncertainty", sizes.losses)
         self.learning_rate = learning_rate
         # One parameter each, so that an absent loss's is not moved by the optimiser's momentum.
         self.log_variances = nn.ParameterDict(
@@ -44,12 +45,8 @@ class UncertaintyWeighting(Weighting):
         return Weighted(total, dict(zip(losses, weights.tolist(), strict=True)))
 
 
-def check_trained(weighting: str, learning_rate: float, losses: Mapping[str, float]) -> None:
-    """`UserError` for weights that cannot be trained: at no rate, or from a start of 0."""
-    if not learning_rate > 0:
-        raise UserError(
-            f"weighting '{weighting}': learning_rate = {learning_rate}; it must be above 0."
-        )
+def check_trained(weighting: str, losses: Mapping[str, float]) -> None:
+    """`UserError` for weights that cannot be trained, from a start of 0."""
     for name, weight in losses.items():
         if not weight > 0:
             raise UserError(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Annotated
 
 import torch
+from annotated_types import Gt, Le
 from torch import Tensor
 
 from mmseq.components import Sizes, Weighted, Weighting
-from mmseq.errors import UserError
+from mmseq.ranges import Positive
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Weighted:
@@ -33,16 +35,13 @@ class RampWeighting(Weighting):
     """Auxiliary weights rise linearly from 0 to those of the config; the main task's stays.
 
     `share`: of the training, in which they rise; counted from the step at which the first
-    auxiliary loss appeared, since tasks may wait for a preparation phase. It must be above 0 and
-    at most 1 (`UserError` otherwise).
+    auxiliary loss appeared, since tasks may wait for a preparation phase.
     """
 
     start: Tensor
 
-    def __init__(self, sizes: Sizes, *, share: float = 0.2) -> None:
+    def __init__(self, sizes: Sizes, *, share: Annotated[float, Gt(0), Le(1)] = 0.2) -> None:
         super().__init__()
-        if not 0 < share <= 1:
-            raise UserError(f"weighting 'ramp': share = {share}; it must be above 0 and at most 1.")
         self.share = share
         self.weights = dict(sizes.losses)
         # The progress at which the ramp begins; NaN: not yet.
@@ -67,19 +66,15 @@ class DynamicAverageWeighting(Weighting):
 
     c_i is its weight in the config, which the paper has not. In the first two epochs in which a
     loss is seen, r_i = 1, and so after an epoch mean of 0. `temperature` (T): large values draw
-    the weights together; it must be above 0 (`UserError` otherwise).
+    the weights together.
 
     Source: Liu, Johns and Davison 2019, section on the dynamic weight average.
     """
 
     means: Tensor
 
-    def __init__(self, sizes: Sizes, *, temperature: float = 2.0) -> None:
+    def __init__(self, sizes: Sizes, *, temperature: Positive = 2.0) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise UserError(
-                f"weighting 'dynamic-average': temperature = {temperature}; it must be above 0."
-            )
         self.temperature = temperature
         self.configured = dict(sizes.losses)
         # (losses, 2): the epoch mean before the last, and the last; NaN: not yet seen.

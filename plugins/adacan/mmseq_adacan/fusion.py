@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates, UserError, masked_softmax
+from mmseq import Count, Dropout, Fused, Fusion, ImageStates, Sizes, TextStates, masked_softmax
 
 
 class AdacanFusion(Fusion):
@@ -47,7 +47,7 @@ class AdacanFusion(Fusion):
     the mixture has one part left: g_t = 0, so m_t = b_, the words attended to by no picture. No
     bias stands in for the picture.
 
-    `UserError` for an `attention` or a `dropout` (on mhat) out of range.
+    `dropout` is on mhat.
 
     Source: Zhang et al. 2018, "Adaptive Co-attention Network for Named Entity Recognition in
     Tweets".
@@ -57,17 +57,11 @@ class AdacanFusion(Fusion):
         self,
         sizes: Sizes,
         *,
-        attention: int = 200,
+        attention: Count = 200,
         join: Literal["concatenate", "add"] = "concatenate",
-        dropout: float = 0.1,
+        dropout: Dropout = 0.1,
     ) -> None:
         super().__init__()
-        if attention < 1:
-            raise UserError(f"fusion 'adacan': attention = {attention}; it must be at least 1.")
-        if not 0 <= dropout < 1:
-            raise UserError(
-                f"fusion 'adacan': dropout = {dropout}; it must be at least 0 and below 1."
-            )
         text, image = sizes.text, sizes.image
         self.width = text
         self.views = {"text": text, "image": text}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseq_adacan.fusion import AdacanFusion, JoinedAttention
 
-from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq import Config, ImageStates, Sizes, TextStates, UserError
 from mmseq.testing import check_fusion
 
 D, E, A = 5, 4, 3
@@ -292,7 +292,7 @@ def test_regions_of_all_pictures_share_one_attention():
 @pytest.mark.parametrize(("option", "value"), [("attention", 0), ("dropout", 1.0)])
 def test_options_out_of_range_are_errors(option, value):
     with pytest.raises(UserError, match=f"fusion 'adacan': {option} = {value}"):
-        fusion(**{option: value})
+        Config.from_layers(settings={"fusion.name": "adacan", f"fusion.{option}": value})
 
 
 @JOINS

@@ -7,7 +7,17 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates, UserError, masked_softmax
+from mmseq import (
+    Count,
+    Dropout,
+    Fused,
+    Fusion,
+    ImageStates,
+    Sizes,
+    TextStates,
+    UserError,
+    masked_softmax,
+)
 
 
 class GvattFusion(Fusion):
@@ -38,8 +48,7 @@ class GvattFusion(Fusion):
     the word would otherwise keep alive, is 0: w = beta_w * h with beta_w = sigmoid(W_w h + b_w),
     the word through its own gate.
 
-    `UserError` where the text encoder has no sentence vector, and for an `attention` or a
-    `dropout` (on w) out of range.
+    `dropout` is on w. `UserError` where the text encoder has no sentence vector.
 
     Source: Lu et al. 2018, "Visual Attention Model for Name Tagging in Multimodal Social Media".
     The paper writes W_v for two maps, in P_v and in beta_v.
@@ -49,9 +58,9 @@ class GvattFusion(Fusion):
         self,
         sizes: Sizes,
         *,
-        attention: int = 200,
+        attention: Count = 200,
         join: Literal["concatenate", "add"] = "concatenate",
-        dropout: float = 0.1,
+        dropout: Dropout = 0.1,
     ) -> None:
         super().__init__()
         if not sizes.sentence:
@@ -59,12 +68,6 @@ class GvattFusion(Fusion):
                 "fusion 'gvatt' needs a text encoder with a sentence vector, and this one has "
                 "none; take a transformer with a token before the sentence (as BERT's [CLS]), "
                 "bilstm with layers >= 1, or another fusion."
-            )
-        if attention < 1:
-            raise UserError(f"fusion 'gvatt': attention = {attention}; it must be at least 1.")
-        if not 0 <= dropout < 1:
-            raise UserError(
-                f"fusion 'gvatt': dropout = {dropout}; it must be at least 0 and below 1."
             )
         self.width = sizes.text
         self.views = {"text": sizes.text, "image": sizes.text}

@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseq_gvatt.fusion import GvattFusion
 
-from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq import Config, ImageStates, Sizes, TextStates, UserError
 from mmseq.testing import check_fusion
 
 D, S, E, A = 5, 4, 6, 3
@@ -236,7 +236,7 @@ def test_an_encoder_without_a_sentence_vector_is_an_error():
 @pytest.mark.parametrize(("option", "value"), [("attention", 0), ("dropout", 1.0)])
 def test_options_out_of_range_are_errors(option, value):
     with pytest.raises(UserError, match=f"fusion 'gvatt': {option} = {value}"):
-        fusion(**{option: value})
+        Config.from_layers(settings={"fusion.name": "gvatt", f"fusion.{option}": value})
 
 
 @JOINS

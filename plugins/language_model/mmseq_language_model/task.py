@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mmseq import AuxOutput, AuxTask, Example, Sizes, Targets, UserError
+from mmseq import AuxOutput, AuxTask, Count, Example, Sizes, Targets
 
 UNKNOWN, END = 0, 1
 """Ids before those of the words: any other word, and what lies beyond the sentence"""
@@ -39,8 +39,6 @@ class LanguageModelTask(AuxTask):
     divided by the number of sentences, gamma being the task's weight, 0.1. Decoder ``softmax``
     counts words: there that gamma is a weight of 0.1 divided by the mean length of a sentence.
 
-    `UserError`: `vocabulary` or `hidden` below 1.
-
     Source: Rei 2017; gamma, `hidden` and the size of the vocabulary are his. His code
     predicts neither end and counts UNKNOWN among the 7500; here both ends are predicted,
     so that every word has two targets and a sentence of one word has a loss.
@@ -51,11 +49,14 @@ class LanguageModelTask(AuxTask):
     weight: ClassVar[float] = 0.1
 
     def __init__(
-        self, sizes: Sizes, *, vocabulary: int = 7500, hidden: int = 50, fitted: Mapping[str, Any]
+        self,
+        sizes: Sizes,
+        *,
+        vocabulary: Count = 7500,
+        hidden: Count = 50,
+        fitted: Mapping[str, Any],
     ) -> None:
         super().__init__()
-        if hidden < 1:
-            raise UserError(f"aux task 'language-model': hidden = {hidden}; it must be at least 1.")
         self.ids = {word: END + 1 + rank for rank, word in enumerate(fitted["words"])}
         classes = END + 1 + len(self.ids)
         self.next = _predictor(sizes.views["forward"], hidden, classes)
@@ -66,10 +67,6 @@ class LanguageModelTask(AuxTask):
         cls, examples: Iterable[Example], *, vocabulary: int = 7500, hidden: int = 50
     ) -> dict[str, list[str]]:
         """The words to predict, most frequent first."""
-        if vocabulary < 1:
-            raise UserError(
-                f"aux task 'language-model': vocabulary = {vocabulary}; it must be at least 1."
-            )
         seen = Counter(token.lower() for example in examples for token in example.tokens)
         ranked = sorted(seen, key=lambda word: (-seen[word], word))
         return {"words": ranked[:vocabulary]}

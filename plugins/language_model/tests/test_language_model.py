@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmseq_language_model.task import END, UNKNOWN, LanguageModelTask
 
-from mmseq import Example, Sizes, Targets, UserError
+from mmseq import Config, Example, Sizes, Targets, UserError
 
 WIDTHS = {"forward": 3, "backward": 4}
 SIZES = Sizes(labels=("O", "B-LOC", "I-LOC"), views=WIDTHS)
@@ -185,12 +185,10 @@ def test_words_that_look_like_symbols_are_words():
     assert len({UNKNOWN, END, *built.ids.values()}) == 5
 
 
-@pytest.mark.parametrize("value", [0, -1])
-def test_sizes_below_1_are_an_error(value):
-    with pytest.raises(UserError, match=f"aux task 'language-model': hidden = {value}"):
-        task(hidden=value)
-    with pytest.raises(UserError, match=f"aux task 'language-model': vocabulary = {value}"):
-        LanguageModelTask.fit(examples("a"), vocabulary=value)
+@pytest.mark.parametrize("option", ["hidden", "vocabulary"])
+def test_sizes_below_1_are_an_error(option):
+    with pytest.raises(UserError, match=f"aux task 'language-model': {option} = 0; it must be at"):
+        Config.from_layers(aux=["language-model"], settings={f"aux.language-model.{option}": 0})
 
 
 def test_logits_are_computed_at_real_words_alone():

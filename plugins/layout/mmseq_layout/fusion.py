@@ -9,7 +9,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mmseq import Fused, Fusion, ImageStates, PerWord, Sizes, TextStates, UserError
+from mmseq import (
+    Count,
+    Dropout,
+    Fused,
+    Fusion,
+    ImageStates,
+    Natural,
+    PerWord,
+    Sizes,
+    TextStates,
+    check_heads,
+)
 from mmseq_layout.boxes import BoxEmbedding, RelativeBias
 from mmseq_layout.regions import RegionsUnderBoxes
 from mmseq_layout.transformer import LayoutLayer
@@ -29,7 +40,7 @@ class LayoutFusion(Fusion):
     ``boxes``: of each word x0 y0 x1 y1 in thousandths of the page; corners may come in any order.
 
     `bins` is the number of equal steps of the page for s; 0: attention alone knows the boxes.
-    `heads` must divide D, `layers` and `expansion` are at least 1 (`UserError`).
+    `heads` must divide D (`UserError`).
 
     Source: Xu et al. 2020 (LayoutLM) for s, Xu et al. 2021 (LayoutLMv2) for the bias. There both
     are pretrained; here they are learned from the task, which is why attention starts with
@@ -44,17 +55,15 @@ class LayoutFusion(Fusion):
         self,
         sizes: Sizes,
         *,
-        heads: int = 12,
-        layers: int = 2,
-        bins: int = 0,
-        dropout: float = 0.1,
-        expansion: int = 4,
+        heads: Count = 12,
+        layers: Count = 2,
+        bins: Natural = 0,
+        dropout: Dropout = 0.1,
+        expansion: Count = 4,
     ) -> None:
         super().__init__()
         width = sizes.text
-        self._check(width, heads, {"layers": layers, "expansion": expansion}, dropout)
-        if bins < 0:
-            raise UserError(f"fusion '{self.name}': bins = {bins}; it must be at least 0.")
+        check_heads(f"fusion '{self.name}'", heads, width)
         self.width = 2 * width
         self.views = {"layout": width}
         self.position = BoxEmbedding(width, bins) if bins else None
@@ -81,20 +90,6 @@ class LayoutFusion(Fusion):
             states = layer(states, bias)
         layout = self.norm(states)
         return Fused(self.dropout(torch.cat([text.words, layout], dim=-1)), {"layout": layout})
-
-    def _check(self, width: int, heads: int, least: Mapping[str, int], dropout: float) -> None:
-        owner = f"fusion '{self.name}'"
-        if heads < 1 or width % heads:
-            fitting = ", ".join(str(n) for n in range(1, min(width, 64) + 1) if width % n == 0)
-            raise UserError(
-                f"{owner}: heads = {heads} does not divide the text encoder's width {width}; "
-                f"choose heads among {fitting}."
-            )
-        for name, number in least.items():
-            if number < 1:
-                raise UserError(f"{owner}: {name} = {number}; it must be at least 1.")
-        if not 0 <= dropout < 1:
-            raise UserError(f"{owner}: dropout = {dropout}; it must be at least 0 and below 1.")
 
 
 class LayoutRegionsFusion(LayoutFusion):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmseq_layout.fusion import LayoutFusion, LayoutRegionsFusion
 
-from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq import Config, ImageStates, Sizes, TextStates, UserError
 
 D, E, CELLS = 10, 3, 4
 SIZES = Sizes(labels=("O", "B-X", "I-X"), text=D, image=E, whole_page=True)
@@ -215,9 +215,14 @@ def test_an_image_encoder_that_crops_is_refused_with_the_remedy():
 @BOTH
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("heads", 3), ("layers", 0), ("bins", -1), ("expansion", 0), ("dropout", 1.0)],
+    [("heads", 0), ("layers", 0), ("bins", -1), ("expansion", 0), ("dropout", 1.0)],
 )
 def test_options_that_cannot_be_are_told(kind, option, value):
-    name = "layout-regions" if kind is LayoutRegionsFusion else "layout"
-    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}"):
-        fusion(kind, **{option: value})
+    with pytest.raises(UserError, match=f"fusion '{kind.name}': {option} = {value}; it must be "):
+        Config.from_layers(settings={"fusion.name": kind.name, f"fusion.{option}": value})
+
+
+@BOTH
+def test_heads_that_do_not_divide_the_width_are_told(kind):
+    with pytest.raises(UserError, match=f"fusion '{kind.name}': heads = 3 does not divide "):
+        fusion(kind, heads=3)

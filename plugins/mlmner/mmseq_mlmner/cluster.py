@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from mmseq import AuxOutput, AuxTask, Sizes, Targets, UserError, all_sum
+from mmseq import AuxOutput, AuxTask, Count, NonNegative, Share, Sizes, Targets, all_sum
 from mmseq_mlmner.distances import cosine_loss, margin_loss
 
 
@@ -29,7 +29,7 @@ class ClusterTask(AuxTask):
     `centers` are fixed ("pretrained", as in the paper), follow each batch's means C <- momentum C +
     (1 - momentum) mean ("ema"), or start there and are trained ("learned").
 
-    `preparation` must be at least 1, `momentum` in 0 to 1, `margin` at least 0 (`UserError`).
+    The centres are measured after `preparation` epochs.
 
     Source: Li et al. 2022, Eq. 6-8. Eq. 8 prints -(d_intra + d_cos), which would push words away
     from their own centre: d_intra is added here. Its d_cos, "the cosine of d_intra and d_inter",
@@ -47,22 +47,13 @@ class ClusterTask(AuxTask):
         self,
         sizes: Sizes,
         *,
-        preparation: int = 1,
+        preparation: Count = 1,
         centers: Literal["pretrained", "ema", "learned"] = "pretrained",
-        momentum: float = 0.99,
+        momentum: Share = 0.99,
         separation: Literal["cosine", "margin"] = "cosine",
-        margin: float = 10.0,
+        margin: NonNegative = 10.0,
     ) -> None:
         super().__init__()
-        if preparation < 1:
-            raise UserError(
-                f"aux task 'cluster': preparation = {preparation}; the centres are measured after "
-                "at least 1 epoch."
-            )
-        if not 0 <= momentum <= 1:
-            raise UserError(f"aux task 'cluster': momentum = {momentum}; it must lie in 0 to 1.")
-        if not margin >= 0:
-            raise UserError(f"aux task 'cluster': margin = {margin}; it must be at least 0.")
         self.preparation = preparation
         self.kind = centers
         self.momentum = momentum

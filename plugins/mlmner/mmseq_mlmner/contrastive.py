@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, normalize
 
-from mmseq import AuxOutput, AuxTask, Sizes, Targets, UserError, gather
+from mmseq import AuxOutput, AuxTask, Positive, Share, Sizes, Targets, UserError, gather
 
 
 class ContrastiveTask(AuxTask):
@@ -25,7 +25,7 @@ class ContrastiveTask(AuxTask):
     negatives. Under several processes k runs over the batch of all; with `train.accumulate` over
     the micro-batch. A single pair has nothing to be told from: its loss is log 1 = 0.
 
-    `temperature` must be above 0, `mix` in 0 to 1, both views of one width (`UserError` otherwise).
+    Both views must have one width (`UserError` otherwise).
 
     Source: Li et al. 2022, Eq. 3-5. Eq. 5 prints a further minus sign, by which minimising would
     push pairs apart; this is the form that pulls them together, as the text says.
@@ -35,14 +35,8 @@ class ContrastiveTask(AuxTask):
     weight: ClassVar[float] = 0.5
     additive: ClassVar[bool] = False
 
-    def __init__(self, sizes: Sizes, *, temperature: float = 0.1, mix: float = 0.75) -> None:
+    def __init__(self, sizes: Sizes, *, temperature: Positive = 0.1, mix: Share = 0.75) -> None:
         super().__init__()
-        if not temperature > 0:
-            raise UserError(
-                f"aux task 'contrastive': temperature = {temperature}; it must be above 0."
-            )
-        if not 0 <= mix <= 1:
-            raise UserError(f"aux task 'contrastive': mix = {mix}; it must lie in 0 to 1.")
         text, image = (sizes.views.get(view, 0) for view in self.views)
         if text != image:
             raise UserError(

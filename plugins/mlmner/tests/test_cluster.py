@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmseq_mlmner.cluster import ClusterTask
 
-from mmseq import Sizes, Targets, UserError
+from mmseq import Config, Sizes, Targets, UserError
 
 # Tags: O, B-PER, I-PER, B-LOC, I-LOC, B-ORG; types: PER, LOC, ORG.
 SIZES = Sizes(labels=("O", "B-PER", "I-PER", "B-LOC", "I-LOC", "B-ORG"), views={"fused": 2})
@@ -189,4 +189,4 @@ def test_without_tags_the_loss_is_0():
 def test_impossible_options_are_errors(options):
     ((name, value),) = options.items()
     with pytest.raises(UserError, match=f"aux task 'cluster': {name} = {value}"):
-        ClusterTask(SIZES, **options)
+        Config.from_layers(aux=["cluster"], settings={f"aux.cluster.{name}": value})

@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmseq_mlmner.contrastive import ContrastiveTask
 
-from mmseq import Sizes, Targets, UserError
+from mmseq import Config, Sizes, Targets, UserError
 
 SIZES = Sizes(labels=("O", "B-PER"), text=4, image=3, views={"text": 4, "image": 4})
 
@@ -182,7 +182,7 @@ def test_there_is_nothing_to_save():
 def test_impossible_options_are_errors(options):
     ((name, value),) = options.items()
     with pytest.raises(UserError, match=f"aux task 'contrastive': {name} = {value}"):
-        ContrastiveTask(SIZES, **options)
+        Config.from_layers(aux=["contrastive"], settings={f"aux.contrastive.{name}": value})
 
 
 def test_views_of_different_widths_are_refused():

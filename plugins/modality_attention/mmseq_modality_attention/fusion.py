@@ -5,7 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates, UserError, masked_softmax, run_lstm
+from mmseq import (
+    Count,
+    Dropout,
+    Fused,
+    Fusion,
+    ImageStates,
+    Sizes,
+    TextStates,
+    UserError,
+    masked_softmax,
+    run_lstm,
+)
 
 
 class ModalityAttentionFusion(Fusion):
@@ -29,8 +40,7 @@ class ModalityAttentionFusion(Fusion):
     modalities each keeps a share from 1/(1 + 2e) = 0.16 to e/(e + 2) = 0.58, of two from 0.27 to
     0.73. A modality that is there can be turned down, never off, by its share alone.
 
-    `dropout` acts on x and on F. `UserError`: an encoder without the part ``word``; `width`,
-    `hidden` or `layers` below 1; `dropout` not in 0 to below 1.
+    `dropout` acts on x and on F. `UserError`: an encoder without the part ``word``.
 
     Source: Moon et al. 2018. The maps to one width are linear; all sizes are our choice.
     """
@@ -39,18 +49,13 @@ class ModalityAttentionFusion(Fusion):
         self,
         sizes: Sizes,
         *,
-        width: int = 100,
-        hidden: int = 100,
-        layers: int = 1,
-        dropout: float = 0.5,
+        width: Count = 100,
+        hidden: Count = 100,
+        layers: Count = 1,
+        dropout: Dropout = 0.5,
     ) -> None:
         super().__init__()
         owner = "fusion 'modality-attention'"
-        for option, value in (("width", width), ("hidden", hidden), ("layers", layers)):
-            if value < 1:
-                raise UserError(f"{owner}: {option} = {value}; it must be at least 1.")
-        if not 0 <= dropout < 1:
-            raise UserError(f"{owner}: dropout = {dropout}; it must be at least 0 and below 1.")
         if "word" not in sizes.parts:
             raise UserError(
                 f"{owner} weighs each word's vector from before it is put into context (part "

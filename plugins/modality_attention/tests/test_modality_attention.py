@@ -5,7 +5,7 @@ import pytest
 import torch
 from mmseq_modality_attention.fusion import ModalityAttentionFusion
 
-from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq import Config, ImageStates, Sizes, TextStates, UserError
 
 PARTS = {"word": 4, "char": 3}
 E, WIDTH, HIDDEN = 5, 3, 2
@@ -268,8 +268,9 @@ def test_an_encoder_without_words_before_context_is_refused():
     [("width", 0), ("hidden", 0), ("layers", 0), ("dropout", 1.0), ("dropout", -0.1)],
 )
 def test_a_structure_that_cannot_be_built_is_an_error(option, value):
+    settings = {"fusion.name": "modality-attention", f"fusion.{option}": value}
     with pytest.raises(UserError, match=f"fusion 'modality-attention': {option} = {value}"):
-        fusion(**{option: value})
+        Config.from_layers(settings=settings)
 
 
 def test_weights_survive_saving():

@@ -10,7 +10,15 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mmseq import ImageStates, Sizes, TextInputs, TransformerEncoder, UserError
+from mmseq import (
+    Count,
+    ImageStates,
+    Positive,
+    Sizes,
+    TextInputs,
+    TransformerEncoder,
+    UserError,
+)
 from mmseq_prefix.attention import Prefix, install, prefixed
 from mmseq_prefix.prompts import VisualPrefixes
 
@@ -45,8 +53,8 @@ class PrefixEncoder(TransformerEncoder):
         self,
         sizes: Sizes,
         *,
-        side: int = 2,
-        prefix_factor: float = 5.0,
+        side: Count = 2,
+        prefix_factor: Positive = 5.0,
         assets: Path | None = None,
         **options: Any,
     ) -> None:
@@ -55,10 +63,6 @@ class PrefixEncoder(TransformerEncoder):
                 f"{OWNER} makes its prefixes of the picture's pyramid, and the image encoder gives "
                 "none; give --set image_encoder.levels=true (or an image encoder with levels)."
             )
-        if side < 1:
-            raise UserError(f"{OWNER}: side = {side}; it must be at least 1.")
-        if not prefix_factor > 0:
-            raise UserError(f"{OWNER}: prefix_factor = {prefix_factor}; it must be above 0.")
         super().__init__(sizes, assets=assets, **options)
         self.prefix_factor = prefix_factor
         layers = install(self.model, self.encode(["a"]).windows[0])

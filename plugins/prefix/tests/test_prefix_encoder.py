@@ -4,7 +4,7 @@ from mmseq_prefix.attention import HeadShape, Prefix, install, prefixed
 from mmseq_prefix.encoder import PrefixEncoder
 from transformers import GPT2Config, GPT2Model, LlamaConfig, LlamaModel
 
-from mmseq import ImageStates, Sizes, TransformerEncoder, UserError
+from mmseq import Config, ImageStates, Sizes, TransformerEncoder, UserError
 
 SIZES = Sizes(labels=("O",), levels=(3, 5))
 SENTENCES = [["a", "b", "c"], ["d"], ["e", "f"], ["g", "h"]]
@@ -196,6 +196,7 @@ def test_a_model_whose_attention_cannot_be_replaced_is_told(build):
 
 
 @pytest.mark.parametrize(("option", "value"), [("side", 0), ("prefix_factor", 0.0)])
-def test_options_that_cannot_be_are_told(option, value, encoder_folder):
+def test_options_that_cannot_be_are_told(option, value):
+    settings = {"text_encoder.name": "prefix", f"text_encoder.{option}": value}
     with pytest.raises(UserError, match=f"text encoder 'prefix': {option} = {value}"):
-        PrefixEncoder(SIZES, model="no-such-model", **{option: value})
+        Config.from_layers(settings=settings)

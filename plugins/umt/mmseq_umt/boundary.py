@@ -9,8 +9,18 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mmseq import AuxOutput, AuxTask, CrfDecoder, Sizes, Targets, UserError
-from mmseq_umt.transformer import Transformer, check_options, initialise
+from mmseq import (
+    AuxOutput,
+    AuxTask,
+    Count,
+    CrfDecoder,
+    Dropout,
+    Share,
+    Sizes,
+    Targets,
+    check_heads,
+)
+from mmseq_umt.transformer import Transformer, initialise
 
 BOUNDARIES = ("O", "B", "I")
 
@@ -26,7 +36,7 @@ class BoundaryTask(AuxTask):
     W^c, at training and at prediction. W^c (3, L) is fixed: O goes to O, B and I are spread evenly
     over the types.
 
-    `heads` must divide the text width, `refine_share` lies in 0 to 1 (`UserError` otherwise).
+    `heads` must divide the text width (`UserError` otherwise).
 
     Source: Li et al. 2022, Eq. 9-10 (weight 0.4, no refinement); Yu et al. 2020 refine, with
     weight 0.5.
@@ -41,18 +51,15 @@ class BoundaryTask(AuxTask):
         self,
         sizes: Sizes,
         *,
-        heads: int = 12,
-        layers: int = 1,
-        dropout: float = 0.1,
-        expansion: int = 4,
+        heads: Count = 12,
+        layers: Count = 1,
+        dropout: Dropout = 0.1,
+        expansion: Count = 4,
         refine: bool = False,
-        refine_share: float = 0.5,
+        refine_share: Share = 0.5,
     ) -> None:
         super().__init__()
-        owner = "aux task 'boundary'"
-        check_options(owner, sizes.text, heads, {"layers": layers}, dropout, expansion)
-        if not 0 <= refine_share <= 1:
-            raise UserError(f"{owner}: refine_share = {refine_share}; it must lie in 0 to 1.")
+        check_heads("aux task 'boundary'", heads, sizes.text)
         self.refines = refine
         self.refine_share = refine_share
         self.text = Transformer(sizes.text, heads, layers, dropout, expansion)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from mmseq import Fused, Fusion, ImageStates, Sizes, TextStates
-from mmseq_umt.transformer import Transformer, check_options, initialise
+from mmseq import Count, Dropout, Fused, Fusion, ImageStates, Sizes, TextStates, check_heads
+from mmseq_umt.transformer import Transformer, initialise
 
 
 class CrossTransformerFusion(Fusion):
@@ -35,23 +35,17 @@ class CrossTransformerFusion(Fusion):
         self,
         sizes: Sizes,
         *,
-        heads: int = 12,
-        text_layers: int = 1,
-        image_to_text_layers: int = 1,
-        text_to_text_layers: int = 1,
-        text_to_image_layers: int = 1,
-        dropout: float = 0.1,
-        expansion: int = 4,
+        heads: Count = 12,
+        text_layers: Count = 1,
+        image_to_text_layers: Count = 1,
+        text_to_text_layers: Count = 1,
+        text_to_image_layers: Count = 1,
+        dropout: Dropout = 0.1,
+        expansion: Count = 4,
     ) -> None:
         super().__init__()
         width = sizes.text
-        layers = {
-            "text_layers": text_layers,
-            "image_to_text_layers": image_to_text_layers,
-            "text_to_text_layers": text_to_text_layers,
-            "text_to_image_layers": text_to_image_layers,
-        }
-        check_options("fusion 'cross-transformer'", width, heads, layers, dropout, expansion)
+        check_heads("fusion 'cross-transformer'", heads, width)
         self.width = 2 * width
         self.views = {"text": width, "image": width}
         self.text = Transformer(width, heads, text_layers, dropout, expansion)

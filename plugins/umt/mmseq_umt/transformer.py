@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import cast
 
 from torch import Tensor, nn
 
-from mmseq import UserError, attend
+from mmseq import attend
 
 
 class TransformerLayer(nn.Module):
@@ -75,20 +74,3 @@ def initialise(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         nn.init.normal_(module.weight, std=0.02)
         nn.init.zeros_(module.bias)
-
-
-def check_options(
-    owner: str, width: int, heads: int, layers: Mapping[str, int], dropout: float, expansion: int
-) -> None:
-    """`UserError` for a structure that cannot be built; `owner` is the component's full name."""
-    if heads < 1 or width % heads:
-        fitting = ", ".join(str(n) for n in range(1, min(width, 64) + 1) if width % n == 0)
-        raise UserError(
-            f"{owner}: heads = {heads} does not divide the text encoder's width {width}; "
-            f"choose heads among {fitting}."
-        )
-    for name, number in {**layers, "expansion": expansion}.items():
-        if number < 1:
-            raise UserError(f"{owner}: {name} = {number}; it must be at least 1.")
-    if not 0 <= dropout < 1:
-        raise UserError(f"{owner}: dropout = {dropout}; it must be at least 0 and below 1.")

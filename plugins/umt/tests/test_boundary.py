@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmseq_umt.boundary import BoundaryTask, conversion_matrix
 
-from mmseq import Sizes, Targets, UserError
+from mmseq import Config, Sizes, Targets, UserError
 
 LABELS = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
 SIZES = Sizes(labels=LABELS, text=6)
@@ -215,8 +215,13 @@ def test_weights_survive_saving():
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("heads", 4), ("layers", 0), ("refine_share", 1.5), ("dropout", 2.0)]
+    ("option", "value"), [("heads", 0), ("layers", 0), ("refine_share", 1.5), ("dropout", 2.0)]
 )
 def test_impossible_options_are_errors(option, value):
-    with pytest.raises(UserError, match=f"aux task 'boundary': {option} = {value}"):
-        task(**{option: value})
+    with pytest.raises(UserError, match=f"aux task 'boundary': {option} = {value}; it must be "):
+        Config.from_layers(aux=["boundary"], settings={f"aux.boundary.{option}": value})
+
+
+def test_heads_that_do_not_divide_the_width_are_an_error():
+    with pytest.raises(UserError, match="aux task 'boundary': heads = 4 does not divide "):
+        task(heads=4)

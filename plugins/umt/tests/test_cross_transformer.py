@@ -6,7 +6,7 @@ import torch
 from mmseq_umt.cross_transformer import CrossTransformerFusion
 from mmseq_umt.transformer import TransformerLayer
 
-from mmseq import ImageStates, Sizes, TextStates, UserError
+from mmseq import Config, ImageStates, Sizes, TextStates, UserError
 
 D, E, HEADS = 12, 5, 3
 SIZES = Sizes(labels=("O", "B-PER", "I-PER"), text=D, image=E)
@@ -275,8 +275,9 @@ LAYERS = [f"{name}_layers" for name in ("text", "image_to_text", "text_to_text",
     + [(name, number) for name in LAYERS for number in (0, -1)],
 )
 def test_a_structure_that_cannot_be_built_is_an_error(option, value):
+    settings = {"fusion.name": "cross-transformer", f"fusion.{option}": value}
     with pytest.raises(UserError, match=f"fusion 'cross-transformer': {option} = {value}"):
-        fusion(**{option: value})
+        Config.from_layers(settings=settings)
 
 
 def test_weights_survive_saving():
