@@ -198,6 +198,12 @@ class TextEncoder(nn.Module, ABC):
         """Factors on `learning_rate`, by parameter name; parameters not named have 1."""
         return {}
 
+    def embeddings(self) -> nn.Parameter | None:
+        """The matrix whose rows are looked up for words or sub-words, which `train.adversarial`
+        moves; None: there is none, and that setting is refused.
+        """
+        return None
+
     @abstractmethod
     def encode(self, tokens: Sequence[str]) -> Any:
         """One sentence in the encoder's own form; computed once and kept. At least one word."""

@@ -153,6 +153,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"train.epochs = {config.train.epochs}: the preparation phase alone takes "
             f"{model.preparation}; give more epochs."
         )
+    _require_embeddings(config, model)
     config = _as_built(config, model)
     callbacks = {name: c.entry.load()(**c.options) for name, c in config.callbacks.items()}
     if is_sample(config.data):
@@ -160,6 +161,20 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     for line in _data_lines(splits):
         reporter.line(line)
     return Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
+
+
+def _require_embeddings(config: Config, model: Model) -> None:
+    """`UserError` where `train.adversarial` has nothing to move."""
+    if size := config.train.adversarial:
+        matrix = model.text_encoder.embeddings()
+        if matrix is None or not matrix.requires_grad:
+            title = config.component("text_encoder").entry.title
+            reason = "has no embeddings" if matrix is None else "keeps its embeddings as they are"
+            remedy = "" if matrix is None else "let them train (text_encoder.freeze = 0), or "
+            raise UserError(
+                f"train.adversarial = {size} moves embeddings that train, and {title} {reason}; "
+                f"{remedy}give 0."
+            )
 
 
 def build_seeded(

@@ -35,13 +35,20 @@ class Stepper:
     """Takes steps: losses, their weighting, backward, gradients over processes, the optimiser."""
 
     def __init__(
-        self, model: Model, optimiser: Optimizer, accelerator: Accelerator, clip: float
+        self,
+        model: Model,
+        optimiser: Optimizer,
+        accelerator: Accelerator,
+        clip: float,
+        adversarial: float = 0.0,
     ) -> None:
         self.model = model
         self.accelerator = accelerator
         self.optimiser = accelerator.prepare(optimiser)
         self.clip = clip
         """Largest gradient norm; 0: no limit"""
+        self.adversarial = adversarial
+        """`train.adversarial`; 0: no second pass"""
 
     def step(
         self,
@@ -72,6 +79,9 @@ class Stepper:
             self.accelerator.backward(weighted.total / scale)
             for name in means:
                 sums[name] = output.losses[name].detach() + sums.get(name, 0.0)
+        if self.adversarial and counts["main"]:
+            scale = weighted.weights["main"] / counts["main"]
+            self._learn_where_it_is_worse(batches, tasks, scale)
         if process_count() > 1:
             sum_gradients(self.model)
             sums = {name: all_sum(value) for name, value in sums.items()}
@@ -81,6 +91,35 @@ class Stepper:
         self.optimiser.zero_grad(set_to_none=True)
         losses = {name: value.item() for name, value in sums.items()}
         return Step(losses, counts, weighted.weights, norm, found)
+
+    def _learn_where_it_is_worse(
+        self, batches: Sequence[Batch], tasks: Sequence[str], scale: float
+    ) -> None:
+        """Adds the main loss's gradient at embeddings E + r to the gradients of the step.
+
+        With g the step's gradient on E and e its size `train.adversarial`, r = e g / |g|: the
+        fast gradient method of Miyato, Dai and Goodfellow 2017, on the matrix, so that a word is
+        moved the same way wherever it stands in the batch, where they move every sentence on its
+        own. `scale` makes a loss summed over words one of the step.
+        """
+        matrix = self.model.text_encoder.embeddings()
+        assert matrix is not None  # `Setup` has asked
+        own = torch.zeros_like(matrix) if matrix.grad is None else matrix.grad
+        rise = all_sum(own)
+        norm = rise.norm()
+        if not norm > 0:
+            return
+        before = matrix.detach().clone()
+        with torch.no_grad():
+            matrix.add_(rise * (self.adversarial / norm))
+        refining = [name for name in tasks if self.model.task(name).refines]
+        for batch in batches:
+            with self.accelerator.autocast():
+                loss = self.model(batch, refining).losses["main"]
+            self.accelerator.backward(loss * scale)
+        with torch.no_grad():
+            # Not subtracted: that would not give the same numbers.
+            matrix.copy_(before)
 
     def counts(self, batches: Sequence[Batch], tasks: Sequence[str]) -> dict[str, int]:
         """Items of each loss over all micro-batches and processes, and sentences."""

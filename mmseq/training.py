@@ -77,8 +77,13 @@ class Trainer:
         self.callbacks: dict[str, Callback] = setup.callbacks
         self.checkpoints = Checkpoints(self.folder)
         self.optimiser = build_optimiser(self.model, self.settings)
-        clip = self.settings.gradient_clip
-        self.stepper = Stepper(self.model, self.optimiser, self.accelerator, clip)
+        self.stepper = Stepper(
+            self.model,
+            self.optimiser,
+            self.accelerator,
+            self.settings.gradient_clip,
+            self.settings.adversarial,
+        )
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.total = len(self._steps(0)) * self.settings.epochs
         self.progress = Progress(prepared=not self.model.preparation)

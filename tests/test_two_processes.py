@@ -21,7 +21,7 @@ def config(tiny_encoder, tiny_data, tmp_path):
     settings["hidden_dropout_prob"] = settings["attention_probs_dropout_prob"] = 0.0
     (encoder / "config.json").write_text(json.dumps(settings))
 
-    def make(batch_size, weighting):
+    def make(batch_size, weighting, adversarial):
         return Config.from_layers(
             flags={
                 "text_encoder": {
@@ -43,6 +43,7 @@ def config(tiny_encoder, tiny_data, tmp_path):
                 "train.device": "cpu",
                 "train.epochs": 3,
                 "train.batch_size": batch_size,
+                "train.adversarial": adversarial,
             },
         )
 
@@ -58,13 +59,15 @@ def steps(run):
 
 
 @pytest.mark.parametrize(
-    "weighting", ["fixed", "uncertainty", "gradnorm", "dynamic-average", "ramp"]
+    ("weighting", "adversarial"),
+    [("fixed", 0.0), ("fixed", 0.5), ("uncertainty", 0.0), ("gradnorm", 0.0)]
+    + [("dynamic-average", 0.0), ("ramp", 0.0)],
 )
-def test_two_processes_equal_one_on_the_joined_batch(config, tmp_path, weighting):
+def test_two_processes_equal_one_on_the_joined_batch(config, tmp_path, weighting, adversarial):
     """Losses, weights, gradient norms and cosines at every step, and the scores."""
-    made = config(8, weighting)
+    made = config(8, weighting, adversarial)
     one = mmseq.train(made, output=tmp_path / "one", reporter=Reporter(quiet=True))
-    config(4, weighting).save(tmp_path / "config.toml")
+    config(4, weighting, adversarial).save(tmp_path / "config.toml")
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     done = subprocess.run(
         [

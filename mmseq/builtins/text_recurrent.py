@@ -116,6 +116,9 @@ class BiLstmEncoder(TextEncoder):
     further: Tensor
     once: Tensor
 
+    def embeddings(self) -> nn.Parameter:
+        return self.known.weight
+
     @classmethod
     def fit(
         cls,

@@ -89,6 +89,10 @@ class TransformerEncoder(TextEncoder):
     def rate_factors(self) -> Mapping[str, float]:
         return {} if self.case is None else {"case.weight": CASE_FACTOR}
 
+    def embeddings(self) -> nn.Parameter:
+        matrix: nn.Parameter = self.model.get_input_embeddings().weight
+        return matrix
+
     def _window(self, asked: int, model: str) -> int:
         limit = int(getattr(self.model.config, "max_position_embeddings", None) or 512)
         positions = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)

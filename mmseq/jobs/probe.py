@@ -79,7 +79,9 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     collator = Collator(model.text_encoder, model.labels, pictures, model.extras)
     prepared = {i: collator.prepare(examples[i]) for i in numbers}
     optimiser = build_optimiser(model, settings)
-    stepper = Stepper(model, optimiser, setup.accelerator, settings.gradient_clip)
+    stepper = Stepper(
+        model, optimiser, setup.accelerator, settings.gradient_clip, settings.adversarial
+    )
     # Centres and the like are not measured yet: a task that prepares is timed as if it were absent.
     ready = [name for name in model.tasks if not model.task(name).preparation]
     model.train()
