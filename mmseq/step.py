@@ -80,8 +80,8 @@ class Stepper:
             for name in means:
                 sums[name] = output.losses[name].detach() + sums.get(name, 0.0)
         if self.adversarial and counts["main"]:
-            scale = weighted.weights["main"] / counts["main"]
-            self._learn_where_it_is_worse(batches, tasks, scale)
+            each = weighted.weights["main"] / counts["main"]
+            self._learn_where_it_is_worse(batches, tasks, each)
         if process_count() > 1:
             sum_gradients(self.model)
             sums = {name: all_sum(value) for name, value in sums.items()}
@@ -93,14 +93,14 @@ class Stepper:
         return Step(losses, counts, weighted.weights, norm, found)
 
     def _learn_where_it_is_worse(
-        self, batches: Sequence[Batch], tasks: Sequence[str], scale: float
+        self, batches: Sequence[Batch], tasks: Sequence[str], each: float
     ) -> None:
         """Adds the main loss's gradient at embeddings E + r to the gradients of the step.
 
         With g the step's gradient on E and e its size `train.adversarial`, r = e g / |g|: the
         fast gradient method of Miyato, Dai and Goodfellow 2017, on the matrix, so that a word is
         moved the same way wherever it stands in the batch, where they move every sentence on its
-        own. `scale` makes a loss summed over words one of the step.
+        own. `each` is what one item of the loss counts in the step.
         """
         matrix = self.model.text_encoder.embeddings()
         assert matrix is not None  # `Setup` has asked
@@ -116,7 +116,7 @@ class Stepper:
         for batch in batches:
             with self.accelerator.autocast():
                 loss = self.model(batch, refining).losses["main"]
-            self.accelerator.backward(loss * scale)
+            self.accelerator.backward(loss * each)
         with torch.no_grad():
             # Not subtracted: that would not give the same numbers.
             matrix.copy_(before)

@@ -117,7 +117,8 @@ class BiLstmEncoder(TextEncoder):
     once: Tensor
 
     def embeddings(self) -> nn.Parameter:
-        return self.known.weight
+        matrix: nn.Parameter = self.known.weight  # type: ignore[assignment]
+        return matrix
 
     @classmethod
     def fit(
