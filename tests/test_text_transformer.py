@@ -1,4 +1,5 @@
 import json
+import math
 import shutil
 
 import pytest
@@ -84,6 +85,25 @@ def test_a_word_is_the_mean_of_its_sub_words(make):
     expected = torch.stack([last[1], (last[2] + last[3] + last[4]) / 3, last[5]])
     found = states(encoder, [["the", "xyz", "was"]]).words[0]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_mix_is_a_weighted_sum_of_every_layer(make):
+    encoder = make(layer="mix")
+    assert encoder.mix.tolist() == [0, 0, 3]
+    assert encoder.rate_factors()["mix"] == 10
+    # Shares 1 : 1 : 2 of 4.
+    encoder.mix.data = torch.tensor([0.0, 0.0, math.log(2)])
+    every = hidden_states(encoder, ids_of(encoder, PIECES))
+    mixed = (every[0] + every[1] + 2 * every[2]) / 4
+    found = states(encoder, [["the", "xyz", "was"]]).words[0]
+    torch.testing.assert_close(found, mixed[[1, 2, 5]], atol=1e-5, rtol=0)
+
+
+def test_the_shares_of_the_layers_learn_even_where_no_layer_does(make):
+    encoder = make(layer="mix", freeze=-1)
+    encoder(inputs(encoder, [["abc", "d"]]), None).words.sum().backward()
+    assert encoder.mix.grad.abs().sum() > 0
+    assert [n for n, p in encoder.named_parameters() if p.grad is not None] == ["mix"]
 
 
 @pytest.mark.parametrize("layer", [-1, 0, 1, 2])

