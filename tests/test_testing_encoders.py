@@ -50,6 +50,14 @@ class ForgetsAssets(TransformerEncoder):
         self.tokenizer.save_pretrained(folder)
 
 
+class CopiesEmbeddings(TransformerEncoder):
+    def __init__(self, sizes: Sizes, *, model: str = "", assets: Path | None = None) -> None:
+        super().__init__(sizes, model=model, assets=assets)
+
+    def embeddings(self):
+        return super().embeddings().detach().clone()
+
+
 class CutsLong(TransformerEncoder):
     def __init__(self, sizes: Sizes, *, model: str = "", assets: Path | None = None) -> None:
         super().__init__(sizes, model=model, assets=assets)
@@ -61,6 +69,7 @@ class CutsLong(TransformerEncoder):
 ENCODERS = {
     OtherSentence: "vector \\(B, sentence = 7\\).* is \\(6, 32\\)",
     SeesAhead: "part 'forward' \\(another word after it\\).*it has seen nothing after its word",
+    CopiesEmbeddings: "embeddings: it is Tensor of its own.*one of parameters",
     PoolsPadding: "sentence 0 in a batch of one .*vector differs",
     ForgetsAssets: "constructor with assets|constructor: it raises",
     CutsLong: "a sentence of 152 words|words \\(B, W, width\\) of a sentence of 152 words",

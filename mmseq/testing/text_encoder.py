@@ -123,6 +123,10 @@ class _Check:
         strange = sorted(encoder.rate_factors().keys() - names)
         right = "names of named_parameters()"
         subject.require(not strange, "rate_factors", f"it names {strange}", right)
+        matrix = encoder.embeddings()
+        own = matrix is None or any(matrix is p for p in encoder.parameters())
+        right = "one of parameters(), or None"
+        subject.require(own, "embeddings", f"it is {type(matrix).__name__} of its own", right)
 
     def encoded(self) -> None:
         """`encode` and `collate` work on the CPU, the same each time."""
