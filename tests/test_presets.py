@@ -76,9 +76,9 @@ def test_quick_needs_no_download_and_names_what_the_engine_has():
     assert lines == []
     assert after.tables() == config.tables()
     assert {choice.entry.distribution for choice in config.choices} == {"mmseq"}
-    # Nothing is left to defaults that may change: it says what it does.
-    defaults = Config.from_layers()
-    assert config.component("text_encoder").options == defaults.component("text_encoder").options
+    # The engine's encoder as it is by default, but for the mixture of its layers.
+    default = Config.from_layers().component("text_encoder")
+    assert config.component("text_encoder").options == {**default.options, "layer": "mix"}
 
 
 def test_what_needs_no_download_stays_and_nothing_is_told():
