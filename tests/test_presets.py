@@ -53,6 +53,18 @@ def test_the_recurrent_baselines_differ_in_their_characters_alone(name, chars):
     assert config.tables() == same.tables()
 
 
+def test_every_system_that_the_papers_compare_with_is_a_preset():
+    """Those of the tables of Yu et al. 2020 and Li et al. 2022, and the ablations."""
+    text = {"bilstm-crf", "cnn-bilstm-crf", "hbilstm-crf", "bert-softmax", "bert-crf"}
+    both = {"gvatt-hbilstm-crf", "gvatt-bert-crf", "adacan-cnn-bilstm-crf", "adacan-bert-crf"}
+    both |= {"modality-attention-bilstm-crf", "mt-bert-crf", "umt-bert-crf", "mlmner"}
+    without = {"no-cluster", "no-contrastive", "no-cluster-no-contrastive"}
+    ablations = {f"mlmner-{name}" for name in without}
+    assert text | both | ablations <= set(registry().names("preset"))
+    for name in text | both | ablations:
+        assert bool(Config.from_preset(name).single["image_encoder"]) == (name not in text)
+
+
 @pytest.mark.parametrize("name", registry().names("preset"))
 def test_offline_swaps_the_encoders_and_nothing_else(name):
     before = Config.from_preset(name)

@@ -1,36 +1,6 @@
-import subprocess
-import sys
-
-import mmseq_adacan
 import pytest
 
 import mmseq
-
-
-class Recorder:
-    def __init__(self):
-        self.added = []
-
-    def fusion(self, name, target):
-        self.added.append(("fusion", name, target))
-
-    def preset(self, name, target):
-        self.added.append(("preset", name, target))
-
-
-def test_the_plugin_registers_its_components():
-    recorder = Recorder()
-    mmseq_adacan.register_components(recorder)
-    assert recorder.added == [
-        ("fusion", "adacan", "mmseq_adacan.fusion:AdacanFusion"),
-        ("preset", "adacan-cnn-bilstm-crf", "mmseq_adacan:presets/adacan-cnn-bilstm-crf.toml"),
-        ("preset", "adacan-bert-crf", "mmseq_adacan:presets/adacan-bert-crf.toml"),
-    ]
-
-
-def test_importing_the_plugin_imports_no_torch():
-    code = "import sys, mmseq_adacan; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text_only", ["cnn-bilstm-crf", "bert-crf"])

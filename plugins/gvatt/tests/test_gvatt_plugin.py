@@ -1,36 +1,6 @@
-import subprocess
-import sys
-
-import mmseq_gvatt
 import pytest
 
 import mmseq
-
-
-class Recorder:
-    def __init__(self):
-        self.added = []
-
-    def fusion(self, name, target):
-        self.added.append(("fusion", name, target))
-
-    def preset(self, name, target):
-        self.added.append(("preset", name, target))
-
-
-def test_the_plugin_registers_its_components():
-    recorder = Recorder()
-    mmseq_gvatt.register_components(recorder)
-    assert recorder.added == [
-        ("fusion", "gvatt", "mmseq_gvatt.fusion:GvattFusion"),
-        ("preset", "gvatt-hbilstm-crf", "mmseq_gvatt:presets/gvatt-hbilstm-crf.toml"),
-        ("preset", "gvatt-bert-crf", "mmseq_gvatt:presets/gvatt-bert-crf.toml"),
-    ]
-
-
-def test_importing_the_plugin_imports_no_torch():
-    code = "import sys, mmseq_gvatt; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("text_only", ["hbilstm-crf", "bert-crf"])

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 
-import mmseq_language_model
 import pytest
 
 import mmseq
@@ -65,18 +64,6 @@ def losses(folder):
 
 def vocabulary(folder):
     return json.loads((folder / "assets" / "aux.language-model" / "fitted.json").read_text())
-
-
-def test_the_plugin_registers_its_task():
-    class Recorder:
-        def aux_task(self, *added):
-            self.added = added
-
-    recorder = Recorder()
-    mmseq_language_model.register_components(recorder)
-    assert recorder.added == ("language-model", "mmseq_language_model.task:LanguageModelTask")
-    code = "import sys, mmseq_language_model; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_a_run_learns_its_loss_and_keeps_its_vocabulary(data, tmp_path):

@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -14,49 +12,6 @@ WITHOUT = {
     "mlmner-no-contrastive": ["contrastive"],
     "mlmner-no-cluster-no-contrastive": ["contrastive", "cluster"],
 }
-
-
-class Recorder:
-    def __init__(self):
-        self.added = []
-
-    def aux_task(self, name, target):
-        self.added.append(("aux_task", name, target))
-
-    def preset(self, name, target):
-        self.added.append(("preset", name, target))
-
-    def plan(self, name, target):
-        self.added.append(("plan", name, target))
-
-    def published(self, name, target):
-        self.added.append(("published", name, target))
-
-
-def test_the_plugin_registers_its_components():
-    recorder = Recorder()
-    mmseq_mlmner.register_components(recorder)
-    assert recorder.added == [
-        ("aux_task", "contrastive", "mmseq_mlmner.contrastive:ContrastiveTask"),
-        ("aux_task", "cluster", "mmseq_mlmner.cluster:ClusterTask"),
-        *(
-            ("preset", name, f"mmseq_mlmner:presets/{name}.toml")
-            for name in (
-                "mlmner",
-                "mlmner-no-cluster",
-                "mlmner-no-contrastive",
-                "mlmner-no-cluster-no-contrastive",
-            )
-        ),
-        ("plan", "table3", "mmseq_mlmner:plans/table3.toml"),
-        ("plan", "table4", "mmseq_mlmner:plans/table4.toml"),
-        ("published", "multimodal-ner-twitter", "mmseq_mlmner:published/twitter.toml"),
-    ]
-
-
-def test_importing_the_plugin_imports_no_torch():
-    code = "import sys, mmseq_mlmner; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_preset_has_the_papers_settings():

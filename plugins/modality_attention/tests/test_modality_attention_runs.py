@@ -1,8 +1,6 @@
 """The fusion in whole runs, and the preset."""
 
 import json
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -92,26 +90,6 @@ def test_an_encoder_without_words_before_context_is_refused(data, tmp_path, caps
     assert "fusion 'modality-attention'" in message
     assert "--text-encoder bilstm" in message
     assert not (tmp_path / "run").exists()
-
-
-def test_the_plugin_registers_its_components_and_imports_no_torch():
-    class Recorder:
-        def __init__(self):
-            self.added = []
-
-        def fusion(self, *added):
-            self.added.append(added)
-
-        preset = fusion
-
-    recorder = Recorder()
-    mmseq_modality_attention.register_components(recorder)
-    assert recorder.added == [
-        ("modality-attention", "mmseq_modality_attention.fusion:ModalityAttentionFusion"),
-        (PRESET, f"mmseq_modality_attention:presets/{PRESET}.toml"),
-    ]
-    code = "import sys, mmseq_modality_attention; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_the_preset_puts_no_lstm_before_the_attention_and_one_after_it():
