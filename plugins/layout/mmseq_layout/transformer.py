@@ -10,7 +10,8 @@ class LayoutLayer(nn.Module):
     """Pre-norm transformer layer with a bias on its attention scores.
 
     z' = z + W_o softmax(Q K^T / sqrt(d) + bias) V with Q, K, V from LayerNorm(z), then
-    z' + FFN(LayerNorm(z')); `heads` heads of width d, exact GELU.
+    z' + FFN(LayerNorm(z')); `heads` heads of width d, exact GELU. W_o and the FFN's last map start
+    at 0: a new layer gives z.
     """
 
     def __init__(self, width: int, heads: int, dropout: float, expansion: int) -> None:
