@@ -110,8 +110,14 @@ class Collator:
             self._encoder.encode(example.tokens),
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
-            {field.name: self._rows(example, field) for field in self._extras},
+            self.extras(example),
         )
+
+    def extras(self, example: Example) -> dict[str, list[list[float]]]:
+        """The per-word fields that the model reads; `UserError` for one that is not there or wrong,
+        with file and line.
+        """
+        return {field.name: self._rows(example, field) for field in self._extras}
 
     def _rows(self, example: Example, field: ExtraField) -> list[list[float]]:
         """A per-word field; its entries have one length in all sentences."""

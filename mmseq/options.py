@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Annotated, Any, get_origin, get_type_hints
+from types import SimpleNamespace, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mmseq.errors import UserError, closest
 from mmseq.ranges import limits
@@ -30,15 +30,27 @@ class Option:
     @property
     def type_name(self) -> str:
         """As in "int" or, with limits, "int, at least 1"."""
-        annotated = get_origin(self.type) is Annotated
-        plain = self.type.__origin__ if annotated else self.type
-        name = inspect.formatannotation(plain).replace("typing.", "")
+        name = _in_words(self.type)
         return f"{name}, {self.limits}" if self.limits else name
 
     @property
     def limits(self) -> str:
         """As in "at least 1"; "" where it has none."""
         return limits(getattr(self.type, "__metadata__", ()))
+
+
+def _in_words(annotation: Any) -> str:
+    """As in "int or 'mix'" for ``int | Literal["mix"]``."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _in_words(annotation.__origin__)
+    if origin is Literal:
+        return " or ".join(repr(value) for value in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(_in_words(one) for one in inner)
+    if annotation is type(None):
+        return "None"
+    return inspect.formatannotation(annotation).replace("typing.", "")
 
 
 def options_of(cls: Any) -> dict[str, Option]:

@@ -154,6 +154,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{model.preparation}; give more epochs."
         )
     _require_embeddings(config, model)
+    _require_extras(model, splits)
     config = _as_built(config, model)
     callbacks = {name: c.entry.load()(**c.options) for name, c in config.callbacks.items()}
     if is_sample(config.data):
@@ -175,6 +176,14 @@ def _require_embeddings(config: Config, model: Model) -> None:
                 f"train.adversarial = {size} moves embeddings that train, and {title} {reason}; "
                 f"{remedy}give 0."
             )
+
+
+def _require_extras(model: Model, splits: Mapping[str, Split]) -> None:
+    """`UserError` for sentences without what the model reads of them, before any work is done."""
+    reader = Collator(model.text_encoder, model.labels, None, model.extras)
+    for split in splits.values():
+        for example in split.examples:
+            reader.extras(example)
 
 
 def build_seeded(

@@ -105,8 +105,8 @@ def test_show_of_a_component_without_options(run_cli):
 def test_show_as_json(run_cli):
     record = json.loads(run_cli("show", "text_encoder", "transformer", "--json").out)
     assert record["distribution"] == "mmseq"
-    assert record["options"]["layer"] == {"type": "int", "default": -1, "required": False}
-    assert record["options"]["pool"]["type"] == "Literal['first', 'mean']"
+    assert record["options"]["freeze"] == {"type": "int", "default": 0, "required": False}
+    assert record["options"]["pool"]["type"] == "'first' or 'mean'"
     assert not {"sizes", "assets"} & set(record["options"])
 
 
@@ -123,7 +123,7 @@ def test_show_tells_required_options(run_cli, site):
     assert "A [log]." in run_cli("list", "callback").out
     found = json.loads(run_cli("show", "callback", "log", "--json").out)["options"]
     assert found["path"] == {"type": "str", "default": None, "required": True}
-    assert found["limit"] == {"type": "int | None", "default": None, "required": False}
+    assert found["limit"] == {"type": "int or None", "default": None, "required": False}
 
 
 def test_show_preset_prints_the_file_as_it_is(run_cli, tmp_path):

@@ -1,6 +1,6 @@
 """Options with limits: what a component's annotations refuse, and how it is told."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import pytest
 from annotated_types import Ge, Interval
@@ -23,6 +23,7 @@ class Component:
         dropout: mmseq.Dropout = 0.0,
         side: Annotated[int, Interval(gt=2, le=8), "places"] = 4,
         name: str = "",
+        layer: int | Literal["mix"] = -1,
     ) -> None: ...
 
 
@@ -73,6 +74,7 @@ def test_limits_in_words():
     assert limits(["a remark"]) == ""
     assert OPTIONS["name"].limits == ""
     assert OPTIONS["name"].type_name == "str"
+    assert OPTIONS["layer"].type_name == "int or 'mix'"
 
 
 def test_a_components_page_shows_its_limits(run_cli):

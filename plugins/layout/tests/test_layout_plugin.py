@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from transformers import BertConfig, BertModel, BertTokenizer
 
 import mmseq
+from mmseq.__main__ import run
 from mmseq.console import Reporter
 
 QUIET = Reporter(quiet=True)
@@ -162,11 +163,16 @@ def test_an_image_encoder_that_crops_is_refused(stamps, encoder, tmp_path):
         mmseq.train(made, output=tmp_path / "run", reporter=QUIET)
 
 
-def test_data_without_boxes_are_told_with_file_and_line(receipts, encoder, tmp_path):
+def test_data_without_boxes_are_told_with_file_and_line(receipts, encoder, tmp_path, capsys):
     path = receipts / "train.jsonl"
     first, *rest = path.read_text(encoding="utf-8").splitlines()
     record = json.loads(first)
     del record["boxes"]
     path.write_text("\n".join([json.dumps(record), *rest]) + "\n", encoding="utf-8")
+    made = config(receipts, encoder, "layout")
     with pytest.raises(mmseq.UserError, match=r"train\.jsonl:1: .*'boxes'"):
-        mmseq.train(config(receipts, encoder, "layout"), output=tmp_path / "run", reporter=QUIET)
+        mmseq.train(made, output=tmp_path / "run", reporter=QUIET)
+    # A dry run says so too.
+    made.save(tmp_path / "config.toml")
+    assert run(["train", "--config", str(tmp_path / "config.toml"), "--dry-run"]) == 2
+    assert "train.jsonl:1: field 'boxes' is missing" in capsys.readouterr().err
