@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from mmseq.errors import UserError
+from mmseq.errors import ComponentError, UserError
 from mmseq.hookspecs import Add, hookimpl
 from mmseq.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
 
@@ -106,6 +106,7 @@ __all__ = [
     "AuxOutput",
     "AuxTask",
     "Callback",
+    "ComponentError",
     "Config",
     "Count",
     "CrfDecoder",

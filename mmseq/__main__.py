@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from mmseq.errors import UserError
+from mmseq.errors import ComponentError, UserError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -43,6 +43,10 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         if debug:
             traceback.print_exc()
         return _tell(str(error), 2)
+    except ComponentError as error:
+        if debug:
+            traceback.print_exc()
+        return _tell(f"Error: {error} (--debug shows where)", 1)
     except (KeyboardInterrupt, click.Abort):
         return _tell("Interrupted.", 1)
     except BrokenPipeError:

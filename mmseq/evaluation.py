@@ -9,6 +9,7 @@ import torch
 from torch import distributed
 
 from mmseq.collate import Batch, Collator, Prepared, by_length
+from mmseq.guard import blamed
 from mmseq.model import Model
 from mmseq.processes import process_count
 
@@ -64,8 +65,9 @@ def _decode(model: Model, batch: Batch, tasks: Sequence[str], scores: bool) -> l
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
     emissions = model(untagged, tasks).emissions
-    tags = model.decoder.decode(emissions, mask)
-    probabilities = model.decoder.scores(emissions, tags, mask).cpu() if scores else None
+    with blamed(model.title("decoder"), emissions=emissions, mask=mask):
+        tags = model.decoder.decode(emissions, mask)
+        probabilities = model.decoder.scores(emissions, tags, mask).cpu() if scores else None
     rows = tags.tolist()
     predictions = []
     for row, length in enumerate(mask.sum(dim=1).tolist()):

@@ -13,18 +13,23 @@ from torch import Tensor, nn
 
 from mmseq.collate import Batch, ExtraField
 from mmseq.components import (
+    AuxOutput,
     AuxTask,
     Decoder,
+    Fused,
     Fusion,
     ImageEncoder,
     ImageStates,
     Sizes,
+    Targets,
     TextEncoder,
+    TextStates,
     Weighting,
 )
 from mmseq.config import Choice, Config
 from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.guard import blamed, require
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
 
@@ -50,9 +55,12 @@ class Model(nn.Module):
         tasks: Mapping[str, AuxTask],
         decoder: Decoder,
         weighting: Weighting,
+        titles: Mapping[str, str] | None = None,
     ) -> None:
+        """`titles`: what messages call a component, by its place: ``fusion``, ``aux.NAME`` …"""
         super().__init__()
         self.labels = tuple(labels)
+        self._titles = dict(titles or {})
         self.text_encoder = text_encoder
         self.image_encoder = image_encoder
         self.fusion = fusion
@@ -84,13 +92,53 @@ class Model(nn.Module):
 
     def views(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """Every view by name, and the text encoder's states."""
-        encoder = self.image_encoder
-        images = None if encoder is None else image_states(batch, encoder)
-        text = self.text_encoder(batch.text, images)
-        text = replace(text, extras=batch.text.extras)
-        fused = self.fusion(text, images)
+        images = None
+        if self.image_encoder is not None:
+            with blamed(self.title("image_encoder"), precomputed=batch.pictures):
+                images = image_states(batch, self.image_encoder)
+        text = self._text(batch, images)
+        fused = self._fused(text, images)
         views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
         return views, text.words
+
+    def _text(self, batch: Batch, images: ImageStates | None) -> TextStates:
+        title, encoder = self.title("text_encoder"), self.text_encoder
+        with blamed(title, inputs=batch.text, images=images):
+            text: TextStates = encoder(batch.text, images)
+        size = tuple(batch.text.mask.shape)
+        require(title, "what forward gives", text, TextStates)
+        require(title, "words", text.words, Tensor, (*size, encoder.width))
+        for name, width in encoder.parts.items():
+            require(title, f"part '{name}'", text.parts.get(name), Tensor, (*size, width))
+        return replace(text, extras=batch.text.extras)
+
+    def _fused(self, text: TextStates, images: ImageStates | None) -> Fused:
+        title, fusion = self.title("fusion"), self.fusion
+        with blamed(title, text=text, images=images):
+            fused: Fused = fusion(text, images)
+        size = tuple(text.mask.shape)
+        require(title, "what forward gives", fused, Fused)
+        require(title, "states", fused.states, Tensor, (*size, fusion.width))
+        for name, width in fusion.views.items():
+            require(title, f"view '{name}'", fused.views.get(name), Tensor, (*size, width))
+        return fused
+
+    def _task(
+        self, name: str, views: Mapping[str, Tensor], targets: Targets, emissions: Tensor
+    ) -> AuxOutput:
+        title, task = self.title(f"aux.{name}"), self.task(name)
+        read = {view: views[view] for view in task.views}
+        with blamed(title, views=read, emissions=emissions):
+            output: AuxOutput = task(read, targets, emissions)
+        require(title, "what forward gives", output, AuxOutput)
+        require(title, "loss", output.loss, Tensor)
+        if output.emissions is not None:
+            require(title, "emissions", output.emissions, Tensor, emissions.shape)
+        return output
+
+    def title(self, place: str) -> str:
+        """What messages call a component, by its place: ``fusion``, ``aux.NAME`` …"""
+        return self._titles.get(place, place)
 
     def forward(self, batch: Batch, tasks: Sequence[str]) -> Output:
         """Losses of the main task and of `tasks`; in prediction (no tags) emissions only.
@@ -105,13 +153,14 @@ class Model(nn.Module):
         for name in tasks:
             task = self.task(name)
             if tags is not None or task.refines:
-                read = {view: views[view] for view in task.views}
-                output = task(read, batch.targets, emissions)
+                output = self._task(name, views, batch.targets, emissions)
                 losses[name] = output.loss
                 emissions = emissions if output.emissions is None else output.emissions
         if tags is None:
             return Output({}, emissions, shared)
-        main = self.decoder.loss(emissions, tags, batch.targets.mask)
+        with blamed(self.title("decoder"), emissions=emissions, tags=tags):
+            main = self.decoder.loss(emissions, tags, batch.targets.mask)
+        require(self.title("decoder"), "loss", main, Tensor)
         return Output({"main": main, **losses}, emissions, shared)
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
@@ -187,10 +236,12 @@ def build_model(
     folder of a finished run) only the structure is rebuilt and nothing is fetched.
     """
     fitted: dict[str, Any] = {}
+    titles: dict[str, str] = {}
     examples = list(examples)
 
     def build(key: str, choice: Choice, sizes: Sizes) -> Any:
         cls = choice.entry.load()
+        titles[key] = f"{choice.entry.title} of {choice.entry.provider}"
         arguments = dict(choice.options)
         wanted = cls.__init__.__annotations__
         if "assets" in wanted:
@@ -199,9 +250,11 @@ def build_model(
             if assets:
                 learned = json.loads((assets / key / "fitted.json").read_text(encoding="utf-8"))
             else:
-                learned = cls.fit(examples, **choice.options)
+                with blamed(f"{titles[key]}, fit,"):
+                    learned = cls.fit(examples, **choice.options)
             fitted[key] = arguments["fitted"] = learned
-        component = cls(sizes, **arguments)
+        with blamed(f"{titles[key]}, constructor,"):
+            component = cls(sizes, **arguments)
         if not isinstance(component, nn.Module):
             raise UserError(f"{choice.entry.target} is not a torch module.")
         return component
@@ -240,7 +293,7 @@ def build_model(
         tasks[name] = build(f"aux.{name}", choice, sizes)
     decoder = build("decoder", config.component("decoder"), sizes)
     weighting = build("weighting", config.component("weighting"), sizes)
-    model = Model(labels, text_encoder, image_encoder, fusion, tasks, decoder, weighting)
+    model = Model(labels, text_encoder, image_encoder, fusion, tasks, decoder, weighting, titles)
     return model, fitted
 
 

@@ -1,0 +1,65 @@
+"""Whose fault it is: what goes wrong inside a component is told with its name and what it got."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mmseq.errors import ComponentError, UserError, one_line
+
+
+@contextmanager
+def blamed(title: str, **given: object) -> Iterator[None]:
+    """What is raised inside becomes a `ComponentError` that begins with `title` and ends with the
+    shapes of what was `given`; the exception itself is its cause.
+
+    Left as they are: what a user can mend (`UserError`), and memory that is used up, which may be
+    anybody's.
+    """
+    try:
+        yield
+    except (UserError, ComponentError, torch.OutOfMemoryError):
+        raise
+    # A stranger's code may raise anything.
+    except Exception as error:
+        got = f"; it got {shapes(given)}" if given else ""
+        raise ComponentError(f"{title} failed: {one_line(error).rstrip('.')}{got}.") from error
+
+
+def require(title: str, what: str, value: object, kind: type, shape: Sequence[int] = ()) -> None:
+    """`ComponentError` where a component gave something else than a `kind`; a tensor of `shape`."""
+    if not isinstance(value, kind):
+        raise ComponentError(f"{title}: {what} is {type(value).__name__}, not {kind.__name__}.")
+    if isinstance(value, Tensor) and tuple(value.shape) != tuple(shape):
+        raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
+
+
+def shapes(given: Mapping[str, object]) -> str:
+    """As in "text words (2, 5, 32), mask (2, 5); images None"."""
+    return "; ".join(f"{name} {_shapes(value)}" for name, value in given.items())
+
+
+def _shapes(value: Any) -> str:
+    if isinstance(value, Tensor):
+        return str(tuple(value.shape))
+    if is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    if isinstance(value, Mapping):
+        parts = {name: part for name, part in value.items() if _holds_tensors(part)}
+        return ", ".join(f"{name} {_shapes(part)}" for name, part in parts.items())
+    if isinstance(value, tuple | list):
+        return " ".join(_shapes(part) for part in value if _holds_tensors(part))
+    return str(value)
+
+
+def _holds_tensors(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(_holds_tensors(part) for part in value.values())
+    if isinstance(value, tuple | list):
+        return any(_holds_tensors(part) for part in value)
+    return isinstance(value, Tensor) or is_dataclass(value)

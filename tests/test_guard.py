@@ -1,0 +1,201 @@
+"""What goes wrong inside a plugin's component is told by its name, with the shapes it got."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+import mmseq
+from mmseq.components import ImageStates, TextStates
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.errors import UserError
+from mmseq.guard import blamed, require, shapes
+
+COMPONENTS = """
+import torch
+from torch import nn
+import mmseq
+
+
+class Fusion(mmseq.Fusion):
+    needs_images = False
+
+    def __init__(self, sizes: mmseq.Sizes, *, fault: str = "") -> None:
+        super().__init__()
+        if fault == "constructor":
+            raise KeyError("depth")
+        self.fault, self.width, self.views = fault, sizes.text, {"half": 4}
+        self.project = nn.Linear(sizes.text, sizes.text)
+        self.narrow = nn.Linear(7, 7)
+
+    def forward(self, text, images):
+        states = self.project(text.words)
+        views = {"half": states[..., :4]}
+        if self.fault == "raises":
+            self.narrow(text.words)
+        if self.fault == "shape":
+            states = states[..., :3]
+        if self.fault == "view":
+            views = {"half": states}
+        if self.fault == "no view":
+            views = {}
+        if self.fault == "tensor":
+            return states
+        return mmseq.Fused(states, views)
+
+
+class Task(mmseq.AuxTask):
+    views = ("half",)
+
+    def __init__(self, sizes: mmseq.Sizes, *, fault: str = "") -> None:
+        super().__init__()
+        self.fault = fault
+
+    def count(self, targets):
+        return int(targets.mask.sum())
+
+    def forward(self, views, targets, emissions):
+        if self.fault == "raises":
+            raise RuntimeError("no such word")
+        loss = views["half"].square().sum(dim=2)
+        return mmseq.AuxOutput(loss if self.fault == "not summed" else loss.sum())
+
+
+class Decoder(mmseq.SoftmaxDecoder):
+    def __init__(self, sizes: mmseq.Sizes, *, fault: str = "") -> None:
+        super().__init__(sizes)
+        self.fault = fault
+
+    def loss(self, emissions, tags, mask):
+        if self.fault == "loss":
+            raise RuntimeError("out of range")
+        return super().loss(emissions, tags, mask)
+
+    def decode(self, emissions, mask):
+        if self.fault == "decode":
+            raise IndexError("too long")
+        return super().decode(emissions, mask)
+"""
+SOURCE = """
+import mmseq
+
+
+@mmseq.hookimpl
+def register_components(add):
+    add.fusion("shaky", "mmseq_shaky.parts:Fusion")
+    add.aux_task("shaky", "mmseq_shaky.parts:Task")
+    add.decoder("shaky", "mmseq_shaky.parts:Decoder")
+"""
+
+
+@pytest.fixture
+def config(site, tiny_encoder, tiny_data):
+    """`config("fusion", "raises")`: a run with that fault in that part of a plugin."""
+    site.add("shaky", SOURCE, version="0.4", parts=COMPONENTS)
+
+    def make(part, fault):
+        table = "aux.shaky" if part == "task" else part
+        return Config.from_layers(
+            flags={
+                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+                "image_encoder": {"name": "none"},
+                "fusion": {"name": "shaky"},
+                "decoder": {"name": "shaky"},
+            },
+            aux=["shaky"],
+            settings={
+                "data.path": str(tiny_data),
+                "train.epochs": 1,
+                "train.device": "cpu",
+                f"{table}.fault": fault,
+            },
+        )
+
+    return make
+
+
+FAULTS = {
+    ("fusion", "constructor"): r"^fusion 'shaky' of mmseq-shaky 0.4, constructor, failed: "
+    r"KeyError: 'depth'\.$",
+    ("fusion", "raises"): r"^fusion 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: .*shapes.*; "
+    r"it got text words \(24, \d+, 32\), mask \(24, \d+\), vector \(24, 32\); images None\.$",
+    ("fusion", "shape"): r"^fusion 'shaky' of mmseq-shaky 0.4: states is \(24, (\d+), 3\), not "
+    r"\(24, \1, 32\)\.$",
+    ("fusion", "view"): r": view 'half' is \(24, (\d+), 32\), not \(24, \1, 4\)\.$",
+    ("fusion", "no view"): r": view 'half' is NoneType, not Tensor\.$",
+    ("fusion", "tensor"): r": what forward gives is Tensor, not Fused\.$",
+    ("task", "raises"): r"^aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no such word; "
+    r"it got views half \(24, (\d+), 4\); emissions \(24, \1, 5\)\.$",
+    ("task", "not summed"): r"^aux task 'shaky' of .*: loss is \(24, \d+\), not \(\)\.$",
+    ("decoder", "loss"): r"^decoder 'shaky' of .* failed: RuntimeError: out of range; it got "
+    r"emissions \(24, (\d+), 5\); tags \(24, \1\)\.$",
+    ("decoder", "decode"): r"^decoder 'shaky' of .* failed: IndexError: too long; it got emissions "
+    r"\(8, (\d+), 5\); mask \(8, \1\)\.$",
+}
+
+
+@pytest.mark.parametrize(("fault", "line"), FAULTS.items(), ids=lambda part: str(part)[:40])
+def test_a_fault_is_told_with_component_distribution_and_shapes(config, tmp_path, fault, line):
+    made = config(*fault)
+    with pytest.raises(mmseq.ComponentError, match=line):
+        mmseq.train(made, output=tmp_path / "run", reporter=Reporter(quiet=True))
+
+
+def test_without_a_fault_the_plugin_trains(config, tmp_path):
+    run = mmseq.train(config("fusion", ""), output=tmp_path / "run", reporter=Reporter(quiet=True))
+    assert (run / "metrics.json").is_file()
+
+
+def test_on_the_command_line_it_is_one_line_and_exit_code_1(config, tmp_path, run_cli):
+    config("task", "raises").save(tmp_path / "config.toml")
+    command = ("train", "--config", tmp_path / "config.toml", "--quiet")
+    done = run_cli(*command, "--output", tmp_path / "run")
+    assert done.code == 1
+    (line,) = done.err.splitlines()
+    assert line.startswith("Error: aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no s")
+    assert line.endswith("(--debug shows where)")
+    whole = run_cli(*command, "--output", tmp_path / "other", debug=True)
+    assert 'raise RuntimeError("no such word")' in whole.err
+
+
+def test_what_a_user_can_mend_and_memory_keep_their_errors():
+    for error in (UserError("a word too many"), torch.OutOfMemoryError("2 GiB")):
+        with pytest.raises(type(error)) as caught, blamed("fusion 'x'"):
+            raise error
+        assert caught.value is error
+
+
+def test_the_cause_is_kept():
+    cause = ValueError("2 is not 3.")
+    with pytest.raises(mmseq.ComponentError) as caught, blamed("fusion 'x'"):
+        raise cause
+    assert caught.value.__cause__ is cause
+    assert str(caught.value) == "fusion 'x' failed: ValueError: 2 is not 3."
+
+
+def test_what_is_right_passes():
+    require("x", "states", torch.zeros(2, 3), torch.Tensor, (2, 3))
+    require("x", "loss", torch.zeros(()), torch.Tensor)
+    require("x", "forward", {}, dict)
+
+
+@dataclass
+class Named:
+    tensors: dict
+    name: str = "x"
+
+
+def test_shapes_of_what_components_get():
+    text = TextStates(
+        torch.zeros(2, 3, 4), torch.ones(2, 3), parts={"word": torch.zeros(2, 3, 1)}, extras={}
+    )
+    images = ImageStates(
+        torch.zeros(2, 5, 6), torch.ones(2, 5), levels=(torch.zeros(2, 7, 1, 1), torch.zeros(1))
+    )
+    assert shapes({"text": text, "images": images}) == (
+        "text words (2, 3, 4), mask (2, 3), parts word (2, 3, 1); "
+        "images regions (2, 5, 6), mask (2, 5), levels (2, 7, 1, 1) (1,)"
+    )
+    assert shapes({"images": None}) == "images None"
+    assert shapes({"inputs": Named({"ids": torch.zeros(9)})}) == "inputs tensors ids (9,)"
