@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -253,7 +254,8 @@ def build_model(
                 with blamed(f"{titles[key]}, fit,"):
                     learned = cls.fit(examples, **choice.options)
             fitted[key] = arguments["fitted"] = learned
-        with blamed(f"{titles[key]}, constructor,"):
+        # Rebuilding fails where the run is damaged: that is told by who reads it.
+        with nullcontext() if assets else blamed(f"{titles[key]}, constructor,"):
             component = cls(sizes, **arguments)
         if not isinstance(component, nn.Module):
             raise UserError(f"{choice.entry.target} is not a torch module.")

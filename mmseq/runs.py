@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -100,7 +101,11 @@ def _component_records(config: Config) -> list[dict[str, str]]:
 
 
 def require_components(folder: Path) -> None:
-    """`UserError` naming the distribution of a component that is not installed."""
+    """`UserError` naming the distribution of a component that is not installed.
+
+    One of another version than the run was made with is a line on stderr.
+    """
+    others: dict[str, tuple[str, str]] = {}
     path = folder / "assets" / COMPONENTS
     for record in read_json(path) if path.is_file() else []:
         try:
@@ -113,6 +118,15 @@ def require_components(folder: Path) -> None:
                 f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
                 f"installed or could not be loaded; pip install {distribution}."
             )
+        found = registry().get(kind, name)
+        if (found.distribution, found.version) != (distribution, version):
+            others[f"{distribution} {version}"] = found.provider, f"{distribution}=={version}"
+    for made_with, (here, remedy) in others.items():
+        print(
+            f"mmseq: {folder} was made with {made_with}, and here is {here}: results may differ; "
+            f"for the same ones: pip install '{remedy}'.",
+            file=sys.stderr,
+        )
 
 
 def require_folder(folder: Path) -> None:

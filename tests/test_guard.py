@@ -199,3 +199,20 @@ def test_shapes_of_what_components_get():
     )
     assert shapes({"images": None}) == "images None"
     assert shapes({"inputs": Named({"ids": torch.zeros(9)})}) == "inputs tensors ids (9,)"
+
+
+def test_a_run_made_with_another_version_is_told_when_it_is_loaded(config, site, tmp_path, capsys):
+    folder = mmseq.train(
+        config("fusion", ""), output=tmp_path / "run", reporter=Reporter(quiet=True)
+    )
+    capsys.readouterr()
+    mmseq.load(folder)
+    assert capsys.readouterr().err == ""
+    path = folder / "assets" / "components.json"
+    path.write_text(path.read_text().replace('"0.4"', '"0.3"'))
+    mmseq.load(folder)
+    # Three components of one distribution: one line.
+    assert capsys.readouterr().err == (
+        f"mmseq: {folder} was made with mmseq-shaky 0.3, and here is mmseq-shaky 0.4: results may "
+        "differ; for the same ones: pip install 'mmseq-shaky==0.3'.\n"
+    )
