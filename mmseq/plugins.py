@@ -75,6 +75,7 @@ class Plugins:
         plugin = Plugin(point.name, *_provider(point), point.value)
         self.plugins.append(plugin)
         try:
+            _require_engine(point)
             self._register_hooks(plugin, point.load())
             self._call(plugin, "register_components", add=Add(plugin.register))
         # A stranger's module may raise anything at import, and may even exit; one bad plugin must
@@ -163,6 +164,33 @@ def _provider(point: EntryPoint) -> tuple[str, str]:
     except FileNotFoundError:
         # As above, where the package importlib_metadata has taken the standard library's place.
         return point.name, "?"
+
+
+def _require_engine(point: EntryPoint) -> None:
+    """`ImportError` where the plugin's distribution asks for another version of mmseq.
+
+    pip sees to it when it installs the plugin, but not when mmseq changes afterwards.
+    """
+    from packaging.requirements import Requirement
+
+    from mmseq import __version__
+
+    for line in _requirements(point):
+        asked = Requirement(line)
+        here = asked.marker is None or asked.marker.evaluate({"extra": ""})
+        if asked.name.lower() == "mmseq" and here and __version__ not in asked.specifier:
+            raise ImportError(
+                f"it is made for {asked}, and this is mmseq {__version__}; install a version of it "
+                f"that suits, or pip install '{asked}'"
+            )
+
+
+def _requirements(point: EntryPoint) -> list[str]:
+    try:
+        return list((point.dist and point.dist.requires) or ())
+    except FileNotFoundError:
+        # A distribution without metadata.
+        return []
 
 
 @lru_cache(maxsize=1)

@@ -97,9 +97,11 @@ class Site:
     def __init__(self, folder):
         self.folder = folder
 
-    def add(self, name, source, *, version="1.0", distribution=None, module=None, **files):
+    def add(
+        self, name, source, *, version="1.0", distribution=None, module=None, requires=(), **files
+    ):
         """Install `distribution` (mmseq-NAME) with entry point NAME: a package whose __init__ is
-        `source` and whose further modules are `files`.
+        `source` and whose further modules are `files`. `requires`: lines of its metadata.
         """
         distribution = distribution or f"mmseq-{name}"
         package = self.folder / (module or distribution.replace("-", "_"))
@@ -110,6 +112,7 @@ class Site:
         facts.mkdir()
         (facts / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+            + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
         (facts / "entry_points.txt").write_text(f"[mmseq]\n{name} = {package.name}\n")
         importlib.invalidate_caches()

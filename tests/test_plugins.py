@@ -121,6 +121,32 @@ def test_a_broken_plugin_is_one_line_and_everything_else_works(site, capsys, sou
         site.load(strict=True)
 
 
+@pytest.mark.parametrize(
+    "asked", ["mmseq>=99", "mmseq<0.1", "MMSEQ==3.*", "mmseq ~= 7.1 ; python_version > '3'"]
+)
+def test_a_plugin_for_another_version_of_mmseq_is_left_out_by_name(site, capsys, asked):
+    site.add("film", film("mmseq_film"), film=FILM_FUSION, version="2.1", requires=["torch", asked])
+    assert "film" not in site.load().registry.names("fusion")
+    (line,) = capsys.readouterr().err.splitlines()
+    name = asked.partition(" ")[0]
+    assert line.startswith(
+        "mmseq: plugin 'film' of mmseq-film 2.1 cannot be loaded: ImportError: it is made for "
+        f"{name[:5]}"
+    )
+    assert f"and this is mmseq {mmseq.__version__}; install a version of it that suits" in line
+    with pytest.raises(UserError, match="'film' of mmseq-film 2.1 cannot be loaded: ImportError"):
+        site.load(strict=True)
+
+
+@pytest.mark.parametrize(
+    "asked", ["mmseq", "mmseq>=0.1", "mmseq-umt>=99", "mmseq[report]>=99; extra == 'plots'"]
+)
+def test_a_plugin_for_this_version_of_mmseq_is_loaded(site, capsys, asked):
+    site.add("film", film("mmseq_film"), film=FILM_FUSION, requires=[asked])
+    assert "film" in site.load().registry.names("fusion")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_plugin_of_two_distributions_with_one_entry_point_name(site, capsys):
     site.add("film", registering("add.fusion('a', 'x:A')"), distribution="mmseq-film")
     site.add("film", registering("add.fusion('b', 'x:B')"), distribution="film-fork")
