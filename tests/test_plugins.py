@@ -128,12 +128,9 @@ def test_a_plugin_for_another_version_of_mmseq_is_left_out_by_name(site, capsys,
     site.add("film", film("mmseq_film"), film=FILM_FUSION, version="2.1", requires=["torch", asked])
     assert "film" not in site.load().registry.names("fusion")
     (line,) = capsys.readouterr().err.splitlines()
-    name = asked.partition(" ")[0]
-    assert line.startswith(
-        "mmseq: plugin 'film' of mmseq-film 2.1 cannot be loaded: ImportError: it is made for "
-        f"{name[:5]}"
-    )
-    assert f"and this is mmseq {mmseq.__version__}; install a version of it that suits" in line
+    assert line.startswith("mmseq: plugin 'film' of mmseq-film 2.1 cannot be loaded: ImportError: ")
+    assert asked.partition(" ")[0] in line
+    assert f"and this is mmseq {__version__}; install a version of it that suits" in line
     with pytest.raises(UserError, match="'film' of mmseq-film 2.1 cannot be loaded: ImportError"):
         site.load(strict=True)
 
