@@ -55,6 +55,8 @@ class Reader(ABC):
     """File endings it reads, with the dot"""
     word_per_line: ClassVar[bool] = False
     """True: word i of a sentence stands i lines below its first, which messages then name"""
+    example_file: ClassVar[str] = ""
+    """A small file of the format, two sentences or more: `mmseq show` prints it, checks read it"""
 
     @abstractmethod
     def read(self, path: Path) -> Iterator[Example]:

@@ -17,18 +17,12 @@ from mmseq.step import Stepper
 from mmseq.testing import TINY_IMAGE_MODEL, check, components, tiny_bert, tiny_sentences
 from mmseq.testing.world import EVERY, LABELS, image_sizes, prepare, tiny_image_encoder
 
-CONLL = "IMGID:1\nAnna\tB-PER\nran\tO\n\nIMGID:2\nIMGID:3\nin\tO\nOslo\tB-LOC\n"
-JSONL = (
-    '{"id": "a", "tokens": ["Anna", "ran"], "tags": ["B-PER", "O"], "images": ["1.jpg"]}\n'
-    '{"tokens": ["in", "Oslo"], "mood": "calm"}\n'
-)
 OPTIONS = {
-    # A reader is checked on a file of its format, and on files with a mistake in that line.
+    # A reader is checked on files with a mistake in that line, too.
     ("reader", "conll"): {
-        "text": CONLL,
         "broken": {"Anna\tB-PER\nran\tQ\n": 2, b"Anna\tB-PER\n\xff\tO\n": 2, "IMGID:1\n\n": 1},
     },
-    ("reader", "jsonl"): {"text": JSONL, "broken": {'{"tokens": ["a"]}\n{"tokens": 3}\n': 2}},
+    ("reader", "jsonl"): {"broken": {'{"tokens": ["a"]}\n{"tokens": 3}\n': 2}},
     # Its default reads a package of word vectors that need not be installed.
     ("text_encoder", "bilstm"): {"vectors": ""},
     # Making a database takes seconds: one for all.

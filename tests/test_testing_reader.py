@@ -147,3 +147,19 @@ def test_a_right_callback_passes():
 def test_a_wrong_callback_is_refused_and_the_message_names_the_fault(wrong, message):
     with pytest.raises(ContractError, match=f"callback {wrong.__name__}, .*{message}"):
         check_callback(wrong)
+
+
+class Shown(Lines):
+    example_file = "Anna/B-PER ran/O\nin/O Oslo/B-LOC\n"
+
+
+def test_a_readers_own_example_file_is_read_where_no_other_is_given():
+    check_reader(Shown)
+    with pytest.raises(ContractError, match="Lines, example_file: it is empty"):
+        check_reader(Lines)
+
+    class One(Shown):
+        example_file = "Anna/B-PER\n"
+
+    with pytest.raises(ContractError, match="One, read: 1 examples in the given text"):
+        check_reader(One)

@@ -29,6 +29,9 @@ class ConllReader(Reader):
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".conll", ".bio")
     word_per_line: ClassVar[bool] = True
+    example_file: ClassVar[str] = (
+        "IMGID:17_06_1\nAnna\tB-PER\nran\tO\n\nIMGID:17_06_2\nIMGID:17_06_3\nin\tO\nOslo\tB-LOC\n"
+    )
 
     def read(self, path: Path) -> Iterator[Example]:
         sentence = _Sentence(path, 1)
@@ -128,6 +131,10 @@ class JsonlReader(Reader):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
+    example_file: ClassVar[str] = (
+        '{"id": "a", "tokens": ["Anna", "ran"], "tags": ["B-PER", "O"], "images": ["1.jpg"]}\n'
+        '{"tokens": ["in", "Oslo"], "tags": ["O", "B-LOC"], "mood": "calm"}\n'
+    )
 
     def read(self, path: Path) -> Iterator[Example]:
         for number, line in _lines(path):

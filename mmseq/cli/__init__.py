@@ -10,6 +10,7 @@ import click
 from mmseq import __version__
 from mmseq.cli.audit import audit
 from mmseq.cli.bench import bench
+from mmseq.cli.check import check
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
@@ -33,6 +34,7 @@ COMMANDS = (
     list_components,
     show,
     plugins,
+    check,
     data,
     sample,
 )

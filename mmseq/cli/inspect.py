@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -86,6 +87,8 @@ def show(kind: str, name: str, as_json: bool) -> None:
         return
     click.echo(f"{entry.title} from {entry.provider}")
     click.echo(f"{entry.location}\n\n{entry.documentation}\n")
+    if entry.kind == "reader" and (example := entry.load().example_file):
+        click.echo(f"A file:\n\n{indent(example, '  ')}")
     if not options:
         click.echo("It has no options.")
         return

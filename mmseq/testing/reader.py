@@ -15,15 +15,16 @@ from mmseq.testing.subject import Subject
 
 def check_reader(
     component: type[Reader] | str,
-    text: str | bytes,
+    text: str | bytes = "",
     broken: Mapping[Any, int] | None = None,
     **options: Any,
 ) -> None:
     """Check a reader, a class or a registered name, on a file of its format.
 
-    `text`: a whole file with at least two sentences. `broken`: whole files with a mistake, and the
-    line of each, which the `mmseq.UserError` must name. Raises `mmseq.testing.ContractError` for a
-    broken contract, `mmseq.UserError` for a wrong name or option.
+    `text`: a whole file with at least two sentences; the reader's own `example_file` by default.
+    `broken`: whole files with a mistake, and the line of each, which the `mmseq.UserError` must
+    name. Raises `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong
+    name or option.
     """
     subject = Subject("reader", component, options)
     with TemporaryDirectory() as folder:
@@ -42,6 +43,9 @@ class _Check:
         self.path = folder / f"train{suffixes[0]}"
 
     def run(self, text: str | bytes, broken: Mapping[Any, int]) -> None:
+        text = text or getattr(self.reader, "example_file", "")
+        right = "a small file of the format, two sentences or more (or text=… for this check)"
+        self.subject.require(text, "example_file", "it is empty", right)
         self.write(text)
         lines = self.path.read_bytes().count(b"\n") + 1
         with self.subject.running("read"):

@@ -45,6 +45,6 @@ def components(distribution: str | None = None, *, kind: str | None = None) -> l
 def check(entry: Entry, **options: Any) -> None:
     """Check one of `components`, by the check of its kind, which `options` are for.
 
-    A reader's needs a `text`. Raises `mmseq.testing.ContractError` for a broken contract.
+    Raises `mmseq.testing.ContractError` for a broken contract.
     """
     CHECKS[entry.kind](entry.name, **options)

@@ -1,0 +1,56 @@
+"""`mmseq check`."""
+
+from __future__ import annotations
+
+import click
+
+from mmseq.errors import UserError, unknown
+from mmseq.plugins import Plugin, load_plugins
+
+
+@click.command()
+@click.argument("plugin")
+def check(plugin: str) -> None:
+    """Check everything that a PLUGIN registers against the contracts of its kind.
+
+    PLUGIN is the name of a plugin or of its distribution. Each component is built as the engine
+    builds it, beside tiny real parts, with its default options; `pytest --mmseq` does the same.
+    Exit code 1 where one breaks its contract.
+
+    \b
+    Example:
+      mmseq check mmseq-film
+    """
+    found = _plugin(plugin)
+    from mmseq.testing import ContractError
+    from mmseq.testing import check as check_entry
+
+    broken = 0
+    for entry in found.components:
+        try:
+            check_entry(entry)
+        except (ContractError, UserError) as error:
+            broken += 1
+            click.echo(f"BROKEN  {entry.title}: {_without_title(str(error), entry.title)}")
+        else:
+            click.echo(f"ok      {entry.title}")
+    if broken:
+        click.echo(f"{broken} of {len(found.components)} break their contract.", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _plugin(name: str) -> Plugin:
+    """The plugin of that name; `UserError` where it is unknown, broken or registers nothing."""
+    plugins = load_plugins().plugins
+    found = next((p for p in plugins if name in (p.name, p.distribution)), None)
+    if found is None:
+        raise unknown("plugin", name, [p.name for p in plugins])
+    if found.error:
+        raise UserError(f"{found.title} cannot be loaded: {found.error}.")
+    if not found.components:
+        raise UserError(f"{found.title} registers no component; there is nothing to check.")
+    return found
+
+
+def _without_title(message: str, title: str) -> str:
+    return message.removeprefix(title).lstrip(",: ")
