@@ -16,6 +16,7 @@ from mmseq import hookspecs
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
 from mmseq.registry import KINDS, Entry, Registry, check_registration
+from mmseq.sources import find_module
 
 if TYPE_CHECKING:
     import click
@@ -42,6 +43,12 @@ class Plugin:
     def title(self) -> str:
         """What messages call it; one name may be used by two distributions."""
         return f"plugin '{self.name}' of {self.provider}"
+
+    @property
+    def file(self) -> str:
+        """Where its module lies, found without importing it; empty where it cannot be found."""
+        spec = find_module(self.module.partition(":")[0])
+        return (spec.origin or "") if spec else ""
 
     def register(self, kind: str, name: str, target: Target) -> None:
         """Keep one component; a `ValueError` for a name or target that cannot be used."""

@@ -141,7 +141,7 @@ def test_show_of_an_unknown_name(run_cli):
 
 
 def test_plugins_as_json(run_cli, site):
-    site.add("broken", "import no_such_library", version="0.3")
+    package = site.add("broken", "import no_such_library", version="0.3")
     result = run_cli("plugins", "--json")
     found = {record["name"]: record for record in json.loads(result.out)}
     umt = found["umt"]
@@ -152,7 +152,11 @@ def test_plugins_as_json(run_cli, site):
     assert (broken["distribution"], broken["version"]) == ("mmseq-broken", "0.3")
     assert broken["error"] == "ModuleNotFoundError: No module named 'no_such_library'"
     assert broken["components"] == []
-    assert "broken: ModuleNotFoundError" in run_cli("plugins").out
+    assert broken["file"] == str(package / "__init__.py")
+    assert umt["file"].endswith("mmseq_umt/__init__.py")
+    told = run_cli("plugins").out
+    assert "broken: ModuleNotFoundError" in told
+    assert broken["file"] in told
 
 
 def test_a_clash_shows_in_list_and_stops_only_what_uses_the_name(run_cli, site):

@@ -108,7 +108,7 @@ def _option_record(option: Option) -> dict[str, Any]:
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
-    """List the installed plugins and what each registers.
+    """List the installed plugins: version, what each registers, its file, what is broken and why.
 
     \b
     Example:
@@ -122,6 +122,7 @@ def plugins(as_json: bool) -> None:
                 "distribution": plugin.distribution,
                 "version": plugin.version,
                 "module": plugin.module,
+                "file": plugin.file,
                 "error": plugin.error,
                 "components": [_record(entry) for entry in plugin.components],
             }
@@ -129,12 +130,12 @@ def plugins(as_json: bool) -> None:
         ]
         click.echo(json.dumps(records, indent=2))
         return
-    table = _table("plugin", "distribution", "module", "registers")
+    table = _table("plugin", "distribution", "registers", "file")
     for plugin in found:
         lines = [f"{KINDS[e.kind]} {e.name}" for e in plugin.components]
         if plugin.error:
             lines.append(f"[red]broken: {escape(plugin.error)}[/]")
-        table.add_row(plugin.name, plugin.provider, plugin.module, "\n".join(lines))
+        table.add_row(plugin.name, plugin.provider, "\n".join(lines), escape(plugin.file))
     _console().print(table)
 
 
