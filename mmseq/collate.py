@@ -34,7 +34,7 @@ class ExtraField:
     name: str
     entries: PerWord
     reader: str
-    """Kind of the component, for messages"""
+    """What messages call the component"""
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ class Collator:
 
     def _rows(self, example: Example, field: ExtraField) -> list[list[float]]:
         """A per-word field; its entries have one length in all sentences."""
-        rows = per_word(example, field.name, f"the {field.reader} of this run")
+        rows = per_word(example, field.name, field.reader)
         what = f"{example.where}: field '{field.name}'"
         entries = field.entries
         if entries.size and len(rows[0]) != entries.size:
             raise UserError(
-                f"{what} has {len(rows[0])} numbers a word; the {field.reader} of this run reads "
-                f"{entries.size}. Give as many, or take another {field.reader}."
+                f"{what} has {len(rows[0])} numbers a word; {field.reader} reads {entries.size}: "
+                "give as many."
             )
         size = self._sizes.setdefault(field.name, len(rows[0]))
         if len(rows[0]) != size:
@@ -139,7 +139,7 @@ class Collator:
             if not all(entries.low <= value <= entries.high for value in row):
                 raise UserError(
                     f"{what}, entry {index + 1}: {row} has a number outside {entries.low:g} to "
-                    f"{entries.high:g}, which the {field.reader} of this run reads; scale it."
+                    f"{entries.high:g}, which {field.reader} reads; scale it."
                 )
         return rows
 

@@ -44,7 +44,9 @@ class Example:
 
     @property
     def where(self) -> str:
-        """``file:line`` for messages."""
+        """``file:line`` for messages; of a sentence that is from no file, its name."""
+        if self.file is None:
+            return f"sentence '{self.id}'" if self.id else "the sentence"
         return f"{self.file}:{self.line}"
 
 
@@ -255,10 +257,10 @@ def per_word(
     need = f"{example.where}: field '{field}'"
     count = len(example.tokens)
     if values is None:
-        raise UserError(
-            f"{need} is missing; {reader} reads it, one entry a word: add it to the data, or "
-            "choose a component that does without."
-        )
+        remedy = "add it to the data, or choose a component that does without"
+        if example.file is None:
+            remedy = "give it with the sentence (--input FILE.jsonl; in Python `extras`)"
+        raise UserError(f"{need} is missing; {reader} reads it, one entry a word: {remedy}.")
     if not isinstance(values, list | tuple) or len(values) != count:
         size = f"{len(values)} entries" if isinstance(values, list | tuple) else "no list"
         raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")

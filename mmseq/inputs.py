@@ -38,7 +38,7 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
         with _lines(source) as lines:
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield _from_json(tagger, line, f"{source}:{number}", str(number), folder)
+                    yield _from_json(tagger, line, path, number, folder)
     elif standard:
         raise UserError("CoNLL from standard input: give the file with --input.")
     else:
@@ -58,12 +58,20 @@ def _lines(source: str) -> IO[str]:
 
 def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:
     files = [folder.find(image) for image in example.images]
-    return tagger.sentence(example.tokens, files, dict(example.extras), example.id)
+    return tagger.sentence(
+        example.tokens,
+        files,
+        dict(example.extras),
+        example.id,
+        file=example.file,
+        line=example.line,
+    )
 
 
 def _from_json(
-    tagger: Tagger, line: str, where: str, number: str, folder: PictureFolder
+    tagger: Tagger, line: str, path: Path, number: int, folder: PictureFolder
 ) -> Sentence:
+    where = f"{path}:{number}"
     try:
         record: Any = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -82,7 +90,8 @@ def _from_json(
         raise UserError(f'{where}: "images" is not a list of file names.')
     name = str(record.pop("id", number))
     record.pop("tags", None)
+    files = [folder.find(Path(image)) for image in images]
     try:
-        return tagger.sentence(sentence, [folder.find(Path(i)) for i in images], record, name)
+        return tagger.sentence(sentence, files, record, name, file=path, line=number)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error

@@ -79,7 +79,10 @@ class Model(nn.Module):
     @property
     def extras(self) -> tuple[ExtraField, ...]:
         """Fields of an example that components read."""
-        read = {"text encoder": self.text_encoder.extras, "fusion": self.fusion.extras}
+        read = {
+            self._titles.get("text_encoder", "text encoder"): self.text_encoder.extras,
+            self._titles.get("fusion", "fusion"): self.fusion.extras,
+        }
         return tuple(
             ExtraField(name, entries, reader)
             for reader, fields in read.items()

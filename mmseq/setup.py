@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -171,7 +172,7 @@ def _require_embeddings(config: Config, model: Model) -> None:
         if matrix is None or not matrix.requires_grad:
             title = config.component("text_encoder").entry.title
             reason = "has no embeddings" if matrix is None else "keeps its embeddings as they are"
-            remedy = "" if matrix is None else "let them train (text_encoder.freeze = 0), or "
+            remedy = "" if matrix is None else "let them train, or "
             raise UserError(
                 f"train.adversarial = {size} moves embeddings that train, and {title} {reason}; "
                 f"{remedy}give 0."
@@ -280,11 +281,27 @@ def _as_built(config: Config, model: Model) -> Config:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):
         changes["data.path"] = str(Path(config.data.path).resolve())
+    for encoder in ("text_encoder", "image_encoder"):
+        choice = config.single[encoder]
+        for name, value in choice.options.items() if choice else ():
+            # A run is repeated and resumed from other folders, too.
+            if isinstance(value, str) and _is_relative_path(value):
+                changes[f"{encoder}.{name}"] = str(Path(value).resolve())
     if config.train.init:
         changes["train.init"] = str(Path(config.train.init).resolve())
     if config.data.image_folder:
         changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
     return config.replaced(changes)
+
+
+def _is_relative_path(value: str) -> bool:
+    """Names what is there, such as an encoder's weights: a file, or a folder written as a path.
+
+    A folder that happens to be called as a model is, or as an option's choice, is none.
+    """
+    if not value or Path(value).is_absolute():
+        return False
+    return os.path.isfile(value) or ("/" in value and os.path.isdir(value))
 
 
 def _stem(config: Config) -> str:

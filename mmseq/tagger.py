@@ -136,8 +136,11 @@ class Tagger:
         images: Pictures = None,
         extras: dict[str, Any] | None = None,
         name: str = "",
+        *,
+        file: Path | None = None,
+        line: int = 0,
     ) -> Sentence:
-        """One sentence in the form that `stream` takes."""
+        """One sentence in the form that `stream` takes; `file` and `line` for messages."""
         paths = () if images is None else (images,) if isinstance(images, str | Path) else images
         if isinstance(sentence, str):
             words = split_words(sentence, self.config.data.splitter)
@@ -149,7 +152,8 @@ class Tagger:
         _require_whole(text)
         _require_whole(name)
         files = tuple(Path(path) for path in paths)
-        return Sentence(Example(tokens, None, files, name, extras or {}), text, places)
+        example = Example(tokens, None, files, name, extras or {}, file, line)
+        return Sentence(example, text, places)
 
     def stream(self, sentences: Iterable[Sentence]) -> Iterator[TaggedSentence]:
         """Tag any number of sentences, in order, a chunk at a time."""

@@ -172,10 +172,10 @@ def test_a_field_of_another_width_than_before_is_a_users_error():
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
-        (None, "field 'boxes' is missing; the fusion of this run reads it"),
-        ([[1, 2, 3]], "has 3 numbers a word; the fusion of this run reads 4"),
+        (None, "field 'boxes' is missing; fusion reads it"),
+        ([[1, 2, 3]], "has 3 numbers a word; fusion reads 4"),
         ([[1, 2, 3, 1001]], r"entry 1: \[1.0, 2.0, 3.0, 1001.0\] has a number outside 0 to 1000"),
-        ([[-1, 2, 3, 4]], "outside 0 to 1000, which the fusion of this run reads"),
+        ([[-1, 2, 3, 4]], "outside 0 to 1000, which fusion reads"),
     ],
 )
 def test_a_field_that_is_not_what_its_reader_announces(boxes, message):

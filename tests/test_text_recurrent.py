@@ -143,6 +143,15 @@ def test_unknown_words_share_one_vector(make):
     assert found[0] == found[1] == found[2] == encoder.known.weight[UNKNOWN].tolist()
 
 
+def test_a_vector_too_large_for_half_precision_is_refused_by_name(make, tmp_path):
+    path = tmp_path / "large.txt"
+    path.write_text("oslo 1 2 3\nlima 65504 0 0\nrome 70000 0 0\n")
+    message = r"a number of 'rome' is above 65504, .*; scale the vectors, or give .*keep = 0\.$"
+    with pytest.raises(UserError, match=message):
+        make(vectors=str(path))
+    make(vectors=str(path), keep=2)
+
+
 @pytest.mark.parametrize(
     ("keep", "known"), [(0, []), (4, ["oslo", "paris"]), (99, ["oslo", "paris", "rome"])]
 )

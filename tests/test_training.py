@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +68,26 @@ def test_a_run_from_its_own_config_is_the_same_run(config, tmp_path):
     two = run_of(Config.from_file(one / "config.toml"), tmp_path / "two")
     assert (one / "metrics.json").read_bytes() == (two / "metrics.json").read_bytes()
     assert (one / "config.toml").read_bytes() == (two / "config.toml").read_bytes()
+
+
+def test_a_run_keeps_where_weights_lie_that_were_given_by_a_relative_path(
+    config, tiny_encoder, tmp_path, monkeypatch
+):
+    here = tmp_path / "here"
+    shutil.copytree(tiny_encoder, here / "bert")
+    # Called as an option's choice and as a model of timm are.
+    for name in ("first", "test_vit"):
+        (here / name).mkdir()
+    monkeypatch.chdir(here)
+    made = config(**{"text_encoder.model": "./bert", "train.epochs": 2})
+    run = run_of(made, tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    kept = Config.from_file(run / "config.toml")
+    assert kept.component("text_encoder").options["model"] == str(here / "bert")
+    assert kept.component("text_encoder").options["pool"] == "first"
+    assert kept.component("image_encoder").options["model"] == "test_vit"
+    again = run_of(kept, tmp_path / "again")
+    assert (run / "metrics.json").read_bytes() == (again / "metrics.json").read_bytes()
 
 
 def test_run_folder_is_whole_and_holds_no_pickle(config, tmp_path):

@@ -264,3 +264,26 @@ def test_without_pyarrow_it_says_what_to_install(matrix, text, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(UserError, match=r"needs pyarrow: pip install 'mmseq\[offline\]', or save"):
         read_word_vectors(path)
+
+
+@pytest.mark.parametrize("head", ["", "2 2\n"])
+def test_a_byte_order_mark_and_blank_lines_at_the_end_do_no_harm(text, head):
+    found = read_word_vectors(text(b"\xef\xbb\xbf" + head.encode() + b"a 1 2\nb 3 4\n\n\n"))
+    assert found.words == ["a", "b"]
+    assert vector(found, "b") == [3, 4]
+
+
+def test_an_index_with_a_byte_order_mark(matrix):
+    path = matrix([[1.0, 2.0], [3.0, 4.0]])
+    path.with_suffix(".json").write_bytes(b'\xef\xbb\xbf["a", "b"]')
+    assert read_word_vectors(str(path)).words == ["a", "b"]
+
+
+def test_a_header_that_says_0_words_is_wrong_where_there_are_some(text):
+    with pytest.raises(UserError, match=r"txt:1: says 0 words, but 1 follow"):
+        read_word_vectors(text("0 2\na 1 2\n"))
+
+
+def test_a_name_that_no_file_can_have_is_a_users_error():
+    with pytest.raises(UserError, match=r"^text_encoder.vectors: x+ cannot be read: File name too"):
+        read_word_vectors("x" * 300)

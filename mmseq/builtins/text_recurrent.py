@@ -43,12 +43,12 @@ class BiLstmEncoder(TextEncoder):
 
     `vectors`: a GloVe or word2vec text file, a .npy matrix with its index (.parquet, .txt, .json)
     beside it, a folder with one of these, or ``pkg:package/path``; '' for random ones.
-    `word_width`: 0 for the file's own, 100 for random ones. Words of the training text have
-    vectors that train (`train_vectors`), from the file or, where it has none, uniform in
-    ±sqrt(3 / width). Of the file's further words the first `keep` (the most frequent, as such
-    files are sorted) stay as they are, in half precision, for text to come. A word is looked up as
-    it is written, then in lower case; one found in neither form is UNK. In training, a word seen
-    once is UNK with the chance `unknown_rate`, drawn at each step (Lample et al. 2016).
+    `word_width`: 0 for the file's own, 100 for random ones. Words of the training text have vectors
+    that train (`train_vectors`), from the file or, where it has none, uniform in ±sqrt(3 / width).
+    Of the file's first `keep` words (the most frequent, as such files are sorted) those outside the
+    training text stay as they are, in half precision, for text to come. A word is looked up as it
+    is written, then in lower case; one found in neither form is UNK. In training, a word seen once
+    is UNK with the chance `unknown_rate`, drawn at each step (Lample et al. 2016).
 
     `chars`: "cnn", 30 filters of width 3 (Ma & Hovy 2016); "lstm", 25 each way (Lample et al.
     2016). `variational`: dropout draws one mask a sentence, the same for all its words, instead of
@@ -155,6 +155,13 @@ class BiLstmEncoder(TextEncoder):
             self.known.weight[list(places)] = torch.tensor(vectors.matrix[list(taken)]).float()
         rest = [vectors.rows[word] for word in self.vocabulary.further]
         self.further.copy_(torch.tensor(vectors.matrix[rest]))
+        if not self.further.isfinite().all():
+            row = int((~self.further.isfinite()).any(dim=1).nonzero()[0])
+            raise UserError(
+                f"text_encoder.vectors: a number of '{self.vocabulary.further[row]}' is above "
+                "65504, the largest in half precision; scale the vectors, or give "
+                "text_encoder.keep = 0."
+            )
 
     def encode(self, tokens: Sequence[str]) -> EncodedWords:
         """Ids of the words and of their characters."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -56,16 +57,16 @@ def read_word_vectors(source: str, width: int = 0) -> WordVectors:
     `width`: what is expected, 0: any. The last file read is kept in memory, so that reading it
     again costs nothing. Raises `UserError` naming file, line and remedy.
     """
-    path = _file(source)
     try:
+        path = _file(source)
         if path.suffix == ".npy":
             index = _index_beside(path)
             found = _read_matrix(path, index, _stamp(path), _stamp(index))
         else:
             found = _read_text(path, _stamp(path))
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"text_encoder.vectors: {path} cannot be read: {reason}.") from error
+        reason, name = error.strerror or error, error.filename or source
+        raise UserError(f"text_encoder.vectors: {name} cannot be read: {reason}.") from error
     if width and width != found.width:
         raise UserError(
             f"text_encoder.word_width = {width}, but the vectors in {path} are {found.width} wide; "
@@ -119,15 +120,23 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
     words: list[str] = []
     numbers = array("f")
-    count = width = 0
+    count = -1
+    width = blank = 0
     with path.open("rb") as file:
         for number, raw in enumerate(file, 1):
             where = f"{path}:{number}"
+            raw = raw.removeprefix(BOM_UTF8) if number == 1 else raw
             line = _decoded(raw, where).rstrip(" \r\n")
             fields = line.split(" ")
             if number == 1 and len(fields) == 2 and all(f.isdecimal() for f in fields):
                 count, width = int(fields[0]), int(fields[1])
                 continue
+            if not line:
+                # At the end of the file it does no harm.
+                blank = blank or number
+                continue
+            if blank:
+                raise UserError(_wrong_count(f"{path}:{blank}", [""], width))
             width = width or len(fields) - 1
             if not width or len(fields) <= width:
                 raise UserError(_wrong_count(where, fields, width))
@@ -146,13 +155,13 @@ def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
             words.append(word)
     if not words:
         raise UserError(f"text_encoder.vectors: {path} holds no word vectors; give {FORMS}.")
-    if count and count != len(words):
+    if count >= 0 and count != len(words):
         raise UserError(
             f"{path}:1: says {count} words, but {len(words)} follow; the file is cut off or "
             "damaged: fetch it again, or mend the number."
         )
     matrix = np.frombuffer(numbers, dtype=np.float32).reshape(len(words), width)
-    first = 2 if count else 1
+    first = 2 if count >= 0 else 1
     if (row := _not_finite(matrix)) is not None:
         raise UserError(f"{path}:{first + row}: a number is not finite; remove the line.")
     return WordVectors(words, matrix)
@@ -218,7 +227,7 @@ def _not_finite(matrix: np.ndarray[Any, np.dtype[Any]]) -> int | None:
 def _index_words(path: Path) -> Sequence[str]:
     if path.suffix == ".parquet":
         return _parquet_words(path)
-    text = _decoded(path.read_bytes(), str(path))
+    text = _decoded(path.read_bytes().removeprefix(BOM_UTF8), str(path))
     if path.suffix == ".txt":
         lines = text.split("\n")
         return [line.rstrip("\r") for line in (lines if lines[-1] else lines[:-1])]

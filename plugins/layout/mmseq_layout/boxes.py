@@ -83,7 +83,7 @@ def _between(places: Tensor) -> Tensor:
 
 
 def distance_bucket(distances: Tensor) -> Tensor:
-    """Signed distances in thousandths to 0 .. 2 STEPS; STEPS is `NEAR` or less to either side.
+    """Signed distances in thousandths to 0 .. 2 STEPS; STEPS is less than `NEAR` to either side.
 
     From there on a bucket ends sqrt(2) times as far out as the one before it.
     """

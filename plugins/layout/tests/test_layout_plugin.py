@@ -163,6 +163,21 @@ def test_an_image_encoder_that_crops_is_refused(stamps, encoder, tmp_path):
         mmseq.train(made, output=tmp_path / "run", reporter=QUIET)
 
 
+def test_a_sentence_without_boxes_is_told_with_its_place_or_name(
+    receipts, encoder, tmp_path, capsys
+):
+    made = config(receipts, encoder, "layout", **{"train.epochs": 1})
+    folder = str(mmseq.train(made, output=tmp_path / "run", reporter=QUIET))
+    needs = "field 'boxes' is missing; fusion 'layout' of mmseq-layout 0.1.0 reads it, one entry a "
+    remedy = "word: give it with the sentence (--input FILE.jsonl; in Python `extras`).\n"
+    assert run(["predict", folder, "--text", "a b"]) == 2
+    assert capsys.readouterr().err == f"Error: the sentence: {needs}{remedy}"
+    path = tmp_path / "pages.jsonl"
+    path.write_text('\n{"tokens": ["a"]}\n')
+    assert run(["predict", folder, "--input", str(path)]) == 2
+    assert f"Error: {path}:2: {needs}word: add it to the data, or" in capsys.readouterr().err
+
+
 def test_data_without_boxes_are_told_with_file_and_line(receipts, encoder, tmp_path, capsys):
     path = receipts / "train.jsonl"
     first, *rest = path.read_text(encoding="utf-8").splitlines()

@@ -38,7 +38,8 @@ class PrefixEncoder(TransformerEncoder):
 
     `side`: each level is pooled to side x side places, the length of a prefix. `prefix_factor`:
     what makes the prefixes trains at so many times `learning_rate`, being new. The other options
-    are those of `TransformerEncoder`; with `freeze` -1 only the prefixes train.
+    are those of `TransformerEncoder`; with `freeze` -1 only the prefixes train, and what `layer` =
+    mix and `case` = on add.
 
     `UserError` where the image encoder gives no levels, and for a model that does not look up its
     attention function by name, as transformers' `AttentionInterface` needs.
