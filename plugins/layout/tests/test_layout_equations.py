@@ -5,10 +5,11 @@ import math
 import pytest
 import torch
 from mmseq_layout.boxes import STEPS, BoxEmbedding, RelativeBias, distance_bucket
+from mmseq_layout.fusion import LayoutFusion, LayoutRegionsFusion
 from mmseq_layout.regions import under_boxes
 from mmseq_layout.transformer import LayoutLayer
 
-from mmseq import ImageStates
+from mmseq import ImageStates, Sizes, TextStates
 
 # Four cells of a page, row by row; x0 y0 x1 y1 as shares.
 QUARTERS = [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]]
@@ -223,3 +224,89 @@ def test_a_layer_follows_its_equations():
 def test_a_new_layer_leaves_the_words_as_they_are():
     layer, states = LayoutLayer(6, heads=2, dropout=0.1, expansion=2), torch.randn(1, 4, 6)
     assert torch.equal(layer(states, torch.randn(1, 2, 4, 4)), states)
+
+
+def slow_bucket(distance):
+    """0 below 8, then one more for each factor of sqrt(2), signed; an entry of a table."""
+    steps, end = 0, 8.0
+    while abs(distance) >= end and steps < STEPS:
+        steps, end = steps + 1, end * math.sqrt(2)
+    return STEPS + (steps if distance > 0 else -steps)
+
+
+def slow_position(embedding, box):
+    """s = LayerNorm(E_x(x0) + E_x(x1) + E_y(y0) + E_y(y1) + E_w(x1 - x0) + E_h(y1 - y0))."""
+    x0, y0, x1, y1 = box
+    rows = [
+        (embedding.x, x0), (embedding.x, x1), (embedding.y, y0), (embedding.y, y1),
+        (embedding.across, x1 - x0), (embedding.down, y1 - y0),
+    ]  # fmt: skip
+    total = [0.0] * embedding.norm.weight.shape[0]
+    for table, value in rows:
+        entry = min(int(value * embedding.bins / 1000), embedding.bins - 1)
+        total = add(total, table.weight[entry].tolist())
+    return layer_norm(embedding.norm, total)
+
+
+def slow_under(regions, grid, box):
+    """r = sum_i a_i v_i / sum_i a_i, a_i the area that cell i shares with the box; 0 of nothing."""
+    x0, y0, x1, y1 = (c / 1000 for c in box)
+    areas = [
+        max(0.0, min(c, x1) - max(a, x0)) * max(0.0, min(d, y1) - max(b, y0)) for a, b, c, d in grid
+    ]
+    if not sum(areas):
+        return [0.0] * 3
+    columns = zip(*regions, strict=True)
+    return [dot(areas, column) / sum(areas) for column in columns]
+
+
+def slow_fusion(fusion, words, boxes, regions):
+    """One sentence, step by step as the docstring of `LayoutFusion` has it; `regions`: real ones,
+    four to a picture, or None for words and boxes alone.
+    """
+    states = []
+    for word, box in zip(words, boxes, strict=True):
+        state = add(word, slow_position(fusion.position, box))
+        if regions is not None:
+            seen_there = slow_under(regions, QUARTERS * (len(regions) // 4), box)
+            weights = fusion.regions.project.weight.tolist()
+            state = add(state, [dot(row, seen_there) for row in weights])
+        states.append(state)
+    centres = [((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in boxes]
+    bias = [
+        [
+            [
+                fusion.bias.x[slow_bucket(xj - xi), head].item()
+                + fusion.bias.y[slow_bucket(yj - yi), head].item()
+                for xj, yj in centres
+            ]
+            for xi, yi in centres
+        ]
+        for head in range(2)
+    ]
+    for layer in fusion.layers:
+        states = slow_layer(layer, states, bias)
+    return [[*w, *layer_norm(fusion.norm, s)] for w, s in zip(words, states, strict=True)]
+
+
+@pytest.mark.parametrize("kind", [LayoutFusion, LayoutRegionsFusion])
+def test_the_fusions_follow_their_equations_in_a_padded_batch(kind):
+    """Sentences of 4, 2 and 3 words with one picture, none and two."""
+    torch.manual_seed(3)
+    sizes = Sizes(labels=("O",), text=6, image=3, whole_page=True)
+    built = kind(sizes, heads=2, layers=2, bins=20, expansion=2).double().eval()
+    for parameter in built.parameters():
+        torch.nn.init.normal_(parameter, std=0.4)
+    lengths, pictures = (4, 2, 3), (1, 0, 2)
+    mask = torch.arange(4) < torch.tensor(lengths)[:, None]
+    boxes = torch.randint(0, 1001, (3, 4, 2, 2)).sort(dim=2).values.flatten(2).double()
+    words, regions = torch.randn(3, 4, 6).double(), torch.randn(3, 8, 3).double()
+    real = torch.arange(8) < 4 * torch.tensor(pictures)[:, None]
+    grid = torch.tensor(QUARTERS * 2).double().expand(3, -1, -1)
+    text = TextStates(words, mask, extras={"boxes": boxes})
+    got = built(text, ImageStates(regions, real, grid=grid)).states
+    for i, (count, number) in enumerate(zip(lengths, pictures, strict=True)):
+        shown = regions[i, : 4 * number].tolist() if kind is LayoutRegionsFusion else None
+        rows = (words[i, :count].tolist(), boxes[i, :count].tolist())
+        expected = torch.tensor(slow_fusion(built, *rows, shown), dtype=torch.double)
+        torch.testing.assert_close(got[i, :count], expected, atol=1e-6, rtol=0)
