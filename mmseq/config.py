@@ -73,7 +73,7 @@ class TrainConfig(BaseModel):
     gradient_clip: float = Field(1.0, ge=0)
     """Largest gradient norm; 0: no limit."""
     adversarial: float = Field(0.0, ge=0)
-    """Size of the step by which word embeddings are moved to where the main loss is higher, and
+    """Size of the step by which word embeddings are moved to where the loss is higher, and
     learned from once more (about twice the time an epoch); 0: never. 1 suits BERT's kin."""
     precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
     """auto: bf16 where a GPU has it, else full precision."""

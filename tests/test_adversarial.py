@@ -5,6 +5,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+import mmseq
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
@@ -143,6 +144,43 @@ def test_the_tasks_learn_once_and_the_main_task_twice(taken):
         torch.testing.assert_close(before[name] - after[name], own[name], atol=2e-6, rtol=1e-4)
 
 
+class Doubled(nn.Module):
+    """A weighting under which the main loss counts twice and every other one three times."""
+
+    learning_rate = None
+
+    def forward(self, losses, shared, progress):
+        weights = {name: 2.0 if name == "main" else 3.0 for name in losses}
+        total = sum(weights[name] * loss for name, loss in losses.items())
+        return mmseq.Weighted(total, weights)
+
+
+def test_the_second_pass_has_the_main_losss_weight_and_refined_emissions(taken):
+    """L2 = 2 main of refined emissions, at E + r; r along the gradient of 2 main + 3 boundary."""
+    aux = ["boundary"]
+    settings = {"aux.boundary.heads": 4, "aux.boundary.refine": True}
+    model, batches, stepper = taken(1.5, aux, **settings)
+    model.weighting = Doubled()
+    batch = batches[0]
+    count, items = model.decoder.count(batch.targets), model.task("boundary").count(batch.targets)
+
+    def losses():
+        found = model(batch, aux).losses
+        return 2 * found["main"] / count, 3 * found["boundary"] / items
+
+    own = gradients(model, sum(losses()))
+    matrix = dict(model.named_parameters())[MATRIX]
+    kept = matrix.detach().clone()
+    matrix.data = kept + 1.5 * own[MATRIX] / own[MATRIX].norm()
+    moved = gradients(model, losses()[0])
+    matrix.data = kept
+    before = weights_of(model)
+    stepper.step([batch], aux, 0.0)
+    for name, after in weights_of(model).items():
+        step = before[name] - after
+        torch.testing.assert_close(step, own[name] + moved[name], atol=1e-5, rtol=1e-4)
+
+
 def test_the_losses_told_are_those_of_the_words_as_they_are(taken):
     model, batches, stepper = taken(5.0)
     told = model(batches[0], []).losses["main"].item()
@@ -181,16 +219,32 @@ def test_an_encoder_without_embeddings_is_a_users_error(config, tmp_path, monkey
         new_run(config(**{"train.adversarial": 1.0}), tmp_path / "run", Reporter(quiet=True))
 
 
-def test_bilstm_moves_its_word_vectors():
-    from mmseq.builtins.text_recurrent import BiLstmEncoder
-    from mmseq.components import Sizes
-    from mmseq.data import Example
+def test_bilstm_moves_its_word_vectors(tiny_data, tmp_path):
+    made = Config.from_layers(
+        flags={"text_encoder": {"name": "bilstm", "vectors": "", "hidden": 8}},
+        settings={
+            "data.path": str(tiny_data),
+            "fusion.name": "none",
+            "image_encoder.name": "none",
+            "train.device": "cpu",
+        },
+    )
+    trainer = Trainer(new_run(made, tmp_path / "run", Reporter(quiet=True)))
+    model, batch = trainer.model.eval(), trainer._batch(range(6), [False] * 24)
+    vectors = model.text_encoder.known.weight
+    count = model.decoder.count(batch.targets)
 
-    options = {"vectors": "", "word_width": 6, "train_vectors": True, "keep": 0, "chars": "none"}
-    fitted = BiLstmEncoder.fit([Example(("a", "b"))], **options)
-    encoder = BiLstmEncoder(Sizes(labels=("O",)), fitted=fitted, **options)
-    assert encoder.embeddings() is encoder.known.weight
-    assert isinstance(encoder.embeddings(), nn.Parameter)
+    def gradient():
+        loss = model(batch, []).losses["main"] / count
+        return torch.autograd.grad(loss, vectors)[0]
+
+    before, own = vectors.detach().clone(), gradient()
+    vectors.data = before + own / own.norm()
+    moved = gradient()
+    vectors.data = before.clone()
+    optimiser = torch.optim.SGD([vectors], lr=1.0)
+    Stepper(model, optimiser, Accelerator(cpu=True), clip=0.0, adversarial=1.0).step([batch], [], 0)
+    torch.testing.assert_close(before - vectors, own + moved, atol=2e-6, rtol=1e-4)
 
 
 def test_a_negative_size_is_a_users_error(config):
