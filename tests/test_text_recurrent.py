@@ -287,6 +287,30 @@ def test_the_parts_are_slices_of_what_dropout_left(make):
     torch.testing.assert_close(both, found.words)
 
 
+def test_dropout_is_on_what_each_lstm_reads_and_gives_and_on_characters(make):
+    encoder, read = make(chars="cnn", layers=2, hidden=30, dropout=0.4).train(), []
+    for lstm in encoder.lstms:
+        lstm.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].data))
+    torch.manual_seed(0)
+    given = inputs(encoder, SENTENCES)
+    found = encoder(given, None)
+    for lost in (*(data == 0 for data in read), found.words[given.mask] == 0):
+        assert lost.float().mean().item() == pytest.approx(0.4, abs=0.1)
+    assert encoder.characters.dropout.p == 0.4
+
+
+def test_an_lstm_begins_with_open_forget_gates(make):
+    """Biases 0, of the forget gates (the second of i, f, g, o) 1; Glorot's range for matrices."""
+    (lstm,) = make(hidden=4).lstms
+    expected = [0.0] * 4 + [1.0] * 4 + [0.0] * 8
+    for way in ("", "_reverse"):
+        assert getattr(lstm, f"bias_ih_l0{way}").tolist() == expected
+        assert not getattr(lstm, f"bias_hh_l0{way}").any()
+        for gate in getattr(lstm, f"weight_hh_l0{way}").chunk(4):
+            # sqrt(6 / (4 + 4)), which torch's own range, 1 / sqrt(4), stays well below.
+            assert 0.5 < gate.abs().max() <= math.sqrt(6 / 8)
+
+
 def test_every_weight_has_a_gradient(make):
     encoder = make(chars="lstm", layers=2, dropout=0.0).train()
     encoder(inputs(encoder, SENTENCES), None).words.square().sum().backward()

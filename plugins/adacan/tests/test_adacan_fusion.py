@@ -289,6 +289,19 @@ def test_regions_of_all_pictures_share_one_attention():
     assert (both - first).abs().max() > 1e-3
 
 
+def test_dropout_is_on_mhat_alone():
+    """In training each number of F is 0 or twice what it is in evaluation."""
+    built, given = fusion(dropout=0.5), batch(words=(4, 4, 4))
+    whole = built(*given)
+    torch.manual_seed(0)
+    dropped = built.train()(*given)
+    lost = dropped.states == 0
+    assert 0.2 < lost.double().mean() < 0.8
+    torch.testing.assert_close(dropped.states, torch.where(lost, 0.0, 2 * whole.states))
+    for name, view in whole.views.items():
+        torch.testing.assert_close(dropped.views[name], view)
+
+
 @pytest.mark.parametrize(("option", "value"), [("attention", 0), ("dropout", 1.0)])
 def test_options_out_of_range_are_errors(option, value):
     with pytest.raises(UserError, match=f"fusion 'adacan': {option} = {value}"):

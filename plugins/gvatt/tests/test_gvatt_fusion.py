@@ -233,6 +233,19 @@ def test_an_encoder_without_a_sentence_vector_is_an_error():
     assert "bilstm with layers >= 1" in str(error.value)
 
 
+def test_dropout_is_on_w_alone():
+    """In training each number of F is 0 or twice what it is in evaluation."""
+    built, given = fusion(dropout=0.5), batch(words=(4, 4, 4))
+    whole = built(*given)
+    torch.manual_seed(0)
+    dropped = built.train()(*given)
+    lost = dropped.states == 0
+    assert 0.2 < lost.double().mean() < 0.8
+    torch.testing.assert_close(dropped.states, torch.where(lost, 0.0, 2 * whole.states))
+    for name, view in whole.views.items():
+        torch.testing.assert_close(dropped.views[name], view)
+
+
 @pytest.mark.parametrize(("option", "value"), [("attention", 0), ("dropout", 1.0)])
 def test_options_out_of_range_are_errors(option, value):
     with pytest.raises(UserError, match=f"fusion 'gvatt': {option} = {value}"):

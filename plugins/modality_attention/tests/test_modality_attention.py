@@ -247,12 +247,18 @@ def test_the_announced_width_is_given_with_any_number_of_layers():
         assert built(*batch()).states.shape == (3, 4, 2 * HIDDEN)
 
 
-def test_dropout_acts_in_training_only():
-    built = fusion(dropout=0.5)
-    given = batch()
-    assert torch.equal(built(*given).states, built(*given).states)
-    built.train()
-    assert not torch.equal(built(*given).states, built(*given).states)
+def test_dropout_acts_on_x_and_on_f_in_training_only():
+    """Each number of x is 0 or twice what it is in evaluation; half of F's are 0."""
+    built, given, read = fusion(dropout=0.5), batch(words=(4, 4, 4)), []
+    built.lstm.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].data))
+    assert (built(*given).states != 0).all()
+    torch.manual_seed(0)
+    states = built.train()(*given).states
+    whole, dropped = read
+    lost = dropped == 0
+    assert 0.2 < lost.double().mean() < 0.8
+    torch.testing.assert_close(dropped, torch.where(lost, 0.0, 2 * whole))
+    assert 0.2 < (states == 0).double().mean() < 0.8
 
 
 def test_an_encoder_without_words_before_context_is_refused():
