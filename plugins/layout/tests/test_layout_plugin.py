@@ -2,7 +2,6 @@
 
 import json
 
-import mmseq_layout
 import pytest
 from PIL import Image, ImageDraw
 from transformers import BertConfig, BertModel, BertTokenizer
@@ -12,23 +11,6 @@ from mmseq.__main__ import run
 from mmseq.console import Reporter
 
 QUIET = Reporter(quiet=True)
-
-
-def test_the_plugin_registers_its_components():
-    class Recorder(list):
-        def fusion(self, name, target):
-            self.append((name, target))
-
-        preset = fusion
-
-    added = Recorder()
-    mmseq_layout.register_components(added)
-    assert added == [
-        ("layout", "mmseq_layout.fusion:LayoutFusion"),
-        ("layout-regions", "mmseq_layout.fusion:LayoutRegionsFusion"),
-        ("layout-bert-crf", "mmseq_layout:presets/layout-bert-crf.toml"),
-        ("layout-regions-bert-crf", "mmseq_layout:presets/layout-regions-bert-crf.toml"),
-    ]
 
 
 def test_the_presets_differ_by_the_picture_alone():

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -101,8 +100,6 @@ def attend_with_prefix(
         attention_mask = _with_places(attention_mask, prefix.mask, places, query, key)
         key = torch.cat([prefix.keys.to(key.dtype), key], dim=2)
         value = torch.cat([prefix.values.to(value.dtype), value], dim=2)
-        if options.get("position_bias") is not None:
-            options["position_bias"] = pad(options["position_bias"], (places, 0))
     result, _ = sdpa_attention_forward(module, query, key, value, attention_mask, **options)
     return result, None
 

@@ -2,27 +2,11 @@
 
 import json
 
-import mmseq_prefix
 import pytest
 from PIL import Image
 
 import mmseq
 from mmseq.console import Reporter
-
-
-def test_the_plugin_registers_its_components():
-    class Recorder(list):
-        def text_encoder(self, name, target):
-            self.append((name, target))
-
-        preset = text_encoder
-
-    added = Recorder()
-    mmseq_prefix.register_components(added)
-    assert added == [
-        ("prefix", "mmseq_prefix.encoder:PrefixEncoder"),
-        ("prefix-bert-crf", "mmseq_prefix:presets/prefix-bert-crf.toml"),
-    ]
 
 
 def test_the_preset_has_the_authors_settings():
