@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 GROUP = "mmseq"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+"""Decorator for a plugin's hooks."""
 
 Target = str | type
 """``"module:attribute"``, resolved when first used, or the class itself."""

@@ -1,0 +1,159 @@
+"""The pages of the documentation's site, which mkdocs asks `on_files` for.
+
+They are the project's Markdown files, in their own places so that their links hold, and reference
+pages made from what the code says.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parents[2]
+FIRST = ("Config", "train", "load")
+"""Public names that a user of the Python interface begins with"""
+ELSEWHERE = {
+    "mmseq.components": "contracts.md",
+    "mmseq.hookspecs": "hooks.md",
+    "mmseq.ranges": "hooks.md",
+}
+"""Module -> the page that describes all of it"""
+HOMES = {
+    "hookimpl": "hookspecs",
+    **dict.fromkeys(("Count", "Dropout", "Natural", "NonNegative", "Positive", "Share"), "ranges"),
+    "PLOT_COLOURS": "drawing",
+}
+"""Of values that do not know their module"""
+
+
+def own_pages() -> Iterator[str]:
+    """Markdown files of the project, by their path from its root."""
+    yield from ("README.md", "CHANGELOG.md", "examples/README.md", "plugins/README.md")
+    for path in sorted((ROOT / "plugins").glob("*/README.md")):
+        yield path.relative_to(ROOT).as_posix()
+
+
+def reference_pages() -> dict[str, str]:
+    """Path -> Markdown of every page that is made from code."""
+    return {
+        "reference/contracts.md": _contracts(),
+        "reference/hooks.md": _modules(
+            "Hooks", "What a plugin may implement.", "mmseq.hookspecs", "mmseq.ranges"
+        ),
+        "reference/components.md": _components(),
+        "reference/config.md": _config(),
+        "reference/commands.md": _commands(),
+        "reference/python.md": _python(),
+        "reference/testing.md": _modules(
+            "Testing", "Checks of a component against its contract.", "mmseq.testing"
+        ),
+    }
+
+
+def _modules(title: str, about: str, *modules: str) -> str:
+    return "\n\n".join([f"# {title}", about, *(f"::: {module}" for module in modules)])
+
+
+def _contracts() -> str:
+    return _modules("Contracts", "What a component gets and gives.", "mmseq.components")
+
+
+def _python() -> str:
+    import mmseq
+
+    lines = ["# Python", "Every name of the module `mmseq`."]
+    for name in [*FIRST, *sorted(set(mmseq.__all__) - set(FIRST))]:
+        home = _home(name)
+        page = ELSEWHERE.get(home)
+        lines.append(f"## `mmseq.{name}`")
+        lines.append(f"[Described here]({page}#{home}.{name})." if page else f"::: {home}.{name}")
+    return "\n\n".join(lines)
+
+
+def _home(name: str) -> str:
+    """The module in which a public name is defined."""
+    import mmseq
+
+    value = getattr(mmseq, name)
+    home = mmseq._HOME.get(name) or getattr(value, "__module__", "")
+    return home if home.startswith("mmseq.") else f"mmseq.{HOMES[name]}"
+
+
+def _components() -> str:
+    from mmseq.plugins import registry
+    from mmseq.registry import FILES, KINDS
+
+    lines = ["# Components", "What `mmseq list` prints, and the options of each."]
+    for entry in registry().entries():
+        lines += [f"## {KINDS[entry.kind]} `{entry.name}`", f"From {entry.provider}."]
+        lines.append(_text(entry.documentation))
+        options = [] if entry.kind in FILES else list(entry.options().values())
+        if options:
+            rows = [
+                f"| `{o.name}` | {o.type_name} | `{o.default!r}` |".replace("\n", " ")
+                for o in options
+            ]
+            lines.append("\n".join(["| option | type | default |", "|---|---|---|", *rows]))
+    return "\n\n".join(lines)
+
+
+def _config() -> str:
+    from mmseq.config import DataConfig, TrainConfig
+
+    lines = ["# Config", "Sections of a run's TOML file that are the engine's own."]
+    sections: Mapping[str, Any] = {"data": DataConfig, "train": TrainConfig}
+    for name, model in sections.items():
+        fields = model.model_json_schema()["properties"]
+        rows = [
+            f"| `{name}.{key}` | `{json.dumps(field.get('default'))}` | "
+            f"{' '.join(field.get('description', '').split())} |"
+            for key, field in fields.items()
+        ]
+        table = ["| key | default | |", "|---|---|---|", *rows]
+        lines += [f"## `[{name}]`", "\n".join(table)]
+    lines += [
+        "## Components",
+        "`[text_encoder]`, `[image_encoder]`, `[fusion]`, `[decoder]` and `[weighting]` have a "
+        "`name` and that component's options; `[aux.NAME]` an auxiliary task's options and its "
+        "`weight`; `[callbacks.NAME]` a callback's. See [components](components.md).",
+    ]
+    return "\n\n".join(lines)
+
+
+def _commands() -> str:
+    from mmseq.cli import build
+
+    cli = build()
+    lines = ["# Commands"]
+    context = click.Context(cli, info_name="mmseq")
+    for name, command in sorted(cli.commands.items()):
+        lines += list(_help(command, name, context))
+    return "\n\n".join(lines)
+
+
+def _help(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=100)
+    yield f"## `{context.command_path}`\n\n{_text(command.get_help(context))}"
+    if isinstance(command, click.Group):
+        for sub, inner in sorted(command.commands.items()):
+            yield from _help(inner, sub, context)
+
+
+def _text(text: str) -> str:
+    """As it is, whatever Markdown would make of it."""
+    return f"```text\n{text}\n```"
+
+
+def on_files(files: Any, config: Any) -> Any:
+    """Mkdocs' hook: the site's files."""
+    from mkdocs.structure.files import File
+
+    for path in own_pages():
+        files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
+    for path, content in reference_pages().items():
+        files.append(File.generated(config, path, content=content))
+    return files
