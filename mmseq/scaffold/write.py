@@ -13,7 +13,7 @@ from mmseq import __version__
 from mmseq.errors import UserError
 from mmseq.layers import SEVERAL
 from mmseq.lookup import require_folder
-from mmseq.scaffold.kinds import TRAIN, registered_kinds
+from mmseq.scaffold.kinds import IN_PRESET, TRAIN, registered_kinds
 from mmseq.scaffold.names import PluginName
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -80,20 +80,15 @@ def _files(kinds: Collection[str]) -> Iterator[tuple[Path, str]]:
 def _hooks(text: str, kinds: Collection[str]) -> str:
     """The module with the hooks, registering those kinds alone."""
     head, components, commands = text.split("\n\n\n")
-    lines = components.splitlines()
-    lines = [
-        line
-        for line in lines
-        if not (found := re.match(r"    add\.(\w+)\(", line)) or found[1] in kinds
-    ]
-    if "command" not in kinds:
-        head = head.replace("import click\n", "")
     chosen = [head]
     if set(kinds) != {"command"}:
-        chosen.append("\n".join(lines))
+        added = re.compile(r"    add\.(\w+)\(.*\n?")
+        chosen.append(added.sub(lambda line: line[0] if line[1] in kinds else "", components))
     if "command" in kinds:
         chosen.append(commands)
-    return "\n\n\n".join(chosen).rstrip("\n") + "\n"
+    else:
+        chosen[0] = head.replace("import click\n", "")
+    return "\n\n\n".join(part.rstrip("\n") for part in chosen) + "\n"
 
 
 def _readme(text: str, kinds: Collection[str]) -> str:
@@ -106,19 +101,18 @@ def _readme(text: str, kinds: Collection[str]) -> str:
 
 def _preset(kinds: Collection[str]) -> str:
     """The preset: what the plugin does not bring is the engine's."""
-    own, engine = (_sections((TEMPLATE / PRESETS / name).read_text()) for name in (OWN, ENGINE))
-    alone = set(kinds) <= {"preset", "reader", "command"}
-    chosen = [(engine if alone else own)[""]]
+    own, engine = (_sections(TEMPLATE / PRESETS / name) for name in (OWN, ENGINE))
+    heads = own.pop(""), engine.pop("")
+    chosen = [heads[0] if any(kind in IN_PRESET for kind in kinds) else heads[1]]
     for section, text in own.items():
-        kind = SEVERAL.get(section.partition(".")[0], section)
-        if section and kind in kinds:
+        if SEVERAL.get(section.partition(".")[0], section) in kinds:
             chosen.append(text)
-        elif section in engine and section:
+        elif section in engine:
             chosen.append(engine[section])
     return "\n\n".join(chosen) + "\n"
 
 
-def _sections(text: str) -> dict[str, str]:
+def _sections(path: Path) -> dict[str, str]:
     """Name -> text of the sections of a TOML file; "" for what stands before the first."""
-    head, *rest = text.rstrip("\n").split("\n\n[")
+    head, *rest = path.read_text(encoding="utf-8").rstrip("\n").split("\n\n[")
     return {"": head, **{part.partition("]")[0]: f"[{part}" for part in rest}}
