@@ -150,6 +150,7 @@ def _to_bio(split: Split, scheme: SchemeOption) -> Split:
     tagged = [example.tags for example in split.examples if example.tags is not None]
     if not tagged:
         return split
+    _check_tags(split)
     detected = tagging.detect_scheme(tagged)
     if scheme in ("bio", "iob1") and detected == "bioes":
         for example in split.examples:
@@ -165,6 +166,20 @@ def _to_bio(split: Split, scheme: SchemeOption) -> Split:
     convert = tagging.bioes_to_bio if found == "bioes" else tagging.iob1_to_bio
     examples = [replace(e, tags=e.tags and convert(e.tags)) for e in split.examples]
     return replace(split, scheme=found, examples=examples)
+
+
+def _check_tags(split: Split) -> None:
+    """`UserError` for what a plugin's reader let through: not a tag, or not one a word."""
+    for example in split.examples:
+        words, tags = len(example.tokens), example.tags or ()
+        if tags and len(tags) != words:
+            raise UserError(
+                f"{example.where}: {words} words but {len(tags)} tags; give every word a tag."
+            )
+        for index, tag in enumerate(tags):
+            if not tagging.is_tag(tag):
+                where = split.where(example, index)
+                raise UserError(f"{where}: '{tag}' is not a tag; {tagging.TAG_FORM}.")
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:

@@ -13,6 +13,9 @@ from typing import Literal
 
 Scheme = Literal["bio", "bioes"]
 
+TAG_FORM = "write O, or B-, I- (BIOES: E-, S-) and a type, such as B-PER"
+"""What to do about a tag that is none, in messages"""
+
 _OPENS_ALONE = "SU"
 _CLOSES = "ESLU"
 _PREFIXES = "BI" + _CLOSES

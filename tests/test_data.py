@@ -328,3 +328,25 @@ def test_sroie_has_its_pictures_and_boxes():
     for split in splits.values():
         assert missing_pictures(split.examples) == []
         assert all(len(per_word(e, "boxes")) == len(e.tokens) for e in split.examples)
+
+
+class TaggedReader(TabReader):
+    """A line of words, and a line of their tags."""
+
+    def read(self, path):
+        words, tags = path.read_text().splitlines()
+        yield Example(tuple(words.split()), tuple(tags.split()), file=path, line=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Anna ran\nB-PER X\n", r"test\.tab:1: 'X' is not a tag; write O, or B-, I- "),
+        ("Anna ran\nB-PER\n", r"test\.tab:1: 2 words but 1 tags; give every word a tag\.$"),
+    ],
+)
+def test_wrong_tags_of_a_plugins_reader_are_told(folder, with_readers, text, message):
+    data = folder({"test.tab": text})
+    with_readers(tagged=TaggedReader)
+    with pytest.raises(UserError, match=message):
+        load_file(data / "test.tab")

@@ -12,6 +12,8 @@ from mmseq.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 ENGINE = sorted((ROOT / "mmseq").rglob("*.py"))
+TEMPLATE = ROOT / "mmseq" / "scaffold" / "template"
+"""A plugin as `mmseq new-plugin` writes it"""
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 SLOW = {"torch", "torchvision", "transformers", "timm", "accelerate"}
 QUICK = [
@@ -32,7 +34,7 @@ QUICK = [
             "sources",
         )
     ),
-    *(path for plugin in PLUGINS for path in plugin.glob("mmseq_*/__init__.py")),
+    *(path for plugin in (*PLUGINS, TEMPLATE) for path in plugin.glob("mmseq_*/__init__.py")),
 ]
 COMMON = {"layout", "prefix"}
 """Names that are everyday words of a program too: only as a string by itself do they name."""
@@ -107,7 +109,7 @@ def test_the_engine_imports_no_plugin_and_names_none():
     for path in ENGINE:
         tree = parsed(path)
         for module, _ in imports(tree):
-            if module.startswith("mmseq_"):
+            if module.startswith("mmseq_") and TEMPLATE not in path.parents:
                 wrong.append(f"{name_of(path)} imports {module}")
         for line, text in words(tree):
             wrong += [f"{name_of(path)}:{line}: {n}" for n in names if spoken_of(n, text)]
@@ -141,6 +143,21 @@ def test_a_plugin_is_a_distribution_with_readme_and_tests(plugin):
     assert list((plugin / "tests").glob("test_*.py"))
 
 
+def beyond_public(path):
+    """What a file of a plugin uses of mmseq beside its public names."""
+    tree = parsed(path)
+    for module, name in imports(tree):
+        top, _, rest = module.partition(".")
+        if top == "mmseq":
+            public = rest == "testing" or (not rest and (name in {None, *mmseq.__all__}))
+            if not public and (rest, name) != ("", "testing"):
+                yield f"{name_of(path)}: {module} {name or ''}"
+    for node in ast.walk(tree):
+        used = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "mmseq"
+        if used and node.attr not in {*mmseq.__all__, "testing"}:
+            yield f"{name_of(path)}:{node.lineno}: mmseq.{node.attr}"
+
+
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda path: path.name)
 def test_a_plugin_uses_public_names_and_declared_plugins(plugin):
     facts = tomllib.loads((plugin / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -148,18 +165,15 @@ def test_a_plugin_uses_public_names_and_declared_plugins(plugin):
     assert "mmseq" in declared
     wrong = []
     for path in sorted(plugin.glob("mmseq_*/**/*.py")):
-        tree = parsed(path)
-        own = facts["name"]
-        for module, name in imports(tree):
-            top, _, rest = module.partition(".")
-            if top == "mmseq":
-                public = rest == "testing" or (not rest and (name in {None, *mmseq.__all__}))
-                if not public and (rest, name) != ("", "testing"):
-                    wrong.append(f"{name_of(path)}: {module} {name or ''}")
-            elif top.startswith("mmseq_") and top.replace("_", "-") not in {own, *declared}:
-                wrong.append(f"{name_of(path)}: {top} is not declared")
-        for node in ast.walk(tree):
-            used = isinstance(node, ast.Attribute) and ast.unparse(node.value) == "mmseq"
-            if used and node.attr not in {*mmseq.__all__, "testing"}:
-                wrong.append(f"{name_of(path)}:{node.lineno}: mmseq.{node.attr}")
+        wrong += beyond_public(path)
+        for module, _ in imports(parsed(path)):
+            own = module.partition(".")[0].replace("_", "-")
+            if own.startswith("mmseq-") and own not in {facts["name"], *declared}:
+                wrong.append(f"{name_of(path)}: {own} is not declared")
     assert wrong == []
+
+
+def test_the_template_of_new_plugins_uses_public_names():
+    paths = sorted(TEMPLATE.rglob("*.py"))
+    assert paths
+    assert [line for path in paths for line in beyond_public(path)] == []

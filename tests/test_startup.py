@@ -45,6 +45,7 @@ def started(*arguments):
         ["plot", "--help"],
         ["score", "--help"],
         ["table", "--help"],
+        ["new-plugin", "--help"],
         ["list"],
         ["list", "fusion", "--json"],
         ["plugins"],
@@ -65,6 +66,7 @@ def test_help_and_listings_start_without_slow_libraries(arguments):
         (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
         (["train", "--aux", "boundary,contrastve"], "Did you mean 'contrastive'?"),
         (["train", "--set", "callbacks.histry.steps=3"], "Did you mean 'history'?"),
+        (["new-plugin", "none"], "has a fusion 'none' already"),
     ],
     ids=lambda part: " ".join(part) if isinstance(part, list) else "",
 )

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 
 from mmseq.data import Example, Reader
 from mmseq.errors import UserError
-from mmseq.labels import is_tag
+from mmseq.labels import TAG_FORM, is_tag
 from mmseq.lookup import PICTURE_SUFFIXES
 
 _BLANK = " \t"
 _PICTURE = "IMGID:"
-_EXPECTED = "write O, or B-, I- (BIOES: E-, S-) and a type, such as B-PER"
 
 
 class ConllReader(Reader):
@@ -97,7 +96,7 @@ class _Sentence:
             return False
         if not is_tag(tag):
             raise UserError(
-                f"{self._path}:{number}: '{tag}', the last column, is not a tag; {_EXPECTED}."
+                f"{self._path}:{number}: '{tag}', the last column, is not a tag; {TAG_FORM}."
             )
         self._tags.append(tag)
         return True
@@ -188,7 +187,7 @@ def _tags(where: str, value: Any, words: int) -> tuple[str, ...]:
     for index, tag in enumerate(tags):
         if not is_tag(tag):
             raise UserError(
-                f"{where}: \"tags\", entry {index + 1}: '{tag}' is not a tag; {_EXPECTED}."
+                f"{where}: \"tags\", entry {index + 1}: '{tag}' is not a tag; {TAG_FORM}."
             )
     return tags
 

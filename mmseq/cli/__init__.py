@@ -14,6 +14,7 @@ from mmseq.cli.check import check
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.inspect import list_components, plugins, show
+from mmseq.cli.new_plugin import new_plugin
 from mmseq.cli.predict import evaluate, predict
 from mmseq.cli.score import score
 from mmseq.cli.table import table
@@ -35,6 +36,7 @@ COMMANDS = (
     show,
     plugins,
     check,
+    new_plugin,
     data,
     sample,
 )
