@@ -31,7 +31,7 @@ class ExampleTextEncoder(mmseq.TextEncoder):
         *,
         width: mmseq.Count = 100,
         rows: mmseq.Count = 20_000,
-        learning_rate: mmseq.NonNegative = 3e-3,
+        learning_rate: mmseq.NonNegative = 3e-2,
     ) -> None:
         super().__init__()
         self.width = width
