@@ -27,7 +27,7 @@ print(f"Everything is written to {folder}")
 # Jordan and Chelsea are a person beside the picture of a face, a place beside a map: the words are
 # the same, so only the picture can tell.
 data = folder / "data"
-(data / "images").mkdir(parents=True)
+(data / "images").mkdir(parents=True, exist_ok=True)
 chance = random.Random(0)
 
 
