@@ -72,6 +72,11 @@ def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem
     plugins = load_plugins().plugins
     known = sorted({plugin.distribution for plugin in plugins})
     mine = [plugin for plugin in plugins if plugin.distribution == distribution]
+    if not mine and Path(distribution).exists():
+        raise pytest.UsageError(
+            f"--mmseq took '{distribution}' for a distribution: put it last, or name yours: "
+            "--mmseq=mmseq-NAME."
+        )
     if not mine:
         raise pytest.UsageError(
             f"--mmseq: no plugin of a distribution '{distribution}' is installed; there are "
