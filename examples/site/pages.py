@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,8 @@ ELSEWHERE = {
     "mmseq.ranges": "hooks.md",
 }
 """Module -> the page that describes all of it"""
-HOMES = {
-    "hookimpl": "hookspecs",
-    **dict.fromkeys(("Count", "Dropout", "Natural", "NonNegative", "Positive", "Share"), "ranges"),
-    "PLOT_COLOURS": "drawing",
-}
-"""Of values that do not know their module"""
+EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.ranges")
+"""Modules whose public names `mmseq` imports at once; the others it knows by their module"""
 
 
 def own_pages() -> Iterator[str]:
@@ -78,9 +75,8 @@ def _home(name: str) -> str:
     """The module in which a public name is defined."""
     import mmseq
 
-    value = getattr(mmseq, name)
-    home = mmseq._HOME.get(name) or getattr(value, "__module__", "")
-    return home if home.startswith("mmseq.") else f"mmseq.{HOMES[name]}"
+    eager = (module for module in EAGER if hasattr(import_module(module), name))
+    return mmseq._HOME.get(name) or next(eager)
 
 
 def _components() -> str:

@@ -12,7 +12,6 @@ from torch import nn
 
 import mmseq
 from mmseq.components import Sizes
-from mmseq.errors import UserError
 from mmseq.options import check_options, options_of
 from mmseq.plugins import registry
 from mmseq.registry import KINDS
@@ -91,14 +90,8 @@ class Subject(Judge):
             arguments["fitted"] = fitted
         places = () if sizes is None else (sizes,)
         torch.manual_seed(seed)
-        try:
+        with self.running("constructor", "it takes (sizes, *, its options with defaults)"):
             built = self.cls(*places, **arguments)
-        except UserError:
-            raise
-        # A stranger's constructor may raise anything.
-        except Exception:
-            with self.running("constructor", "it takes (sizes, *, its options with defaults)"):
-                raise
         if sizes is None:
             return built
         right = "call super().__init__() and assign layers to self"
