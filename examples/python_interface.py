@@ -17,8 +17,6 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 import mmseq
-from mmseq.data import load_file
-from mmseq.testing import components
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp(prefix="mmseq-"))
 print(f"Everything is written to {folder}")
@@ -74,7 +72,7 @@ print((data / "train.jsonl").read_text(encoding="utf-8").partition("\n")[0])
 
 # %% 2. What is installed: every component is a name
 # On the command line it is `mmseq list`; plugins add their own.
-for entry in components(kind="fusion"):
+for entry in mmseq.list_components("fusion"):
     print(f"{entry.name:<18} {entry.provider:<25} {entry.description}")
 
 # %% 3. A config: a preset, with settings changed by their dotted names
@@ -148,7 +146,7 @@ for kind, scores in test["per_type"].items():
     print(f"  {kind}: F1 {scores['f1']:.2f} over {scores['support']}")
 
 # Of any other file with tags (on the command line: `mmseq evaluate RUN DATA`).
-again = tagger.evaluate(load_file(data / "test.jsonl"))
+again = tagger.evaluate(data / "test.jsonl")
 print("The same from the loaded tagger:", again["f1"] == test["f1"])
 
 # How it got there: a line an epoch and a line every few steps.

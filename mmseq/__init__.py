@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mmseq.attention import attend, check_heads, masked_softmax
     from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
     from mmseq.builtins.text_transformer import TransformerEncoder
+    from mmseq.builtins.weighting import weighted_sum
     from mmseq.components import (
         AuxOutput,
         AuxTask,
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
         Weighting,
     )
     from mmseq.config import Config
+    from mmseq.console import Reporter
     from mmseq.data import Example, Reader
     from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
+    from mmseq.plugins import list_components
     from mmseq.processes import all_sum, gather
     from mmseq.recurrent import run_lstm
     from mmseq.states import EntityStates, entity_states
@@ -57,6 +60,7 @@ _LAZY = {
     "mmseq.attention": ("attend", "check_heads", "masked_softmax"),
     "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
     "mmseq.builtins.text_transformer": ("TransformerEncoder",),
+    "mmseq.builtins.weighting": ("weighted_sum",),
     "mmseq.components": (
         "AuxOutput",
         "AuxTask",
@@ -79,8 +83,10 @@ _LAZY = {
         "Weighting",
     ),
     "mmseq.config": ("Config",),
+    "mmseq.console": ("Reporter",),
     "mmseq.data": ("Example", "Reader"),
     "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
+    "mmseq.plugins": ("list_components",),
     "mmseq.processes": ("all_sum", "gather"),
     "mmseq.recurrent": ("run_lstm",),
     "mmseq.states": ("EntityStates", "entity_states"),
@@ -125,6 +131,7 @@ __all__ = [
     "Pictures",
     "Positive",
     "Reader",
+    "Reporter",
     "Share",
     "Sizes",
     "SoftmaxDecoder",
@@ -146,10 +153,12 @@ __all__ = [
     "entity_states",
     "gather",
     "hookimpl",
+    "list_components",
     "load",
     "masked_softmax",
     "plot_style",
     "render_figure",
     "run_lstm",
     "train",
+    "weighted_sum",
 ]

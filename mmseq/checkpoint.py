@@ -70,7 +70,7 @@ class Checkpoints:
             _restore_random(load_file(folder / "random.safetensors"), progress)
         except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             raise UserError(
-                f"{folder}: damaged checkpoint ({error}); start again with another --output."
+                f"{folder}: damaged checkpoint ({error}); start again in another folder (--output)."
             ) from error
         return progress
 

@@ -165,7 +165,9 @@ class Config:
         os.replace(temporary, path)
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
-        """A copy with dotted keys changed: ``{"train.seed": 3}``."""
+        """A copy with dotted keys changed, ``{"train.seed": 3}``, or whole tables laid over it,
+        ``{"fusion": {"name": "gate"}, "aux.boundary": {"weight": 0.5}}``.
+        """
         layers = Layers(self.tables())
         layers.set(changes)
         return Config(layers.tables)

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mmseq import labels as tagging
-from mmseq.errors import UserError, closest
+from mmseq.errors import ComponentError, UserError, closest, one_line
 from mmseq.lookup import (
     PictureFolder,
     file_names,
@@ -21,6 +21,9 @@ from mmseq.lookup import (
     reader_of,
     require_folder,
 )
+
+if TYPE_CHECKING:
+    from mmseq.registry import Entry
 
 SPLITS = ("train", "valid", "test")
 SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
@@ -51,7 +54,10 @@ class Example:
 
 
 class Reader(ABC):
-    """A file to examples."""
+    """A file to examples.
+
+    A file that cannot be opened or is no UTF-8 need not be looked after: the engine says so.
+    """
 
     suffixes: ClassVar[tuple[str, ...]]
     """File endings it reads, with the dot"""
@@ -130,19 +136,59 @@ def load_file(
         raise not_found(path, "data file")
     if image_folder is not None:
         require_folder(image_folder, "picture folder")
-    parser = reader_of(path, reader)
+    entry = reader_of(path, reader)
     pictures = PictureFolder(image_folder or path.parent / "images")
     examples = [
         replace(example, images=tuple(pictures.find(image) for image in example.images))
-        for example in parser.read(path)
+        for example in read_examples(path, entry)
     ]
     if not examples:
         raise UserError(f"{path}: holds no sentence; fill it or remove it.")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    per_line = bool(getattr(parser, "word_per_line", False))
-    split = Split(name or path.stem, path, digest, examples, "none", per_line)
+    split = Split(name or path.stem, path, digest, examples, "none", entry.load().word_per_line)
     return rename_types(_to_bio(split, scheme), mapping or {})
+
+
+def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
+    """What the reader `entry` makes of a file, one by one.
+
+    `UserError` for a file that cannot be read; `ComponentError` naming the reader for what it
+    raises else, and for examples of the wrong types.
+    """
+    place = f"{entry.title} of {entry.provider} on {path}"
+    last = 0
+    try:
+        for example in entry.load()().read(path):
+            fault = _fault(example)
+            if fault:
+                raise ComponentError(f"{place}, sentence after line {last}: {fault}.")
+            last = example.line
+            yield example
+    except (UserError, ComponentError):
+        raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{path}: cannot be read ({reason}); check the file.") from error
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+    # A stranger's code may raise anything.
+    except Exception as error:
+        reason = one_line(error).rstrip(".")
+        raise ComponentError(f"{place} failed after line {last}: {reason}.") from error
+
+
+def _fault(example: object) -> str:
+    """What is wrong with the types of what a reader gave; empty: nothing."""
+    if not isinstance(example, Example):
+        return f"it is {type(example).__name__}, not mmseq.Example"
+    parts = {"tokens": str, "images": Path} | ({} if example.tags is None else {"tags": str})
+    for name, kind in parts.items():
+        value = getattr(example, name)
+        if not (isinstance(value, tuple) and all(isinstance(part, kind) for part in value)):
+            return f"{name} are {value!r}, not a tuple of {kind.__name__}"
+    return "" if example.tokens else "it has no word"
 
 
 def _to_bio(split: Split, scheme: SchemeOption) -> Split:

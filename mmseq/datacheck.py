@@ -236,7 +236,7 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
         row("scheme", lambda s: s["scheme"]),
         row("sentences", lambda s: s["sentences"]),
         row("  without tags", lambda s: s["untagged"]["count"]),
-        row("  repeated", lambda s: s["duplicates"]["count"]),
+        row("  with words seen above", lambda s: s["duplicates"]["count"]),
         row("words", lambda s: s["words"]),
         row("entities (seqeval)", lambda s: s["orphans"]["gold"]["default"]),
         *(entities(kind) for kind in sorted({k for s in splits.values() for k in s["entities"]})),
@@ -261,7 +261,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
             for what, found, show in (
                 ("sentences without tags", split["untagged"], str),
                 ("orphan I- tags", split["orphans"], _tag_place),
-                ("repeated sentences", split["duplicates"], " = ".join),
+                ("sentences with the same words", split["duplicates"], " = ".join),
                 ("pictures missing", pictures["missing"], _picture_place),
                 ("pictures unreadable", pictures["unreadable"], _picture_place),
                 ("pictures tiny", pictures["tiny"], _picture_place),

@@ -9,24 +9,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from mmseq.data import Example
-from mmseq.errors import UserError
+from mmseq.data import Example, read_examples
+from mmseq.errors import UserError, unknown
 from mmseq.lookup import PictureFolder, reader_of
+from mmseq.plugins import registry
 from mmseq.tagger import Sentence, Tagger
 
 FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
+OWN = ("auto", "text", "jsonl")
+"""Formats that are no reader's, or more than a reader's: ``text`` in place of ``tokens``"""
+
+
+def check_format(form: str, source: str | None) -> None:
+    """`UserError` for a format that no reader has, and for a reader's from standard input."""
+    if form in OWN:
+        return
+    known = registry().names("reader")
+    if form not in known:
+        raise unknown("format", form, {*OWN, *known})
+    registry().get("reader", form)
+    if source in (None, "-"):
+        raise UserError(f"--format {form} from standard input: give the file with --input.")
 
 
 def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> Iterator[Sentence]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
-    `form`: auto, text, conll, jsonl. `images`: folder of pictures; by default `images` beside the
-    file. JSON objects may have ``text`` in place of ``tokens``.
+    `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
+    beside the file. JSON objects may have ``text`` in place of ``tokens``.
     """
     path = Path(source)
     standard = source == "-"
     if form == "auto":
-        form = "text" if standard else FORMATS.get(path.suffix, "reader")
+        form = "text" if standard else FORMATS.get(path.suffix, "auto")
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
@@ -39,14 +54,12 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
             for number, line in enumerate(lines, 1):
                 if line.strip():
                     yield _from_json(tagger, line, path, number, folder)
-    elif standard:
-        raise UserError("CoNLL from standard input: give the file with --input.")
     else:
         try:
-            reader = reader_of(path, "conll" if form == "conll" else "auto")
+            reader = reader_of(path, form)
         except UserError as error:
             raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
-        for example in reader.read(path):
+        for example in read_examples(path, reader):
             yield _from_example(tagger, example, folder)
 
 

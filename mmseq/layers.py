@@ -89,13 +89,24 @@ class Layers:
         self.tables["aux"] = {name: self.tables["aux"].get(name, {}) for name in names}
 
     def set(self, settings: Mapping[str, Any]) -> None:
-        """Change dotted keys: ``{"train.seed": 3}``. Names first, since they clear options."""
-        for key in sorted(settings, key=lambda key: not key.endswith(".name")):
+        """Change dotted keys: ``{"train.seed": 3}``, or whole tables: ``{"fusion": {"name": …}}``.
+
+        Tables and names first, since they clear options.
+        """
+
+        def late(key: str) -> bool:
+            return not (key.endswith(".name") or isinstance(settings[key], Mapping))
+
+        for key in sorted(settings, key=late):
             self._set(key, deepcopy(settings[key]))
 
     def _set(self, key: str, value: Any) -> None:
         section, _, rest = key.partition(".")
         _check_section(section)
+        whole = not rest or (section in SEVERAL and "." not in rest)
+        if isinstance(value, Mapping) and whole:
+            self.add({section: {rest: value} if rest else value})
+            return
         if section in SEVERAL:
             name, _, rest = rest.partition(".")
             table = self._part(key, section, name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mmseq.errors import UserError, closest
 
 if TYPE_CHECKING:
-    from mmseq.data import Reader
+    from mmseq.registry import Entry
 
 ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
@@ -23,14 +23,14 @@ def file_names(split: str) -> tuple[str, ...]:
     return ALIASES.get(split, (split,))
 
 
-def readers(name: str = "auto") -> dict[str, Reader]:
+def readers(name: str = "auto") -> dict[str, Entry]:
     """Readers by file ending: of the reader `name`; with ``auto`` of the engine and all plugins."""
     if name != "auto":
         return _named(name)
     return _from_plugins() | _from_engine()
 
 
-def reader_of(path: Path, name: str = "auto") -> Reader:
+def reader_of(path: Path, name: str = "auto") -> Entry:
     """The reader for a file: the one named, whatever the file's ending, or by its ending."""
     if name != "auto":
         return next(iter(_named(name).values()))
@@ -64,24 +64,24 @@ def find_split(folder: Path, split: str, reader: str = "auto") -> Path | None:
     return None
 
 
-def _named(name: str) -> dict[str, Reader]:
+def _named(name: str) -> dict[str, Entry]:
     from mmseq.plugins import registry
 
-    reader: Reader = registry().get("reader", name).load()()
-    return dict.fromkeys(reader.suffixes, reader)
+    entry = registry().get("reader", name)
+    return dict.fromkeys(entry.load().suffixes, entry)
 
 
-def _from_engine() -> dict[str, Reader]:
+def _from_engine() -> dict[str, Entry]:
     from mmseq.plugins import registry
 
     names = [e.name for e in registry().entries("reader") if e.distribution == "mmseq"]
     return {suffix: reader for name in names for suffix, reader in _named(name).items()}
 
 
-def _from_plugins() -> dict[str, Reader]:
+def _from_plugins() -> dict[str, Entry]:
     from mmseq.plugins import registry
 
-    found: dict[str, Reader] = {}
+    found: dict[str, Entry] = {}
     clashing: set[str] = set()
     names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
     for name in sorted(names):
@@ -96,13 +96,25 @@ def _from_plugins() -> dict[str, Reader]:
 
 def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
     """The error for a folder without any data file."""
-    names = ", ".join(name for split in splits for name in file_names(split))
+    names = [name for split in splits for name in file_names(split)]
     inside = sorted(path.name for path in folder.iterdir())
+    known = ", ".join(sorted(readers(reader)))
+    unread = next((name for name in inside if name.partition(".")[0] in names), None)
+    if unread is not None and reader == "auto":
+        return UserError(
+            f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
+            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it."
+        )
+    if unread is not None:
+        return UserError(
+            f"{folder}: reader '{reader}' does not read {unread} (it reads {known}); choose "
+            "another with data.reader, or auto."
+        )
     more = ", …" if len(inside) > 5 else ""
     holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"
     return UserError(
-        f"{folder}: no data file ({holds}); a data file is named {names}, with an ending of "
-        f"{', '.join(sorted(readers(reader)))}."
+        f"{folder}: no data file ({holds}); a data file is named {', '.join(names)}, with an "
+        f"ending of {known}."
     )
 
 

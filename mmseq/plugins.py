@@ -218,3 +218,14 @@ def load_plugins() -> Plugins:
 def registry() -> Registry:
     """All registered components."""
     return load_plugins().registry
+
+
+def list_components(kind: str | None = None, *, distribution: str | None = None) -> list[Entry]:
+    """What is registered, by kind and name; each has `name`, `title`, `provider`, `description`.
+
+    `kind`: as in code, such as ``"fusion"`` or ``"aux_task"``; None: all. `distribution`: of that
+    one alone, such as ``"mmseq-film"``. Raises `mmseq.UserError` for a kind that does not exist.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind of component", kind, KINDS)
+    return [e for e in registry().entries(kind) if distribution in (None, e.distribution)]

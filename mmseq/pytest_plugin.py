@@ -66,8 +66,7 @@ def pytest_collection_modifyitems(
 
 
 def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem]:
-    from mmseq.plugins import load_plugins
-    from mmseq.testing import components
+    from mmseq.plugins import list_components, load_plugins
 
     plugins = load_plugins().plugins
     known = sorted({plugin.distribution for plugin in plugins})
@@ -85,7 +84,7 @@ def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem
     for plugin in mine:
         if plugin.error:
             raise pytest.UsageError(f"--mmseq: {plugin.title} cannot be loaded: {plugin.error}.")
-    for entry in components(distribution):
+    for entry in list_components(distribution=distribution):
         name = f"{entry.kind}-{entry.name}"
         item = ComponentItem.from_parent(session, name=name, nodeid=f"{distribution}::{name}")
         item.entry = entry

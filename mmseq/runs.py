@@ -36,13 +36,13 @@ def new_folder(output: Path | None, stem: str) -> Path:
     require_no_file(output)
     if output.is_dir() and any(output.iterdir()):
         if (output / "metrics.json").is_file():
-            raise UserError(f"--output {output}: holds a finished run; give another --output.")
+            raise UserError(f"{output}: holds a finished run; give another folder (--output).")
         if (output / "config.toml").is_file():
             raise UserError(
-                f"--output {output}: holds an unfinished run; go on with --resume, or give another "
-                "--output."
+                f"{output}: holds an unfinished run; go on with it (--resume), or give another "
+                "folder (--output)."
             )
-        raise UserError(f"--output {output}: is not empty; give another --output.")
+        raise UserError(f"{output}: is not empty; give another folder (--output).")
     return output
 
 
@@ -50,7 +50,7 @@ def require_no_file(output: Path) -> None:
     """`UserError` where the folder to be made, or one above it, is a file."""
     for place in (output, *output.parents):
         if place.exists() and not place.is_dir():
-            raise UserError(f"--output {output}: {place} is a file; give a folder.")
+            raise UserError(f"{output}: {place} is a file; give a folder (--output).")
 
 
 def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
@@ -60,7 +60,7 @@ def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any])
         (folder / "config.toml").touch(exist_ok=False)
     except FileExistsError as error:
         raise UserError(
-            f"--output {folder}: another run has begun there meanwhile; give another --output."
+            f"{folder}: another run has begun there meanwhile; give another folder (--output)."
         ) from error
     config.save(folder / "config.toml")
     write_known(folder, config, model, fitted)

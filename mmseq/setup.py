@@ -114,11 +114,11 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
 def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     """The unfinished run in `folder`, as it was begun."""
     if folder is None:
-        raise UserError("--resume: say which run with --output RUN.")
+        raise UserError("Say which run is to be resumed: --output RUN (in Python `output`).")
     if not (folder / "config.toml").is_file():
-        raise UserError(f"--resume --output {folder}: holds no run to resume.")
+        raise UserError(f"{folder}: holds no run to resume; check the path (--output).")
     if (folder / "metrics.json").is_file():
-        raise UserError(f"--resume --output {folder}: that run is finished.")
+        raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
     runs.require_components(folder)
     setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
     if not Checkpoints(folder).exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from mmseq.labels import spans
 from mmseq.metrics import score
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
+from mmseq.setup import choose_split
 from mmseq.splitter import split_words
 
 CHUNK = 512
@@ -166,8 +167,25 @@ class Tagger:
                 prediction = next(found) if sentence.example.tokens else Prediction(())
                 yield _tagged(sentence, prediction)
 
-    def evaluate(self, split: Split) -> dict[str, Any]:
-        """Scores of a split, as in metrics.json."""
+    def evaluate(
+        self,
+        data: str | Path | None = None,
+        split: str = "test",
+        *,
+        images: str | Path | None = None,
+        mapping: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Scores of a split, in percent, as in metrics.json.
+
+        `data`: a data folder, or a file that is the split; by default the data that the run was
+        trained on. `images`: the folder of its pictures. `mapping`: types to rename, ``"O"`` drops
+        one. Raises `mmseq.UserError` for data that are missing or broken, have no tags, or a type
+        that the run does not know.
+        """
+        return self.scores(choose_split(self.config.data, split, data, images, mapping))
+
+    def scores(self, split: Split) -> dict[str, Any]:
+        """Scores of a split that has been read."""
         check_known(split, self.labels)
         untagged = next((e for e in split.examples if e.tags is None), None)
         if untagged is not None:

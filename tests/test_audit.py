@@ -227,7 +227,7 @@ def test_nothing_is_written_but_features_of_the_true_pictures(run, data, tmp_pat
     def written():
         return {p: p.read_bytes() for p in (tmp_path / "cache").rglob("*") if p.is_file()}
 
-    mmseq.load(run).evaluate(load_file(data / "test.jsonl"))
+    mmseq.load(run).evaluate(data / "test.jsonl")
     before = written()
     assert before
     audit(run, permutations=1, resamples=200)

@@ -216,6 +216,12 @@ def test_where_predictions_cannot_go_or_come_from(run_cli, finished, tmp_path):
     told(run_cli("predict", finished, "--input", tmp_path), "is a folder; give a file")
     (tmp_path / "in.csv").write_text("a,b\n")
     told(run_cli("predict", finished, "--input", tmp_path / "in.csv"), "give --format")
+    wrong = run_cli("predict", finished, "--input", tmp_path / "in.csv", "--format", "jsnl")
+    told(wrong, "Unknown format 'jsnl'. Did you mean 'jsonl'? Available: auto, conll, jsonl, text.")
+    right = run_cli("predict", finished, "--input", tmp_path / "in.csv", "--format", "conll")
+    assert (right.code, json.loads(right.out)["tokens"]) == (0, ["a,b"])
+    wrong = run_cli("predict", finished, "--format", "conll")
+    told(wrong, "--format conll from standard input: give the file with --input.")
     told(run_cli("evaluate", finished, "--split", "tset"), "'tset' is not one of")
 
 

@@ -175,5 +175,5 @@ def test_an_output_that_is_a_file_is_one_line(run_cli, plan, tmp_path):
     told = run_cli("bench", plan, "--output", tmp_path / "out")
     assert (told.code, told.err) == (
         2,
-        f"Error: --output {tmp_path / 'out'}: {tmp_path / 'out'} is a file; give a folder.\n",
+        f"Error: {tmp_path / 'out'}: {tmp_path / 'out'} is a file; give a folder (--output).\n",
     )

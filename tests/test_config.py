@@ -147,6 +147,17 @@ def test_a_copy_with_changes():
     assert list(changed.aux) == ["boundary"]
 
 
+def test_a_copy_with_whole_tables():
+    config = Config.from_layers(settings={"fusion.dropout": 0.3})
+    tables = {"fusion.width": 8, "fusion": {"name": "concat"}, "aux.boundary": {"weight": 0.25}}
+    changed = config.replaced({**tables, "data.map": {"OTHER": "MISC"}})
+    # Another name starts the table afresh; a key beside it belongs to the new one.
+    assert changed.tables()["fusion"] == {"name": "concat", "width": 8, "dropout": 0.1}
+    assert (changed.aux["boundary"].weight, changed.data.map) == (0.25, {"OTHER": "MISC"})
+    with pytest.raises(UserError, match="Unknown aux task 'bundary'. Did you mean 'boundary'"):
+        config.replaced({"aux.bundary": {}})
+
+
 def test_every_default_is_written_out(tmp_path):
     config = Config.from_layers(aux=["contrastive"])
     tables = config.tables()

@@ -9,12 +9,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from mmseq import Config, UserError
+from mmseq import Config, UserError, list_components
 from mmseq.model import build_model
 from mmseq.optimiser import build_optimiser
 from mmseq.plugins import registry
 from mmseq.step import Stepper
-from mmseq.testing import TINY_IMAGE_MODEL, check, components, tiny_bert, tiny_sentences
+from mmseq.testing import TINY_IMAGE_MODEL, check, tiny_bert, tiny_sentences
 from mmseq.testing.world import EVERY, LABELS, image_sizes, prepare, tiny_image_encoder
 
 OPTIONS = {
@@ -61,7 +61,7 @@ def require_packages(entry):
 
 # mlflow's tables use an option of sqlalchemy that is on its way out.
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
-@pytest.mark.parametrize("entry", components(), ids=lambda e: f"{e.kind}-{e.name}")
+@pytest.mark.parametrize("entry", list_components(), ids=lambda e: f"{e.kind}-{e.name}")
 def test_every_registered_component_keeps_its_contract(entry):
     if entry.kind == "callback":
         require_packages(entry)
@@ -182,7 +182,7 @@ def test_a_task_trains_beside_a_fusion_or_says_in_one_line_what_is_lacking(aux):
 
 @pytest.mark.parametrize(
     ("kind", "name"),
-    [(e.kind, e.name) for k in ("fusion", "text_encoder") for e in components(kind=k)],
+    [(e.kind, e.name) for k in ("fusion", "text_encoder") for e in list_components(k)],
 )
 def test_what_needs_pictures_says_so_without_an_image_encoder(kind, name):
     entry = registry().get(kind, name)

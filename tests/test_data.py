@@ -20,7 +20,7 @@ from mmseq.data import (
     require_tags,
     types_of,
 )
-from mmseq.errors import UserError
+from mmseq.errors import ComponentError, UserError
 from mmseq.registry import Entry, Registry
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
@@ -154,7 +154,7 @@ def test_without_a_picture_folder_every_picture_is_missing(folder):
         ),
         ({"train.txt": "a\tO"}, {"image_folder": Path("/none/at/all")}, "No picture folder /none"),
         ({"train.txt": "a\tO"}, {"reader": "conl"}, "Unknown reader 'conl'. Did you mean 'conll'"),
-        ({"train.txt": "a\tO"}, {"reader": "jsonl"}, r"no data file .*an ending of \.jsonl\."),
+        ({"train.txt": "a\tO"}, {"reader": "jsonl"}, r"reader 'jsonl' does not read train\.txt"),
         ({"train.txt": "a\tO\nb\n"}, {}, "train.txt:2: no tag"),
     ],
 )
@@ -350,3 +350,57 @@ def test_wrong_tags_of_a_plugins_reader_are_told(folder, with_readers, text, mes
     with_readers(tagged=TaggedReader)
     with pytest.raises(UserError, match=message):
         load_file(data / "test.tab")
+
+
+class FaultyReader(TabReader):
+    """Two words, then what the file says."""
+
+    def read(self, path):
+        fault = path.read_text(encoding="utf-8")
+        yield Example(("all", "well"), file=path, line=7)
+        if fault == "raise":
+            raise KeyError("column")
+        if fault == "denied":
+            raise PermissionError(13, "Permission denied")
+        yield {
+            "mapping": {"tokens": ("a",)},
+            "list": Example(["a"]),
+            "name": Example(("a",), images=("a.jpg",)),
+            "tags": Example(("a",), ("B-PER", None)),
+            "empty": Example(()),
+        }[fault]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("raise", " failed after line 7: KeyError: 'column'."),
+        ("mapping", ", sentence after line 7: it is dict, not mmseq.Example."),
+        ("list", ", sentence after line 7: tokens are ['a'], not a tuple of str."),
+        ("name", ", sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
+        ("tags", ", sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
+        ("empty", ", sentence after line 7: it has no word."),
+    ],
+)
+def test_a_readers_fault_is_told_with_its_name_and_place(folder, with_readers, fault, told):
+    path = folder({"test.tab": fault}) / "test.tab"
+    with_readers(faulty=FaultyReader)
+    with pytest.raises(ComponentError) as caught:
+        load_file(path)
+    assert str(caught.value) == f"reader 'faulty' of mmseq-x 1 on {path}{told}"
+
+
+def test_a_file_that_a_reader_cannot_open_or_decode_is_told_by_the_engine(folder, with_readers):
+    path = folder({"test.tab": "denied"}) / "test.tab"
+    with_readers(faulty=FaultyReader)
+    with pytest.raises(UserError, match=r"test\.tab: cannot be read \(Permission denied\); check"):
+        load_file(path)
+    path.write_bytes("café".encode("latin-1"))
+    with pytest.raises(UserError, match=r"test\.tab: not UTF-8 \(byte 0xe9\); save the file as"):
+        load_file(path)
+
+
+def test_a_folder_whose_reader_is_not_installed_is_told_so(folder):
+    data = folder({"train.csv": "a,O\n"})
+    with pytest.raises(UserError, match=r"no reader here reads train\.csv .* install the plugin"):
+        load_folder(data)

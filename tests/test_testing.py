@@ -5,16 +5,13 @@ import json
 import pytest
 
 import mmseq
-from mmseq import (
-    UserError,
-)
+from mmseq import UserError, list_components
 from mmseq.testing import (
     ContractError,
     check_fusion,
     check_plan,
     check_preset,
     check_published,
-    components,
     tiny_bert,
     tiny_sentences,
 )
@@ -66,9 +63,11 @@ def test_unknown_names_and_options_are_user_errors():
 
 
 def test_components_are_listed_by_distribution_and_kind():
-    own = components("mmseq", kind="decoder")
+    own = list_components("decoder", distribution="mmseq")
     assert [(e.kind, e.name) for e in own] == [("decoder", "crf"), ("decoder", "softmax")]
-    assert components("mmseq-nobody") == []
+    assert list_components(distribution="mmseq-nobody") == []
+    with pytest.raises(UserError, match="Unknown kind of component 'fusoin'. Did you mean"):
+        list_components("fusoin")
 
 
 def test_the_fixtures_are_as_announced():

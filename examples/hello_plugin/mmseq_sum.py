@@ -10,7 +10,7 @@ class SumFusion(mmseq.Fusion):
         self.project, self.width = nn.Linear(sizes.image, sizes.text), sizes.text
 
     def forward(self, text, images):
-        picture = self.project(images.vector) * images.present[:, None]
+        picture = self.project(images.pooled) * images.present[:, None]
         return mmseq.Fused(text.words + picture[:, None])
 
 

@@ -263,7 +263,8 @@ def _load(model: str) -> tuple[Any, Any]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
-            "reached or is in the local cache, a folder, or leave it out for the packaged encoder."
+            "reached or is in the local cache, a folder, or leave it out for the packaged encoder "
+            "(--offline)."
         ) from error
     return tokenizer, _without_pooler(network)
 

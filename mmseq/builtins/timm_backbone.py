@@ -35,7 +35,8 @@ def build(model: str, weights: str) -> nn.Module:
         raise UserError(
             f"Cannot get timm model '{model}' from {place} "
             f"({type(error).__name__}: {_first_line(error)}). Go online once, or name weights "
-            f"at hand: weights = a file or folder, or the packaged model '{LITE0_MODEL}'."
+            f"at hand: weights = a file or folder, or the packaged model '{LITE0_MODEL}' "
+            "(--offline)."
         ) from error
     if weights not in ("hub", "random"):
         load(net, weights_file(weights), model)

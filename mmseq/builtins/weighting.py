@@ -15,7 +15,11 @@ from mmseq.ranges import Positive
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Weighted:
-    """The sum of the losses, each times its weight."""
+    """The sum of the losses, each times its weight, as a weighting's `forward` gives it.
+
+    `losses`: of each task in the batch its mean loss, a tensor without dimensions. `weights`: at
+    least theirs; only theirs are told.
+    """
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
     return Weighted(total, {name: weights[name] for name in losses})
 

@@ -58,7 +58,7 @@ def evaluate(
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
     found = choose_split(tagger.config.data, split, data, images, renamings(renamed))
-    scores = tagger.evaluate(found)
+    scores = tagger.scores(found)
     pictures = images_sha256(found.examples) if tagger.model.image_encoder is not None else ""
     if as_json:
         facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
@@ -82,9 +82,9 @@ def evaluate(
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["auto", "text", "conll", "jsonl"]),
+    metavar="NAME",
     default="auto",
-    help="Of the input [by its ending; standard input: text].",
+    help="Of the input: text, or a reader [by its ending; standard input: text].",
 )
 def predict(
     run: Path,
@@ -107,7 +107,7 @@ def predict(
       cat tweets.txt | mmseq predict RUN
     """
     from mmseq.console import Warnings
-    from mmseq.inputs import sentences
+    from mmseq.inputs import check_format, sentences
     from mmseq.tagger import load
 
     if text is not None and source is not None:
@@ -118,6 +118,8 @@ def predict(
         _require_file("--image", path)
     if source not in (None, "-"):
         _require_file("--input", str(source))
+    if text is None:
+        check_format(form, source)
     if target is not None:
         require_new(Path(target))
     tagger = load(run)

@@ -26,7 +26,7 @@ from mmseq.testing.decoder import check_decoder
 from mmseq.testing.fusion import check_fusion
 from mmseq.testing.image_encoder import check_image_encoder
 from mmseq.testing.reader import check_reader
-from mmseq.testing.registered import check, components
+from mmseq.testing.registered import check
 from mmseq.testing.text_encoder import check_text_encoder
 from mmseq.testing.tiny import TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
 from mmseq.testing.toml_files import check_plan, check_preset, check_published
@@ -47,7 +47,6 @@ __all__ = [
     "check_reader",
     "check_text_encoder",
     "check_weighting",
-    "components",
     "tiny_bert",
     "tiny_sentences",
 ]

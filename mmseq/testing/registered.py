@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mmseq.plugins import load_plugins
 from mmseq.registry import Entry
 from mmseq.testing.aux_task import check_aux_task
 from mmseq.testing.callback import check_callback
@@ -33,18 +32,10 @@ CHECKS: dict[str, Callable[..., None]] = {
 """Kind -> its check"""
 
 
-def components(distribution: str | None = None, *, kind: str | None = None) -> list[Entry]:
-    """What is registered: of one distribution or of all, of one kind or of all.
-
-    For tests: ``@pytest.mark.parametrize("entry", components("mmseq-film"))``, which `check` takes.
-    """
-    entries = load_plugins().registry.entries(kind)
-    return [e for e in entries if distribution in (None, e.distribution)]
-
-
 def check(entry: Entry, **options: Any) -> None:
-    """Check one of `components`, by the check of its kind, which `options` are for.
+    """Check one of `mmseq.list_components`, by the check of its kind, which `options` are for.
 
+    For tests: ``@pytest.mark.parametrize("entry", list_components(distribution="mmseq-film"))``.
     Raises `mmseq.testing.ContractError` for a broken contract.
     """
     CHECKS[entry.kind](entry.name, **options)

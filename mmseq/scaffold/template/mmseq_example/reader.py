@@ -39,10 +39,9 @@ class ExampleReader(mmseq.Reader):
                     yield _sentence(row, path, line)
                     # A quoted cell may go over several lines.
                     line = rows.line_num + 1
-        except OSError as error:
-            raise mmseq.UserError(f"{path}: {error.strerror}; give a CSV file.") from error
-        except UnicodeDecodeError as error:
-            raise mmseq.UserError(f"{path}: not UTF-8; save the file as UTF-8.") from error
+        except UnicodeDecodeError:
+            # A kind of ValueError, which mmseq tells better.
+            raise
         except (csv.Error, ValueError) as error:
             raise mmseq.UserError(f"{path}:{line}: {error}.") from error
 

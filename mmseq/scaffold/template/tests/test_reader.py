@@ -1,7 +1,5 @@
 from pathlib import Path
 
-import pytest
-from mmseq import UserError
 from mmseq.testing import check_reader
 
 from mmseq_example.reader import ExampleReader
@@ -28,10 +26,3 @@ def test_a_table_is_read(tmp_path):
     assert (second.tokens, second.tags, second.images) == (("so",), None, ())
     # The first sentence goes over two lines.
     assert [first.line, second.line] == [2, 4]
-
-
-def test_a_table_in_another_encoding_is_told(tmp_path):
-    path = tmp_path / "train.csv"
-    path.write_bytes((HEAD + "Zoë ran,B-PER O,\n").encode("latin-1"))
-    with pytest.raises(UserError, match="train.csv: not UTF-8; save"):
-        list(ExampleReader().read(path))
