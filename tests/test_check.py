@@ -89,6 +89,7 @@ def test_check_of_what_cannot_be_checked_is_one_line(site, run_cli):
     site.add("torn", "import no_such_library")
     lines = {
         "adde": "Error: Unknown plugin 'adde'. Available: ",
+        "mmseq-bear": "Error: Unknown plugin 'mmseq-bear'. Did you mean 'mmseq-bare'? Available: ",
         "torn": "Error: plugin 'torn' of mmseq-torn 1.0 cannot be loaded: ModuleNotFoundError: No ",
     }
     for name, line in lines.items():

@@ -46,7 +46,8 @@ def _plugin(name: str) -> Plugin:
     plugins = load_plugins().plugins
     found = next((p for p in plugins if name in (p.name, p.distribution)), None)
     if found is None:
-        raise unknown("plugin", name, [p.name for p in plugins])
+        whole = name.startswith("mmseq-")
+        raise unknown("plugin", name, {p.distribution if whole else p.name for p in plugins})
     if found.error:
         raise UserError(f"{found.title} cannot be loaded: {found.error}.")
     return found
