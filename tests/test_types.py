@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-PLUGIN = '''
+PLUGIN = """
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def register_components(add: mmseq.Add) -> None:
 tagger = mmseq.load("run")
 for sentence in tagger.predict(["a"]):
     print(sentence.spans[0].text.upper(), sentence.spams)  # wrong
-'''
+"""
 
 
 def test_mypy_finds_every_wrong_line_of_a_plugin_and_no_other(tmp_path):
