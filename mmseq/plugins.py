@@ -100,7 +100,12 @@ class Plugins:
     def _register_hooks(self, plugin: Plugin, module: object) -> None:
         """Register the plugin's hooks; an error if one is misspelt or none is there."""
         self._manager.register(module, plugin.title)
-        self._manager.check_pending()
+        for caller in self._manager.get_hookcallers(module) or ():
+            if not caller.has_spec():
+                known = [
+                    name for name, hook in vars(hookspecs).items() if hasattr(hook, "mmseq_spec")
+                ]
+                raise ValueError(str(unknown("hook", caller.name, known)))
         if not self._manager.get_hookcallers(module):
             raise ValueError("it has no hook; decorate register_components with @mmseq.hookimpl")
 

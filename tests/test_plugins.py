@@ -82,7 +82,7 @@ BROKEN = {
     "error in hook": (registering("raise OSError('no licence')"), "OSError: no licence"),
     "misspelt hook": (
         "import mmseq\n@mmseq.hookimpl\ndef register_component(add): pass",
-        "unknown hook 'register_component'",
+        "Unknown hook 'register_component'. Did you mean 'register_components'?",
     ),
     "wrong argument": (
         "import mmseq\n@mmseq.hookimpl\ndef register_components(adder): pass",
