@@ -17,6 +17,7 @@ from mmseq.config import DataConfig, TrainConfig
 from mmseq.options import options_of
 from mmseq.plugins import registry
 from mmseq.registry import FILES
+from mmseq.scaffold.kinds import TRAIN, written
 
 ROOT = Path(__file__).parents[1]
 
@@ -59,6 +60,13 @@ def test_the_hooks_their_arguments_and_the_kinds_of_component(site):
     assert "fusion" in kinds
     for page in ("reference/hooks", "plugins"):
         assert missing(site(page), [*names, "add", "cli", *kinds]) == []
+
+
+def test_an_example_of_every_kind_that_a_plugin_can_bring(site):
+    page = site("reference/examples")
+    contracts = {kind.title().replace("_", "") for kind in TRAIN} - {"Preset", "Command"}
+    assert missing(page, ["ExampleFusion", *contracts]) == []
+    assert missing(page, map(written, TRAIN)) == []
 
 
 def test_every_public_name(site):

@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from mmseq.scaffold.kinds import TRAIN, written
+
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ("Config", "train", "load")
 """Public names that a user of the Python interface begins with"""
@@ -38,6 +40,7 @@ def reference_pages() -> dict[str, str]:
     """Path -> Markdown of every page that is made from code."""
     return {
         "reference/contracts.md": _contracts(),
+        "reference/examples.md": _examples(),
         "reference/hooks.md": _modules(
             "Hooks", "What a plugin may implement.", "mmseq.hookspecs", "mmseq.ranges"
         ),
@@ -57,6 +60,24 @@ def _modules(title: str, about: str, *modules: str) -> str:
 
 def _contracts() -> str:
     return _modules("Contracts", "What a component gets and gives.", "mmseq.components")
+
+
+def _examples() -> str:
+    """The component of every kind that `mmseq new-plugin` writes, as it stands in the template."""
+    template = ROOT / "mmseq" / "scaffold" / "template" / "mmseq_example"
+    lines = [
+        "# Examples of every kind",
+        "What `mmseq new-plugin NAME --kind KIND` begins with, with tests, under NAME. Shapes and "
+        "masks are told in the [contracts](contracts.md).",
+    ]
+    for kind in TRAIN:
+        path = template / ("presets/example.toml" if kind == "preset" else f"{kind}.py")
+        code = path.read_text(encoding="utf-8").strip()
+        lines += [
+            f"## {written(kind)}",
+            f"```{path.suffix[1:].replace('py', 'python')}\n{code}\n```",
+        ]
+    return "\n\n".join(lines)
 
 
 def _python() -> str:
