@@ -39,6 +39,15 @@ def require(title: str, what: str, value: object, kind: type, shape: Sequence[in
         raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
 
 
+def require_width(title: str, component: object) -> None:
+    """`ComponentError` where what gives vectors does not say how wide they are."""
+    if not isinstance(getattr(component, "width", None), int):
+        raise ComponentError(
+            f"{title}: its constructor sets no width; assign self.width, the size of the vectors "
+            "that it gives (int)."
+        )
+
+
 def shapes(given: Mapping[str, object]) -> str:
     """As in "text words (2, 5, 32), mask (2, 5); images None"."""
     return "; ".join(f"{name} {_shapes(value)}" for name, value in given.items())

@@ -38,6 +38,8 @@ def reader_of(path: Path, name: str = "auto") -> Entry:
         for suffix, reader in source().items():
             if path.name.endswith(suffix):
                 return reader
+    if rivals := _rivals(path.name):
+        raise UserError(f"{path}: {rivals}.")
     raise UserError(
         f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
         "file (`mmseq list reader` shows who reads what)."
@@ -79,19 +81,30 @@ def _from_engine() -> dict[str, Entry]:
 
 
 def _from_plugins() -> dict[str, Entry]:
+    return {s: entries[0] for s, entries in _by_suffix().items() if len(entries) == 1}
+
+
+def _by_suffix() -> dict[str, list[Entry]]:
+    """Plugins' readers of each file ending."""
     from mmseq.plugins import registry
 
-    found: dict[str, Entry] = {}
-    clashing: set[str] = set()
+    found: dict[str, list[Entry]] = {}
     names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
     for name in sorted(names):
         # A reader that cannot be loaded is an error where it is named, not here.
         with suppress(UserError):
-            for suffix, reader in _named(name).items():
-                if suffix in found:
-                    clashing.add(suffix)
-                found[suffix] = reader
-    return {suffix: reader for suffix, reader in found.items() if suffix not in clashing}
+            for suffix, entry in _named(name).items():
+                found.setdefault(suffix, []).append(entry)
+    return found
+
+
+def _rivals(file: str) -> str:
+    """That several plugins' readers read a file's ending, and what to do; empty: they do not."""
+    for suffix, entries in _by_suffix().items():
+        if file.endswith(suffix) and len(entries) > 1:
+            names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)
+            return f"read by the readers {names}; choose with --set data.reader=NAME or --reader"
+    return ""
 
 
 def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
@@ -100,6 +113,8 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
     inside = sorted(path.name for path in folder.iterdir())
     known = ", ".join(sorted(readers(reader)))
     unread = next((name for name in inside if name.partition(".")[0] in names), None)
+    if unread is not None and reader == "auto" and (rivals := _rivals(unread)):
+        return UserError(f"{folder}: {unread}: {rivals}.")
     if unread is not None and reader == "auto":
         return UserError(
             f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "

@@ -30,9 +30,9 @@ from mmseq.components import (
 from mmseq.config import Choice, Config
 from mmseq.data import Example
 from mmseq.errors import UserError
-from mmseq.guard import blamed, require
+from mmseq.guard import blamed, require, require_width
 from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry import GIVE_VECTORS, KINDS
 
 
 @dataclass(frozen=True)
@@ -169,8 +169,14 @@ class Model(nn.Module):
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
         """Number of items of each loss in the batch."""
-        counts = {name: self.task(name).count(batch.targets) for name in tasks}
-        return {"main": self.decoder.count(batch.targets), **counts}
+        parts: dict[str, AuxTask | Decoder] = {name: self.task(name) for name in tasks}
+        counts = {}
+        for name, part in {"main": self.decoder, **parts}.items():
+            title = self.title("decoder" if name == "main" else f"aux.{name}")
+            with blamed(f"{title}, count,"):
+                counts[name] = part.count(batch.targets)
+            require(title, "count", counts[name], int)
+        return counts
 
 
 def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
@@ -262,6 +268,8 @@ def build_model(
             component = cls(sizes, **arguments)
         if not isinstance(component, nn.Module):
             raise UserError(f"{choice.entry.target} is not a torch module.")
+        if choice.entry.kind in GIVE_VECTORS:
+            require_width(titles[key], component)
         return component
 
     losses = {"main": 1.0, **{name: choice.weight for name, choice in config.aux.items()}}
@@ -314,7 +322,7 @@ def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes
             fusion, text = config.component("fusion").entry, config.component("text_encoder").entry
             raise UserError(
                 f"{choice.entry.title} reads the view '{view}', which neither {fusion.title} nor "
-                f"{text.title} offers. {advice}"
+                f"{text.title} offers (views here: {', '.join(sorted(views))}). {advice}"
             )
 
 

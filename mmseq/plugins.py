@@ -99,7 +99,13 @@ class Plugins:
 
     def _register_hooks(self, plugin: Plugin, module: object) -> None:
         """Register the plugin's hooks; an error if one is misspelt or none is there."""
-        self._manager.register(module, plugin.title)
+        try:
+            self._manager.register(module, plugin.title)
+        except pluggy.PluginValidationError as error:
+            raise ValueError(
+                "a hook has another argument than its own: register_components(add), "
+                "register_commands(cli)"
+            ) from error
         for caller in self._manager.get_hookcallers(module) or ():
             if not caller.has_spec():
                 known = [

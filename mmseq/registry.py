@@ -33,6 +33,9 @@ KINDS = {
 FILES = ("preset", "plan", "published")
 """Kinds whose target is a TOML file in a package, not a class."""
 
+GIVE_VECTORS = ("text_encoder", "image_encoder", "fusion")
+"""Kinds whose components say by `width` how wide the vectors are that they give."""
+
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names stand in flags (``--aux a,b``) and keys (``--set aux.a.weight=1``)."""
 

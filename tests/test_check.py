@@ -149,7 +149,7 @@ def test_pytest_without_the_option_adds_nothing(adder, project):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--mmseq", "mmseq-ader"], "no plugin of a distribution 'mmseq-ader' is installed; there"),
+        (["--mmseq", "mmseq-ader"], "no plugin of a distribution 'mmseq-ader' is installed (pip"),
         (["--mmseq", "test_own.py"], "took 'test_own.py' for a distribution: put it last, or name"),
         (["--mmseq"], "names no project; give the distribution: --mmseq mmseq-NAME."),
     ],

@@ -281,8 +281,11 @@ def test_a_plugin_reads_its_ending_and_changes_nothing_else(folder, with_readers
 def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with_readers):
     data = folder({"test.tab": "x"})
     with_readers(one=TabReader, two=OtherReader, broken="mmseq_x.none:Reader")
-    with pytest.raises(UserError, match="no reader for this ending"):
+    rivals = "test.tab: read by the readers 'one' of mmseq-x 1 and 'two' of mmseq-x 1; choose with"
+    with pytest.raises(UserError, match=rivals):
         load_file(data / "test.tab")
+    with pytest.raises(UserError, match=rivals):
+        load_folder(data)
     assert load_file(data / "test.tab", reader="two").examples[0].tokens == ("x",)
     with pytest.raises(UserError, match="reader 'broken' of mmseq-x 1 cannot be loaded"):
         load_file(data / "test.tab", reader="broken")
@@ -366,6 +369,7 @@ class FaultyReader(TabReader):
             "mapping": {"tokens": ("a",)},
             "list": Example(["a"]),
             "name": Example(("a",), images=("a.jpg",)),
+            "nameless": Example(("a",), images=(Path(""),)),
             "tags": Example(("a",), ("B-PER", None)),
             "empty": Example(()),
         }[fault]
@@ -375,11 +379,12 @@ class FaultyReader(TabReader):
     ("fault", "told"),
     [
         ("raise", " failed after line 7: KeyError: 'column'."),
-        ("mapping", ", sentence after line 7: it is dict, not mmseq.Example."),
-        ("list", ", sentence after line 7: tokens are ['a'], not a tuple of str."),
-        ("name", ", sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
-        ("tags", ", sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
-        ("empty", ", sentence after line 7: it has no word."),
+        ("mapping", ", the sentence after line 7: it is dict, not mmseq.Example."),
+        ("list", ", the sentence after line 7: tokens are ['a'], not a tuple of str."),
+        ("name", ", the sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
+        ("tags", ", the sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
+        ("nameless", ", the sentence after line 7: a picture's name is empty."),
+        ("empty", ", the sentence after line 7: it has no word."),
     ],
 )
 def test_a_readers_fault_is_told_with_its_name_and_place(folder, with_readers, fault, told):

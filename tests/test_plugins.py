@@ -86,10 +86,13 @@ BROKEN = {
     ),
     "wrong argument": (
         "import mmseq\n@mmseq.hookimpl\ndef register_components(adder): pass",
-        "adder.*can not be found in the hookspec",
+        r"another argument than its own: register_components\(add\)",
     ),
     "undecorated hook": ("def register_components(add): pass", "no hook; decorate"),
-    "unknown kind": (registering("add.fusionn('x', 'a:B')"), "no attribute 'fusionn'"),
+    "unknown kind": (
+        registering("add.fusionn('x', 'a:B')"),
+        "Unknown kind of component 'fusionn'. Did you mean 'fusion'",
+    ),
     "no colon": (registering("add.fusion('x', 'a.B')"), "fusion 'x': the target 'a.B' must be"),
     "object": (registering("add.fusion('x', object())"), "must be 'module:Class'"),
     "preset": (registering("add.preset('x', 'x.toml')"), "must be 'package:path/to/preset.toml'"),

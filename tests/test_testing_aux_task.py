@@ -145,5 +145,7 @@ def test_a_task_whose_view_nobody_has_is_told_what_there_is():
     class Lonely(Tags):
         views = ("nowhere",)
 
-    with pytest.raises(ContractError, match="fusion 'none' beside .* has no view nowhere"):
+    with pytest.raises(
+        ContractError, match="nothing offers 'nowhere'. Right: one of .*fused.*words"
+    ):
         check_aux_task(Lonely)

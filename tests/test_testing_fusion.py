@@ -100,6 +100,17 @@ class ViewMisdeclared(Attention):
         self.views = {"seen": sizes.text + 1}
 
 
+class Widthless(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        del self.width
+
+
+class Transposed(Attention):
+    def see(self, keys, words, images):
+        return super().see(keys, words, images) + words.transpose(1, 2)
+
+
 class PlainTensor(Attention):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
@@ -144,6 +155,8 @@ FUSIONS = {
     WeightUnused: "gradients of its weights: none for spare.weight, spare.bias",
     InPlace: "inputs \\(changed in place\\): it changes \\[0\\]\\.words",
     ViewMisdeclared: "view 'seen'.* it is \\(6, 8, 32\\)\\. Right: \\(6, 8, 33\\)",
+    Widthless: "width: it is None. Right: self.width in the constructor",
+    Transposed: "forward of .* it raises RuntimeError: .*; it got text words \\(6, 8, 32\\), mask",
     PlainTensor: "state \\(saved and loaded again\\).*no buffer: scale",
     DrawsAlways: "evaluation mode.*draws from torch's generator",
     DrawsByPython: "training twice with one seed.*draw with torch alone",

@@ -14,7 +14,7 @@ import mmseq
 from mmseq.components import Sizes
 from mmseq.options import check_options, options_of
 from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry import GIVE_VECTORS, KINDS
 from mmseq.testing.contract import Judge
 from mmseq.testing.tiny import tiny_sentences
 
@@ -36,6 +36,7 @@ class Subject(Judge):
         options: Mapping[str, Any],
         defaults: Mapping[str, Any] | None = None,
     ) -> None:
+        self.kind = kind
         contract = kind.title().replace("_", "")
         if isinstance(component, str):
             entry = registry().get(kind, component)
@@ -96,6 +97,13 @@ class Subject(Judge):
             return built
         right = "call super().__init__() and assign layers to self"
         self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
+        if self.kind in GIVE_VECTORS:
+            width = getattr(built, "width", None)
+            right = (
+                "self.width in the constructor, the size of the vectors it gives: an int above 0"
+            )
+            good = isinstance(width, int) and width > 0
+            self.require(good, "width", f"it is {width!r}", right)
         _move(built)
         return built.eval()
 
