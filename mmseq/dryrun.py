@@ -11,6 +11,7 @@ from torch import nn
 from mmseq import runs
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.data import missing_pictures
 from mmseq.registry import KINDS
 from mmseq.setup import Setup, assemble
 
@@ -21,6 +22,14 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
     setup = assemble(config, folder, reporter)
     reporter.table(_components(setup))
     reporter.line(_steps(setup))
+    if setup.model.image_encoder is not None:
+        missing = missing_pictures(e for split in setup.splits.values() for e in split.examples)
+        if missing:
+            example, path = missing[0]
+            reporter.warning(
+                f"{len({path for _, path in missing})} pictures are missing; their sentences go on "
+                f"without. First: {example.where}: {path}"
+            )
 
 
 def _components(setup: Setup) -> Table:
