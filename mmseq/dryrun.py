@@ -27,8 +27,8 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
         if missing:
             example, path = missing[0]
             reporter.warning(
-                f"{len({path for _, path in missing})} pictures are missing; their sentences go on "
-                f"without. First: {example.where}: {path}"
+                f"Pictures missing: {len({path for _, path in missing})}; their sentences go on without. "
+                f"First: {example.where}: {path}"
             )
 
 

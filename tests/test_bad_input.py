@@ -277,7 +277,5 @@ def test_a_dry_run_tells_of_missing_pictures(run_cli, tiny_data, tiny_encoder, t
         "train", data, "--dry-run", *chosen, f"--set=text_encoder.model={tiny_encoder}"
     )
     assert result.code == 0, result.err
-    line = (
-        f"1 pictures are missing; their sentences go on without. First: {data / 'train.jsonl'}:2:"
-    )
+    line = f"Pictures missing: 1; their sentences go on without. First: {data / 'train.jsonl'}:2:"
     assert f"{line} {first}" in result.out
