@@ -160,10 +160,10 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     place = f"{entry.title} of {entry.provider} on {path}"
     after = "at its beginning"
     try:
-        for example in entry.load()().read(path):
+        for number, example in enumerate(entry.load()().read(path), 1):
             if fault := _fault(example):
                 raise ComponentError(f"{place}, the sentence {after}: {fault}.")
-            after = f"after line {example.line}"
+            after = f"after line {example.line}" if example.line else f"after sentence {number}"
             yield example
     except (UserError, ComponentError):
         raise

@@ -26,9 +26,10 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
         missing = missing_pictures(e for split in setup.splits.values() for e in split.examples)
         if missing:
             example, path = missing[0]
+            number = len({path for _, path in missing})
             reporter.warning(
-                f"Pictures missing: {len({path for _, path in missing})}; their sentences go on without. "
-                f"First: {example.where}: {path}"
+                f"Pictures missing: {number}; their sentences go on without. First: "
+                f"{example.where}: {path}"
             )
 
 
@@ -72,9 +73,10 @@ def _steps(setup: Setup) -> str:
     sentences = len(setup.splits["train"].examples)
     steps = ceil(ceil(sentences / train.batch_size) / train.accumulate)
     preparation = setup.model.preparation
+    epochs = "1 epoch" if train.epochs == 1 else f"{train.epochs} epochs"
     first = f", the first {preparation} of them preparation" if preparation else ""
     return (
-        f"{train.epochs} epochs{first}: {steps} steps each, {steps * train.epochs} in all; tags "
+        f"{epochs}{first}: {steps} steps each, {steps * train.epochs} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
         f"{setup.accelerator.mixed_precision}."
     )

@@ -39,13 +39,20 @@ def require(title: str, what: str, value: object, kind: type, shape: Sequence[in
         raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
 
 
-def require_width(title: str, component: object) -> None:
-    """`ComponentError` where what gives vectors does not say how wide they are."""
-    if not isinstance(getattr(component, "width", None), int):
-        raise ComponentError(
-            f"{title}: its constructor sets no width; assign self.width, the size of the vectors "
-            "that it gives (int)."
+def announced(component: object, further: str) -> str:
+    """What is wrong with the widths that a component announces: its own, and by name those in its
+    attribute `further` (empty: none); empty: nothing.
+    """
+    width = getattr(component, "width", None)
+    if not isinstance(width, int) or width < 1:
+        return (
+            f"its width is {width!r}; set self.width in the constructor, the size of the vectors "
+            "that it gives, an int above 0"
         )
+    widths = getattr(component, further) if further else {}
+    if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
+        return ""
+    return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
 
 
 def shapes(given: Mapping[str, object]) -> str:

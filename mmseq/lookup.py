@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from mmseq.errors import UserError, closest
 
@@ -16,6 +16,10 @@ ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+
+
+SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
+"""What a reader's `suffixes` must be, for messages"""
 
 
 def file_names(split: str) -> tuple[str, ...]:
@@ -70,7 +74,19 @@ def _named(name: str) -> dict[str, Entry]:
     from mmseq.plugins import registry
 
     entry = registry().get("reader", name)
-    return dict.fromkeys(entry.load().suffixes, entry)
+    suffixes = getattr(entry.load(), "suffixes", None)
+    if not good_suffixes(suffixes):
+        raise UserError(
+            f"{entry.title} of {entry.provider}: its suffixes are {suffixes!r}, not {SUFFIXES}."
+        )
+    return dict.fromkeys(suffixes, entry)
+
+
+def good_suffixes(suffixes: object) -> TypeGuard[tuple[str, ...]]:
+    """They are `SUFFIXES`."""
+    if not isinstance(suffixes, tuple) or not suffixes:
+        return False
+    return all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
 
 
 def _from_engine() -> dict[str, Entry]:
@@ -103,8 +119,20 @@ def _rivals(file: str) -> str:
     for suffix, entries in _by_suffix().items():
         if file.endswith(suffix) and len(entries) > 1:
             names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)
-            return f"read by the readers {names}; choose with --set data.reader=NAME or --reader"
+            return (
+                f"read by the readers {names}; uninstall one, or choose: --set data.reader=NAME "
+                "(train), --reader (data check), --format (predict)"
+            )
     return ""
+
+
+def suiting_reader(place: Path, split: str, own: str) -> str:
+    """The reader for data that a run was not trained on: `own`, the run's, where it reads them."""
+    if own == "auto":
+        return own
+    if place.is_dir():
+        return own if find_split(place, split, own) else "auto"
+    return own if place.name.endswith(tuple(_named(own))) else "auto"
 
 
 def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:

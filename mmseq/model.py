@@ -29,8 +29,8 @@ from mmseq.components import (
 )
 from mmseq.config import Choice, Config
 from mmseq.data import Example
-from mmseq.errors import UserError
-from mmseq.guard import blamed, require, require_width
+from mmseq.errors import ComponentError, UserError
+from mmseq.guard import announced, blamed, require
 from mmseq.plugins import registry
 from mmseq.registry import GIVE_VECTORS, KINDS
 
@@ -125,6 +125,11 @@ class Model(nn.Module):
         require(title, "states", fused.states, Tensor, (*size, fusion.width))
         for name, width in fusion.views.items():
             require(title, f"view '{name}'", fused.views.get(name), Tensor, (*size, width))
+        if others := sorted(set(fused.views) - set(fusion.views)):
+            raise ComponentError(
+                f"{title}: it gives the views {', '.join(others)}, which it does not announce in "
+                "self.views."
+            )
         return fused
 
     def _task(
@@ -269,7 +274,9 @@ def build_model(
         if not isinstance(component, nn.Module):
             raise UserError(f"{choice.entry.target} is not a torch module.")
         if choice.entry.kind in GIVE_VECTORS:
-            require_width(titles[key], component)
+            fault = announced(component, GIVE_VECTORS[choice.entry.kind])
+            if fault:
+                raise ComponentError(f"{titles[key]}: {fault}.")
         return component
 
     losses = {"main": 1.0, **{name: choice.weight for name, choice in config.aux.items()}}
@@ -312,6 +319,11 @@ def build_model(
 
 def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes: Sizes) -> None:
     task = choice.entry.load()
+    if isinstance(task.views, str):
+        raise ComponentError(
+            f"{choice.entry.title} of {choice.entry.provider}: its views are the string "
+            f"'{task.views}'; write a tuple, ('{task.views}',)."
+        )
     for view in task.views:
         if view not in views:
             if view in task.lacking:

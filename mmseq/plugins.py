@@ -219,7 +219,8 @@ def load_plugins() -> Plugins:
     if wanted is not None:
         names = [name.strip() for name in wanted.split(",") if name.strip()]
         for name in names:
-            if name not in {p.name for p in found}:
+            # The engine's own are there in any case.
+            if name not in {GROUP, *(p.name for p in found)}:
                 raise unknown("plugin in MMSEQ_LOAD_PLUGINS", name, [p.name for p in found])
         found = [p for p in found if p.name in names]
     strict = os.environ.get("MMSEQ_STRICT_PLUGINS", "") not in ("", "0")

@@ -121,6 +121,11 @@ def test_show_of_a_kind_is_its_contract_with_every_field(run_cli):
     assert "A preset is a TOML file; show one by its name: " in refused.err
 
 
+def test_the_kind_of_tasks_by_the_name_of_the_flag(run_cli):
+    assert run_cli("show", "aux").out == run_cli("show", "aux-task").out
+    assert "Available: aux-task, callback, " in run_cli("show", "auxx").err
+
+
 def test_every_kind_that_is_a_class_has_its_contract_shown():
     assert set(CONTRACTS) == set(KINDS) - set(FILES)
 

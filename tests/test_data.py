@@ -281,7 +281,9 @@ def test_a_plugin_reads_its_ending_and_changes_nothing_else(folder, with_readers
 def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with_readers):
     data = folder({"test.tab": "x"})
     with_readers(one=TabReader, two=OtherReader, broken="mmseq_x.none:Reader")
-    rivals = "test.tab: read by the readers 'one' of mmseq-x 1 and 'two' of mmseq-x 1; choose with"
+    rivals = (
+        "test.tab: read by the readers 'one' of mmseq-x 1 and 'two' of mmseq-x 1; uninstall one, or"
+    )
     with pytest.raises(UserError, match=rivals):
         load_file(data / "test.tab")
     with pytest.raises(UserError, match=rivals):
@@ -353,6 +355,26 @@ def test_wrong_tags_of_a_plugins_reader_are_told(folder, with_readers, text, mes
     with_readers(tagged=TaggedReader)
     with pytest.raises(UserError, match=message):
         load_file(data / "test.tab")
+
+
+@pytest.mark.parametrize("suffixes", [None, ".csv", ("csv",), ()])
+def test_a_reader_with_wrong_suffixes_hinders_nobody_and_is_told_where_named(
+    folder, with_readers, suffixes
+):
+    class Wrong(TabReader):
+        pass
+
+    Wrong.suffixes = suffixes
+    if suffixes is None:
+        del Wrong.suffixes
+        Wrong.__bases__ = (Reader,)
+    data = folder({"train.tab": "x"})
+    with_readers(tab=TabReader, wrong=Wrong)
+    assert load_folder(data)["train"].examples[0].tokens == ("x",)
+    with pytest.raises(
+        UserError, match=f"reader 'wrong' of mmseq-x 1: its suffixes are .*{suffixes}"
+    ):
+        load_folder(data, reader="wrong")
 
 
 class FaultyReader(TabReader):

@@ -28,6 +28,8 @@ class Fusion(mmseq.Fusion):
         self.fault, self.views = fault, {"half": 4}
         if fault != "no width":
             self.width = sizes.text
+        if fault == "views":
+            self.views = ("half",)
         self.project = nn.Linear(sizes.text, sizes.text)
         self.narrow = nn.Linear(7, 7)
 
@@ -40,6 +42,8 @@ class Fusion(mmseq.Fusion):
             states = states[..., :3]
         if self.fault == "view":
             views = {"half": states}
+        if self.fault == "unannounced":
+            views["more"] = states
         if self.fault == "no view":
             views = {}
         if self.fault == "tensor":
@@ -120,8 +124,15 @@ def config(site, tiny_encoder, tiny_data):
 FAULTS = {
     ("fusion", "constructor"): r"^fusion 'shaky' of mmseq-shaky 0.4, constructor, failed: "
     r"KeyError: 'depth'\.$",
-    ("fusion", "no width"): r"^fusion 'shaky' of mmseq-shaky 0.4: its constructor sets no width; "
-    r"assign self\.width, ",
+    ("fusion", "no width"): r"^fusion 'shaky' of mmseq-shaky 0.4: its width is None; set "
+    r"self\.width in the constructor, ",
+    (
+        "fusion",
+        "views",
+    ): r"^fusion 'shaky' of mmseq-shaky 0.4: its views are \('half',\); map names "
+    r"to widths, as in ",
+    ("fusion", "unannounced"): r"^fusion 'shaky' of .*: it gives the views more, which it does not "
+    r"announce in self\.views\.$",
     ("task", "tensor"): r"^aux task 'shaky' of mmseq-shaky 0.4: count is Tensor, not int\.$",
     ("fusion", "raises"): r"^fusion 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: .*shapes.*; "
     r"it got text words \(24, \d+, 32\), mask \(24, \d+\), vector \(24, 32\); images None\.$",

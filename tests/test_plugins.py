@@ -195,10 +195,19 @@ def test_two_providers_of_one_name(site):
         site.load(strict=True)
 
 
+def test_a_name_of_the_engines_own_is_the_plugins_to_change(site):
+    site.add("film", film("mmseq_film").replace('"film"', '"gate"'), film=FILM_FUSION)
+    with pytest.raises(
+        UserError, match="fusion 'gate' is provided by both .*; rename the plugin's"
+    ):
+        site.load().registry.get("fusion", "gate")
+
+
 @pytest.mark.parametrize(
     ("wanted", "loaded"),
     [
         ("film", ["mmseq", "film"]),
+        ("mmseq,film", ["mmseq", "film"]),
         (" film , movie ", ["mmseq", "film", "movie"]),
         ("", ["mmseq"]),
     ],

@@ -38,9 +38,10 @@ def _kind(text: str) -> str:
     """`aux-task`, `aux_task`, `aux tasks` … as written in code."""
     singular = text.lower().replace("-", "_").replace(" ", "_")
     for kind in KINDS:
-        if singular in (kind, kind + "s"):
+        # The flag and the config's section of tasks say "aux".
+        if singular in (kind, kind + "s") or (kind, singular) == ("aux_task", "aux"):
             return kind
-    raise unknown("kind", text, KINDS)
+    raise unknown("kind", text, [kind.replace("_", "-") for kind in KINDS])
 
 
 def _record(entry: Entry) -> dict[str, str]:

@@ -37,8 +37,11 @@ def check_aux_task(
     wrong name or option.
     """
     subject = Subject("aux_task", component, options)
+    views = subject.cls.views
+    found, right = f"they are the string '{views}'", f"a tuple: ('{views}',)"
+    subject.require(not isinstance(views, str), "views", found, right)
     offered = sorted({view for stage in _stages() for view in stage.sizes.views})
-    for view in subject.cls.views:
+    for view in views:
         right = f"one of {', '.join(offered)} (of what is installed here)"
         subject.require(view in offered, "views", f"nothing offers '{view}'", right)
     learned = subject.fit()
@@ -100,7 +103,7 @@ def _stages() -> list[_Stage]:
             # A fusion that cannot be built there offers no views; its own check tells why.
             try:
                 found.append(_Stage(world, entry.name, entry.load()(world.sizes)))
-            except (UserError, TypeError):
+            except Exception:  # noqa: S112
                 continue
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 from mmseq.data import Example, Reader
 from mmseq.errors import UserError
 from mmseq.labels import is_tag
+from mmseq.lookup import SUFFIXES, good_suffixes
 from mmseq.testing.subject import Subject
 
 
@@ -38,10 +39,8 @@ class _Check:
         self.subject = subject
         self.reader: Any = subject.build()
         suffixes: Any = getattr(self.reader, "suffixes", None)
-        right = 'a tuple of endings with their dot, such as (".csv",)'
-        good = isinstance(suffixes, tuple) and bool(suffixes)
-        good = good and all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
-        subject.require(good, "suffixes", f"they are {suffixes!r}", right)
+        good = good_suffixes(suffixes)
+        subject.require(good, "suffixes", f"they are {suffixes!r}", SUFFIXES)
         self.path = folder / f"train{suffixes[0]}"
 
     def run(self, text: str | bytes, broken: Mapping[Any, int]) -> None:
