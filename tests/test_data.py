@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmseq import plugins
+from mmseq.config import DataConfig
 from mmseq.data import (
     Example,
     Reader,
@@ -21,7 +22,9 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import ComponentError, UserError
+from mmseq.lookup import suiting_reader
 from mmseq.registry import Entry, Registry
+from mmseq.setup import choose_split
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -431,3 +434,15 @@ def test_a_folder_whose_reader_is_not_installed_is_told_so(folder):
     data = folder({"train.csv": "a,O\n"})
     with pytest.raises(UserError, match=r"no reader here reads train\.csv .* install the plugin"):
         load_folder(data)
+
+
+def test_a_runs_reader_reads_further_data_where_it_can(folder, with_readers):
+    with_readers(one=TabReader, two=OtherReader)
+    data = folder({"test.tab": "x", "valid.jsonl": '{"tokens": ["a"]}\n'})
+    assert suiting_reader(data / "test.tab", "test", "two") == "two"
+    assert suiting_reader(data / "valid.jsonl", "valid", "two") == "auto"
+    assert suiting_reader(data, "test", "two") == "two"
+    assert suiting_reader(data, "valid", "two") == "auto"
+    assert suiting_reader(data, "test", "auto") == "auto"
+    found = choose_split(DataConfig(reader="two"), "test", data / "test.tab")
+    assert found.examples[0].tokens == ("x",)
