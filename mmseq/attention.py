@@ -25,9 +25,16 @@ def attend(
     """Scaled dot-product attention, softmax(Q K^T / sqrt(d)) V; 0 where `mask` allows no key.
 
     `query` (B, m, Q, d), `key` and `value` (B, m, K, d); `mask` (B, K) bool, true at real keys.
+    Raises `ValueError` for other shapes.
     """
+    for name, given in (("query", query), ("key", key), ("value", value)):
+        if given.dim() != 4:
+            raise ValueError(f"attend: {name} is {tuple(given.shape)}, not (B, heads, length, d)")
     if mask is None:
         return scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+    if mask.shape != (key.shape[0], key.shape[2]):
+        right = (key.shape[0], key.shape[2])
+        raise ValueError(f"attend: mask is {tuple(mask.shape)}, not (B, K) = {right}")
     some = mask.any(dim=1, keepdim=True)
     # A row without keys would be NaN (or, in some kernels, a mean over padding): let it attend
     # everywhere and clear the result.

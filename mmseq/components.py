@@ -175,7 +175,7 @@ class TextEncoder(nn.Module, ABC):
     """Words to vectors. Sub-words and characters begin and end in here."""
 
     width: int
-    """D"""
+    """D; the constructor sets it"""
     sentence: int = 0
     """Width of `TextStates.vector`, the state of the whole sentence; 0: it gives none"""
     learning_rate: float
@@ -224,7 +224,7 @@ class ImageEncoder(nn.Module, ABC):
     """A picture to region vectors, in a frozen part that runs once per picture and the rest."""
 
     width: int
-    """E"""
+    """E; the constructor sets it"""
     learning_rate: float
     offline: ClassVar[Mapping[str, Any]] = {}
     """As a text encoder's"""
@@ -276,10 +276,11 @@ class Fusion(nn.Module, ABC):
     """
 
     width: int
-    """F"""
+    """F; the constructor sets it"""
     views: Mapping[str, int] = {}
     """Further views offered to tasks: name -> width"""
     needs_images: ClassVar[bool] = True
+    """False: it can be used without an image encoder, and then gets None for the pictures"""
     extras: ClassVar[Mapping[str, PerWord]] = {}
     """Fields of an example it reads from `TextStates.extras`"""
 

@@ -213,7 +213,12 @@ class Config:
             layers.choose_tasks(aux)
         layers.set(settings or {})
         layers.check_names()
-        return cls(layers.tables)
+        try:
+            return cls(layers.tables)
+        except UserError as error:
+            if preset and str(error) == _fault_of_preset(preset):
+                raise UserError(f"preset '{preset}': {error}") from error
+            raise
 
     @classmethod
     def from_preset(cls, name: str, settings: Mapping[str, Any] | None = None) -> Config:
@@ -224,6 +229,17 @@ class Config:
     def from_file(cls, path: str | Path, settings: Mapping[str, Any] | None = None) -> Config:
         """A TOML file with dotted settings changed."""
         return cls.from_layers(file=Path(path), settings=settings)
+
+
+def _fault_of_preset(name: str) -> str:
+    """What is wrong with a preset by itself; empty: nothing."""
+    layers = Layers()
+    layers.add_preset(name)
+    try:
+        Config(layers.tables)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:

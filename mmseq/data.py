@@ -56,7 +56,8 @@ class Example:
 class Reader(ABC):
     """A file to examples.
 
-    A file that cannot be opened or is no UTF-8 need not be looked after: the engine says so.
+    It has no options, since files are read by their ending. A file that cannot be opened or is no
+    UTF-8 need not be looked after: the engine says so.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -157,13 +158,12 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     raises else, and for examples of the wrong types.
     """
     place = f"{entry.title} of {entry.provider} on {path}"
-    last = 0
+    after = "at its beginning"
     try:
-        for example in entry.load()().read(path):
-            fault = _fault(example)
-            if fault:
-                raise ComponentError(f"{place}, sentence after line {last}: {fault}.")
-            last = example.line
+        for number, example in enumerate(entry.load()().read(path), 1):
+            if fault := _fault(example):
+                raise ComponentError(f"{place}, the sentence {after}: {fault}.")
+            after = f"after line {example.line}" if example.line else f"after sentence {number}"
             yield example
     except (UserError, ComponentError):
         raise
@@ -176,7 +176,7 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     # A stranger's code may raise anything.
     except Exception as error:
         reason = one_line(error).rstrip(".")
-        raise ComponentError(f"{place} failed after line {last}: {reason}.") from error
+        raise ComponentError(f"{place} failed {after}: {reason}.") from error
 
 
 def _fault(example: object) -> str:
@@ -188,6 +188,8 @@ def _fault(example: object) -> str:
         value = getattr(example, name)
         if not (isinstance(value, tuple) and all(isinstance(part, kind) for part in value)):
             return f"{name} are {value!r}, not a tuple of {kind.__name__}"
+    if not all(path.name for path in example.images):
+        return "a picture's name is empty"
     return "" if example.tokens else "it has no word"
 
 

@@ -11,6 +11,7 @@ from torch import nn
 from mmseq import runs
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.data import missing_pictures
 from mmseq.registry import KINDS
 from mmseq.setup import Setup, assemble
 
@@ -21,6 +22,15 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
     setup = assemble(config, folder, reporter)
     reporter.table(_components(setup))
     reporter.line(_steps(setup))
+    if setup.model.image_encoder is not None:
+        missing = missing_pictures(e for split in setup.splits.values() for e in split.examples)
+        if missing:
+            example, path = missing[0]
+            number = len({path for _, path in missing})
+            reporter.warning(
+                f"Pictures missing: {number}; their sentences go on without. First: "
+                f"{example.where}: {path}"
+            )
 
 
 def _components(setup: Setup) -> Table:
@@ -63,9 +73,10 @@ def _steps(setup: Setup) -> str:
     sentences = len(setup.splits["train"].examples)
     steps = ceil(ceil(sentences / train.batch_size) / train.accumulate)
     preparation = setup.model.preparation
+    epochs = "1 epoch" if train.epochs == 1 else f"{train.epochs} epochs"
     first = f", the first {preparation} of them preparation" if preparation else ""
     return (
-        f"{train.epochs} epochs{first}: {steps} steps each, {steps * train.epochs} in all; tags "
+        f"{epochs}{first}: {steps} steps each, {steps * train.epochs} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
         f"{setup.accelerator.mixed_precision}."
     )

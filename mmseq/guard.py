@@ -39,6 +39,22 @@ def require(title: str, what: str, value: object, kind: type, shape: Sequence[in
         raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
 
 
+def announced(component: object, further: str) -> str:
+    """What is wrong with the widths that a component announces: its own, and by name those in its
+    attribute `further` (empty: none); empty: nothing.
+    """
+    width = getattr(component, "width", None)
+    if not isinstance(width, int) or width < 1:
+        return (
+            f"its width is {width!r}; set self.width in the constructor, the size of the vectors "
+            "that it gives, an int above 0"
+        )
+    widths = getattr(component, further) if further else {}
+    if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
+        return ""
+    return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
+
+
 def shapes(given: Mapping[str, object]) -> str:
     """As in "text words (2, 5, 32), mask (2, 5); images None"."""
     return "; ".join(f"{name} {_shapes(value)}" for name, value in given.items())

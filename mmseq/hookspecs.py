@@ -18,9 +18,11 @@ Hooks only register: installing a plugin changes no result, naming its component
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import pluggy
+
+from mmseq.errors import unknown
 
 if TYPE_CHECKING:
     import click
@@ -50,6 +52,10 @@ class Add:
 
     def __init__(self, register: Register) -> None:
         self._register = register
+
+    def __getattr__(self, kind: str) -> NoReturn:
+        kinds = [name for name in vars(Add) if not name.startswith("_")]
+        raise AttributeError(str(unknown("kind of component", kind, kinds)))
 
     def text_encoder(self, name: str, target: Target) -> None:
         """A `mmseq.TextEncoder`: words to vectors."""

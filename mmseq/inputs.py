@@ -11,7 +11,7 @@ from typing import IO, Any
 
 from mmseq.data import Example, read_examples
 from mmseq.errors import UserError, unknown
-from mmseq.lookup import PictureFolder, reader_of
+from mmseq.lookup import PictureFolder, reader_of, suiting_reader
 from mmseq.plugins import registry
 from mmseq.tagger import Sentence, Tagger
 
@@ -41,7 +41,8 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
     path = Path(source)
     standard = source == "-"
     if form == "auto":
-        form = "text" if standard else FORMATS.get(path.suffix, "auto")
+        own = suiting_reader(path, "", tagger.config.data.reader)
+        form = "text" if standard else FORMATS.get(path.suffix, own)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))

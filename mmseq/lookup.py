@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from mmseq.errors import UserError, closest
 
@@ -16,6 +16,10 @@ ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+
+
+SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
+"""What a reader's `suffixes` must be, for messages"""
 
 
 def file_names(split: str) -> tuple[str, ...]:
@@ -38,6 +42,8 @@ def reader_of(path: Path, name: str = "auto") -> Entry:
         for suffix, reader in source().items():
             if path.name.endswith(suffix):
                 return reader
+    if rivals := _rivals(path.name):
+        raise UserError(f"{path}: {rivals}.")
     raise UserError(
         f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
         "file (`mmseq list reader` shows who reads what)."
@@ -68,7 +74,19 @@ def _named(name: str) -> dict[str, Entry]:
     from mmseq.plugins import registry
 
     entry = registry().get("reader", name)
-    return dict.fromkeys(entry.load().suffixes, entry)
+    suffixes = getattr(entry.load(), "suffixes", None)
+    if not good_suffixes(suffixes):
+        raise UserError(
+            f"{entry.title} of {entry.provider}: its suffixes are {suffixes!r}, not {SUFFIXES}."
+        )
+    return dict.fromkeys(suffixes, entry)
+
+
+def good_suffixes(suffixes: object) -> TypeGuard[tuple[str, ...]]:
+    """They are `SUFFIXES`."""
+    if not isinstance(suffixes, tuple) or not suffixes:
+        return False
+    return all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
 
 
 def _from_engine() -> dict[str, Entry]:
@@ -79,19 +97,42 @@ def _from_engine() -> dict[str, Entry]:
 
 
 def _from_plugins() -> dict[str, Entry]:
+    return {s: entries[0] for s, entries in _by_suffix().items() if len(entries) == 1}
+
+
+def _by_suffix() -> dict[str, list[Entry]]:
+    """Plugins' readers of each file ending."""
     from mmseq.plugins import registry
 
-    found: dict[str, Entry] = {}
-    clashing: set[str] = set()
+    found: dict[str, list[Entry]] = {}
     names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
     for name in sorted(names):
         # A reader that cannot be loaded is an error where it is named, not here.
         with suppress(UserError):
-            for suffix, reader in _named(name).items():
-                if suffix in found:
-                    clashing.add(suffix)
-                found[suffix] = reader
-    return {suffix: reader for suffix, reader in found.items() if suffix not in clashing}
+            for suffix, entry in _named(name).items():
+                found.setdefault(suffix, []).append(entry)
+    return found
+
+
+def _rivals(file: str) -> str:
+    """That several plugins' readers read a file's ending, and what to do; empty: they do not."""
+    for suffix, entries in _by_suffix().items():
+        if file.endswith(suffix) and len(entries) > 1:
+            names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)
+            return (
+                f"read by the readers {names}; uninstall one, or choose: --set data.reader=NAME "
+                "(train), --reader (data check), --format (predict)"
+            )
+    return ""
+
+
+def suiting_reader(place: Path, split: str, own: str) -> str:
+    """The reader for data that a run was not trained on: `own`, the run's, where it reads them."""
+    if own == "auto":
+        return own
+    if place.is_dir():
+        return own if find_split(place, split, own) else "auto"
+    return own if place.name.endswith(tuple(_named(own))) else "auto"
 
 
 def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
@@ -100,6 +141,8 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
     inside = sorted(path.name for path in folder.iterdir())
     known = ", ".join(sorted(readers(reader)))
     unread = next((name for name in inside if name.partition(".")[0] in names), None)
+    if unread is not None and reader == "auto" and (rivals := _rivals(unread)):
+        return UserError(f"{folder}: {unread}: {rivals}.")
     if unread is not None and reader == "auto":
         return UserError(
             f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "

@@ -29,10 +29,10 @@ from mmseq.components import (
 )
 from mmseq.config import Choice, Config
 from mmseq.data import Example
-from mmseq.errors import UserError
-from mmseq.guard import blamed, require
+from mmseq.errors import ComponentError, UserError
+from mmseq.guard import announced, blamed, require
 from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry import GIVE_VECTORS, KINDS
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,11 @@ class Model(nn.Module):
         require(title, "states", fused.states, Tensor, (*size, fusion.width))
         for name, width in fusion.views.items():
             require(title, f"view '{name}'", fused.views.get(name), Tensor, (*size, width))
+        if others := sorted(set(fused.views) - set(fusion.views)):
+            raise ComponentError(
+                f"{title}: it gives the views {', '.join(others)}, which it does not announce in "
+                "self.views."
+            )
         return fused
 
     def _task(
@@ -169,8 +174,14 @@ class Model(nn.Module):
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
         """Number of items of each loss in the batch."""
-        counts = {name: self.task(name).count(batch.targets) for name in tasks}
-        return {"main": self.decoder.count(batch.targets), **counts}
+        parts: dict[str, AuxTask | Decoder] = {name: self.task(name) for name in tasks}
+        counts = {}
+        for name, part in {"main": self.decoder, **parts}.items():
+            title = self.title("decoder" if name == "main" else f"aux.{name}")
+            with blamed(f"{title}, count,"):
+                counts[name] = part.count(batch.targets)
+            require(title, "count", counts[name], int)
+        return counts
 
 
 def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
@@ -262,6 +273,10 @@ def build_model(
             component = cls(sizes, **arguments)
         if not isinstance(component, nn.Module):
             raise UserError(f"{choice.entry.target} is not a torch module.")
+        if choice.entry.kind in GIVE_VECTORS:
+            fault = announced(component, GIVE_VECTORS[choice.entry.kind])
+            if fault:
+                raise ComponentError(f"{titles[key]}: {fault}.")
         return component
 
     losses = {"main": 1.0, **{name: choice.weight for name, choice in config.aux.items()}}
@@ -304,6 +319,11 @@ def build_model(
 
 def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes: Sizes) -> None:
     task = choice.entry.load()
+    if isinstance(task.views, str):
+        raise ComponentError(
+            f"{choice.entry.title} of {choice.entry.provider}: its views are the string "
+            f"'{task.views}'; write a tuple, ('{task.views}',)."
+        )
     for view in task.views:
         if view not in views:
             if view in task.lacking:
@@ -314,7 +334,7 @@ def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes
             fusion, text = config.component("fusion").entry, config.component("text_encoder").entry
             raise UserError(
                 f"{choice.entry.title} reads the view '{view}', which neither {fusion.title} nor "
-                f"{text.title} offers. {advice}"
+                f"{text.title} offers (views here: {', '.join(sorted(views))}). {advice}"
             )
 
 

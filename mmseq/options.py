@@ -113,7 +113,10 @@ def check_options(
         if name in given:
             values[name] = _converted(title, option, given[name])
         elif option.default is REQUIRED:
-            raise UserError(f"{title} needs option '{name}' ({option.type_name}).")
+            # Without a type it is hardly meant for users.
+            own = ", ".join(RESERVED[1:])
+            hint = f"; of a constructor's arguments the engine gives {own}" * (option.type is Any)
+            raise UserError(f"{title} needs option '{name}' ({option.type_name}){hint}.")
         else:
             values[name] = option.default
     return values

@@ -63,7 +63,10 @@ def ready_pictures(
             reporter.warning(line)
         absent = [path.parent for path in table.problems if not path.parent.is_dir()]
         if absent:
-            reporter.warning(f"There is no folder {absent[0]}: name the right one with --images.")
+            reporter.warning(
+                f"There is no folder {absent[0]}; names in the data are looked up in the data's "
+                "folder images/, or in the folder that is given with --images."
+            )
     return table
 
 

@@ -99,7 +99,13 @@ class Plugins:
 
     def _register_hooks(self, plugin: Plugin, module: object) -> None:
         """Register the plugin's hooks; an error if one is misspelt or none is there."""
-        self._manager.register(module, plugin.title)
+        try:
+            self._manager.register(module, plugin.title)
+        except pluggy.PluginValidationError as error:
+            raise ValueError(
+                "a hook has another argument than its own: register_components(add), "
+                "register_commands(cli)"
+            ) from error
         for caller in self._manager.get_hookcallers(module) or ():
             if not caller.has_spec():
                 known = [
@@ -213,7 +219,8 @@ def load_plugins() -> Plugins:
     if wanted is not None:
         names = [name.strip() for name in wanted.split(",") if name.strip()]
         for name in names:
-            if name not in {p.name for p in found}:
+            # The engine's own are there in any case.
+            if name not in {GROUP, *(p.name for p in found)}:
                 raise unknown("plugin in MMSEQ_LOAD_PLUGINS", name, [p.name for p in found])
         found = [p for p in found if p.name in names]
     strict = os.environ.get("MMSEQ_STRICT_PLUGINS", "") not in ("", "0")

@@ -61,8 +61,15 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Add the checks to the tests found."""
     asked = config.getoption("--mmseq")
-    if asked:
-        items.extend(_items(session, _own_name(config) if asked == OWN else asked))
+    if not asked:
+        return
+    # `--mmseq mmseq-film` may be meant as the option and a folder: pytest takes it for its value.
+    if "--mmseq" in config.invocation_params.args and Path(asked).exists():
+        raise pytest.UsageError(
+            f"--mmseq took '{asked}' for a distribution: put it last, or name yours: "
+            "--mmseq=mmseq-NAME."
+        )
+    items.extend(_items(session, _own_name(config) if asked == OWN else asked))
 
 
 def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem]:
@@ -71,15 +78,10 @@ def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem
     plugins = load_plugins().plugins
     known = sorted({plugin.distribution for plugin in plugins})
     mine = [plugin for plugin in plugins if plugin.distribution == distribution]
-    if not mine and Path(distribution).exists():
-        raise pytest.UsageError(
-            f"--mmseq took '{distribution}' for a distribution: put it last, or name yours: "
-            "--mmseq=mmseq-NAME."
-        )
     if not mine:
         raise pytest.UsageError(
-            f"--mmseq: no plugin of a distribution '{distribution}' is installed; there are "
-            f"{', '.join(known)}."
+            f"--mmseq: no plugin of a distribution '{distribution}' is installed (pip install -e "
+            f"its folder); there are {', '.join(known)}."
         )
     for plugin in mine:
         if plugin.error:

@@ -33,6 +33,13 @@ KINDS = {
 FILES = ("preset", "plan", "published")
 """Kinds whose target is a TOML file in a package, not a class."""
 
+WEIGHT_TAKEN = "its constructor takes 'weight', which is the engine's own; call it otherwise"
+"""What is wrong with a task that has an option of that name"""
+
+GIVE_VECTORS = {"text_encoder": "parts", "image_encoder": "", "fusion": "views"}
+"""Kinds whose components say by `width` how wide the vectors are that they give -> where they
+announce the widths of further ones."""
+
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names stand in flags (``--aux a,b``) and keys (``--set aux.a.weight=1``)."""
 
@@ -149,6 +156,8 @@ class Entry:
         cls = self.load()
         options = options_of(cls)
         if self.kind == "aux_task":
+            if "weight" in options:
+                raise UserError(f"{self.title} of {self.provider}: {WEIGHT_TAKEN}.")
             # The engine's, which takes it out again: the loss is weighted outside the task.
             options["weight"] = Option("weight", float, float(cls.weight))
         return options
@@ -191,7 +200,7 @@ class Registry:
 
 def _clash(group: list[Entry]) -> str:
     providers = " and ".join(f"{e.provider} ({e.target})" for e in group)
-    return (
-        f"{group[0].title} is provided by both {providers}; uninstall one, or "
-        "choose with MMSEQ_LOAD_PLUGINS."
-    )
+    remedy = "uninstall one, or choose with MMSEQ_LOAD_PLUGINS"
+    if any(entry.distribution == "mmseq" for entry in group):
+        remedy = "rename the plugin's, which is a name of mmseq's own, or uninstall it"
+    return f"{group[0].title} is provided by both {providers}; {remedy}."

@@ -33,6 +33,7 @@ from mmseq.data import (
 from mmseq.errors import UserError, unknown
 from mmseq.features import FeatureTable
 from mmseq.labels import label_names, spans
+from mmseq.lookup import suiting_reader
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
 from mmseq.processes import process_count
@@ -253,8 +254,9 @@ def choose_split(
     """The split `name` of a run's `own` data, or of other data: a folder, or a file that is it."""
     settings: dict[str, Any] = {}
     if data is not None:
-        # Other data: the reader, scheme and folders of the training data need not fit.
-        settings = {"path": str(data), "image_folder": "", "reader": "auto", "scheme": "auto"}
+        # Other data: the scheme and folders of the training data need not fit.
+        reader = suiting_reader(Path(data), name, own.reader)
+        settings = {"path": str(data), "image_folder": "", "reader": reader, "scheme": "auto"}
     if images is not None:
         settings["image_folder"] = str(images)
     if mapping:
@@ -262,7 +264,13 @@ def choose_split(
     options = own.model_copy(update=settings)
     if data is not None and Path(data).is_file():
         folder = Path(options.image_folder) if options.image_folder else None
-        return load_file(Path(data), name=name, mapping=options.map, image_folder=folder)
+        return load_file(
+            Path(data),
+            name=name,
+            reader=options.reader,
+            mapping=options.map,
+            image_folder=folder,
+        )
     return require_split(load_data(options, (name,)), name, Path(options.path))
 
 

@@ -265,3 +265,17 @@ def test_a_callbacks_impossible_option_is_told_before_any_work(run_cli, tiny_dat
         "--set", f"text_encoder.model={tiny_encoder}",
     )  # fmt: skip
     told(result, "callback 'conflict': steps = 0")
+
+
+def test_a_dry_run_tells_of_missing_pictures(run_cli, tiny_data, tiny_encoder, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(tiny_data, data)
+    first, *_ = (data / "images").glob("train-1-*.png")
+    first.unlink()
+    chosen = ("--set=image_encoder.model=test_vit", "--set=image_encoder.weights=random")
+    result = run_cli(
+        "train", data, "--dry-run", *chosen, f"--set=text_encoder.model={tiny_encoder}"
+    )
+    assert result.code == 0, result.err
+    line = f"Pictures missing: 1; their sentences go on without. First: {data / 'train.jsonl'}:2:"
+    assert f"{line} {first}" in result.out

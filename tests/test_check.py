@@ -76,6 +76,23 @@ def test_check_names_what_holds_and_what_is_broken(adder, run_cli):
     assert done.err == "1 of 3 break their contract.\n"
 
 
+def test_check_survives_whatever_a_class_raises_and_checks_the_others(site, run_cli):
+    parts = "import mmseq\nclass Odd(mmseq.AuxTask):\n    views = 3\n"
+    parts += "class Wordless(mmseq.Reader):\n    def read(self, path): ...\n"
+    hook = "import mmseq\n@mmseq.hookimpl\ndef register_components(add):\n"
+    hook += "    add.aux_task('odd', 'mmseq_odd.parts:Odd')\n"
+    hook += "    add.reader('none', 'mmseq_odd.parts:Wordless')\n"
+    site.add("odd", hook, parts=parts)
+    # As pip does, the module's name is taken for the distribution's.
+    done = run_cli("check", "mmseq_odd")
+    assert done.out.splitlines() == [
+        "BROKEN  aux task 'odd': the check ended in TypeError: 'int' object is not iterable",
+        "BROKEN  reader 'none': suffixes: they are None. Right: a tuple of endings with their dot, "
+        'such as (".csv",).',
+    ]
+    assert (done.code, done.err) == (1, "2 of 2 break their contract.\n")
+
+
 def test_check_by_the_plugins_name_ends_well_where_all_holds(site, run_cli):
     whole = "".join(line for line in SOURCE.splitlines(keepends=True) if "leaky" not in line)
     site.add("adder", whole, parts=PARTS)
@@ -149,7 +166,7 @@ def test_pytest_without_the_option_adds_nothing(adder, project):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--mmseq", "mmseq-ader"], "no plugin of a distribution 'mmseq-ader' is installed; there"),
+        (["--mmseq", "mmseq-ader"], "no plugin of a distribution 'mmseq-ader' is installed (pip"),
         (["--mmseq", "test_own.py"], "took 'test_own.py' for a distribution: put it last, or name"),
         (["--mmseq"], "names no project; give the distribution: --mmseq mmseq-NAME."),
     ],

@@ -12,8 +12,9 @@ import pytest
 
 from mmseq import __version__
 from mmseq.cli import build
+from mmseq.cli.inspect import CONTRACTS
 from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry import FILES, KINDS
 
 
 def command_lines(group, path=()):
@@ -100,6 +101,33 @@ def test_show_prints_documentation_options_and_place(run_cli):
 
 def test_show_of_a_component_without_options(run_cli):
     assert run_cli("show", "weighting", "fixed").out.endswith("It has no options.\n")
+
+
+def test_show_of_a_kind_is_its_contract_with_every_field(run_cli):
+    shown = run_cli("show", "fusion").out
+    for part in (
+        "class Fusion(",
+        "width: int",
+        "class TextStates",
+        "class ImageStates",
+        "class Fused",
+    ):
+        assert part in shown
+    assert '"""(B, R) bool: a real region"""' in shown
+    for kind in CONTRACTS:
+        assert run_cli("show", kind).out.startswith("class "), kind
+    refused = run_cli("show", "preset")
+    assert refused.code == 2
+    assert "A preset is a TOML file; show one by its name: " in refused.err
+
+
+def test_the_kind_of_tasks_by_the_name_of_the_flag(run_cli):
+    assert run_cli("show", "aux").out == run_cli("show", "aux-task").out
+    assert "Available: aux-task, callback, " in run_cli("show", "auxx").err
+
+
+def test_every_kind_that_is_a_class_has_its_contract_shown():
+    assert set(CONTRACTS) == set(KINDS) - set(FILES)
 
 
 def test_show_as_json(run_cli):
@@ -189,7 +217,7 @@ def test_without_arguments_it_is_the_help(run_cli):
         (["train", "--fusoin", "x"], "See mmseq train --help."),
         (["train", "--seed", "x"], "Invalid value for '--seed'"),
         (["train", "a", "b"], "Got unexpected extra argument (b). See mmseq train --help."),
-        (["show", "fusion"], "Missing argument 'NAME'. See mmseq show --help."),
+        (["show"], "Missing argument 'KIND'. See mmseq show --help."),
         (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
         (["train", "--aux", "contrastve"], "Unknown aux task 'contrastve'. Did you mean 'contra"),
         (["train", "--aux", "cluster", "--set", "aux.cluster.wieght=1"], "mean 'weight'?"),
@@ -223,7 +251,7 @@ def test_an_aux_task_whose_view_the_fusion_lacks(run_cli, tiny_encoder, tiny_dat
     assert result.code == 2
     assert re.search(
         "^Error: aux task 'contrastive' reads the view 'text', which neither fusion 'none' nor "
-        "text encoder 'transformer' offers. Fusions that do: .*concat.*gate",
+        r"text encoder 'transformer' offers \(views here: fused, words\)\. Fusions that do: .*gate",
         result.err,
         re.MULTILINE,
     )

@@ -85,6 +85,15 @@ def test_later_layers_win(preset, toml):
     assert (options(config), config.train.epochs) == ({"width": 64, "dropout": 0.3}, 7)
 
 
+def test_a_presets_own_mistake_names_it_and_a_users_does_not(preset):
+    name = preset('# Brief\n[fusion]\nname = "concat"\nwidht = 8\n')
+    with pytest.raises(UserError, match="^preset 'brief': fusion 'concat' has no option 'widht'"):
+        Config.from_preset(name)
+    preset('# Brief\n[fusion]\nname = "concat"\n')
+    with pytest.raises(UserError, match="^fusion 'concat' has no option 'widht'"):
+        Config.from_preset(name, {"fusion.widht": 8})
+
+
 def test_a_flag_that_changes_the_name_starts_the_table_afresh(preset):
     name = preset()
     repeated = Config.from_layers(name, None, {"fusion": {"name": "concat"}})

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mmseq import plugins
+from mmseq.config import DataConfig
 from mmseq.data import (
     Example,
     Reader,
@@ -21,7 +22,9 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import ComponentError, UserError
+from mmseq.lookup import suiting_reader
 from mmseq.registry import Entry, Registry
+from mmseq.setup import choose_split
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -281,8 +284,13 @@ def test_a_plugin_reads_its_ending_and_changes_nothing_else(folder, with_readers
 def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with_readers):
     data = folder({"test.tab": "x"})
     with_readers(one=TabReader, two=OtherReader, broken="mmseq_x.none:Reader")
-    with pytest.raises(UserError, match="no reader for this ending"):
+    rivals = (
+        "test.tab: read by the readers 'one' of mmseq-x 1 and 'two' of mmseq-x 1; uninstall one, or"
+    )
+    with pytest.raises(UserError, match=rivals):
         load_file(data / "test.tab")
+    with pytest.raises(UserError, match=rivals):
+        load_folder(data)
     assert load_file(data / "test.tab", reader="two").examples[0].tokens == ("x",)
     with pytest.raises(UserError, match="reader 'broken' of mmseq-x 1 cannot be loaded"):
         load_file(data / "test.tab", reader="broken")
@@ -352,6 +360,26 @@ def test_wrong_tags_of_a_plugins_reader_are_told(folder, with_readers, text, mes
         load_file(data / "test.tab")
 
 
+@pytest.mark.parametrize("suffixes", [None, ".csv", ("csv",), ()])
+def test_a_reader_with_wrong_suffixes_hinders_nobody_and_is_told_where_named(
+    folder, with_readers, suffixes
+):
+    class Wrong(TabReader):
+        pass
+
+    Wrong.suffixes = suffixes
+    if suffixes is None:
+        del Wrong.suffixes
+        Wrong.__bases__ = (Reader,)
+    data = folder({"train.tab": "x"})
+    with_readers(tab=TabReader, wrong=Wrong)
+    assert load_folder(data)["train"].examples[0].tokens == ("x",)
+    with pytest.raises(
+        UserError, match=f"reader 'wrong' of mmseq-x 1: its suffixes are .*{suffixes}"
+    ):
+        load_folder(data, reader="wrong")
+
+
 class FaultyReader(TabReader):
     """Two words, then what the file says."""
 
@@ -366,6 +394,7 @@ class FaultyReader(TabReader):
             "mapping": {"tokens": ("a",)},
             "list": Example(["a"]),
             "name": Example(("a",), images=("a.jpg",)),
+            "nameless": Example(("a",), images=(Path(""),)),
             "tags": Example(("a",), ("B-PER", None)),
             "empty": Example(()),
         }[fault]
@@ -375,11 +404,12 @@ class FaultyReader(TabReader):
     ("fault", "told"),
     [
         ("raise", " failed after line 7: KeyError: 'column'."),
-        ("mapping", ", sentence after line 7: it is dict, not mmseq.Example."),
-        ("list", ", sentence after line 7: tokens are ['a'], not a tuple of str."),
-        ("name", ", sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
-        ("tags", ", sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
-        ("empty", ", sentence after line 7: it has no word."),
+        ("mapping", ", the sentence after line 7: it is dict, not mmseq.Example."),
+        ("list", ", the sentence after line 7: tokens are ['a'], not a tuple of str."),
+        ("name", ", the sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
+        ("tags", ", the sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
+        ("nameless", ", the sentence after line 7: a picture's name is empty."),
+        ("empty", ", the sentence after line 7: it has no word."),
     ],
 )
 def test_a_readers_fault_is_told_with_its_name_and_place(folder, with_readers, fault, told):
@@ -404,3 +434,15 @@ def test_a_folder_whose_reader_is_not_installed_is_told_so(folder):
     data = folder({"train.csv": "a,O\n"})
     with pytest.raises(UserError, match=r"no reader here reads train\.csv .* install the plugin"):
         load_folder(data)
+
+
+def test_a_runs_reader_reads_further_data_where_it_can(folder, with_readers):
+    with_readers(one=TabReader, two=OtherReader)
+    data = folder({"test.tab": "x", "valid.jsonl": '{"tokens": ["a"]}\n'})
+    assert suiting_reader(data / "test.tab", "test", "two") == "two"
+    assert suiting_reader(data / "valid.jsonl", "valid", "two") == "auto"
+    assert suiting_reader(data, "test", "two") == "two"
+    assert suiting_reader(data, "valid", "two") == "auto"
+    assert suiting_reader(data, "test", "auto") == "auto"
+    found = choose_split(DataConfig(reader="two"), "test", data / "test.tab")
+    assert found.examples[0].tokens == ("x",)

@@ -25,7 +25,11 @@ class Fusion(mmseq.Fusion):
         super().__init__()
         if fault == "constructor":
             raise KeyError("depth")
-        self.fault, self.width, self.views = fault, sizes.text, {"half": 4}
+        self.fault, self.views = fault, {"half": 4}
+        if fault != "no width":
+            self.width = sizes.text
+        if fault == "views":
+            self.views = ("half",)
         self.project = nn.Linear(sizes.text, sizes.text)
         self.narrow = nn.Linear(7, 7)
 
@@ -38,6 +42,8 @@ class Fusion(mmseq.Fusion):
             states = states[..., :3]
         if self.fault == "view":
             views = {"half": states}
+        if self.fault == "unannounced":
+            views["more"] = states
         if self.fault == "no view":
             views = {}
         if self.fault == "tensor":
@@ -53,7 +59,7 @@ class Task(mmseq.AuxTask):
         self.fault = fault
 
     def count(self, targets):
-        return int(targets.mask.sum())
+        return targets.mask.sum() if self.fault == "tensor" else int(targets.mask.sum())
 
     def forward(self, views, targets, emissions):
         if self.fault == "raises":
@@ -118,6 +124,16 @@ def config(site, tiny_encoder, tiny_data):
 FAULTS = {
     ("fusion", "constructor"): r"^fusion 'shaky' of mmseq-shaky 0.4, constructor, failed: "
     r"KeyError: 'depth'\.$",
+    ("fusion", "no width"): r"^fusion 'shaky' of mmseq-shaky 0.4: its width is None; set "
+    r"self\.width in the constructor, ",
+    (
+        "fusion",
+        "views",
+    ): r"^fusion 'shaky' of mmseq-shaky 0.4: its views are \('half',\); map names "
+    r"to widths, as in ",
+    ("fusion", "unannounced"): r"^fusion 'shaky' of .*: it gives the views more, which it does not "
+    r"announce in self\.views\.$",
+    ("task", "tensor"): r"^aux task 'shaky' of mmseq-shaky 0.4: count is Tensor, not int\.$",
     ("fusion", "raises"): r"^fusion 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: .*shapes.*; "
     r"it got text words \(24, \d+, 32\), mask \(24, \d+\), vector \(24, 32\); images None\.$",
     ("fusion", "shape"): r"^fusion 'shaky' of mmseq-shaky 0.4: states is \(24, (\d+), 3\), not "

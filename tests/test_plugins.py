@@ -86,10 +86,13 @@ BROKEN = {
     ),
     "wrong argument": (
         "import mmseq\n@mmseq.hookimpl\ndef register_components(adder): pass",
-        "adder.*can not be found in the hookspec",
+        r"another argument than its own: register_components\(add\)",
     ),
     "undecorated hook": ("def register_components(add): pass", "no hook; decorate"),
-    "unknown kind": (registering("add.fusionn('x', 'a:B')"), "no attribute 'fusionn'"),
+    "unknown kind": (
+        registering("add.fusionn('x', 'a:B')"),
+        "Unknown kind of component 'fusionn'. Did you mean 'fusion'",
+    ),
     "no colon": (registering("add.fusion('x', 'a.B')"), "fusion 'x': the target 'a.B' must be"),
     "object": (registering("add.fusion('x', object())"), "must be 'module:Class'"),
     "preset": (registering("add.preset('x', 'x.toml')"), "must be 'package:path/to/preset.toml'"),
@@ -192,10 +195,19 @@ def test_two_providers_of_one_name(site):
         site.load(strict=True)
 
 
+def test_a_name_of_the_engines_own_is_the_plugins_to_change(site):
+    site.add("film", film("mmseq_film").replace('"film"', '"gate"'), film=FILM_FUSION)
+    with pytest.raises(
+        UserError, match="fusion 'gate' is provided by both .*; rename the plugin's"
+    ):
+        site.load().registry.get("fusion", "gate")
+
+
 @pytest.mark.parametrize(
     ("wanted", "loaded"),
     [
         ("film", ["mmseq", "film"]),
+        ("mmseq,film", ["mmseq", "film"]),
         (" film , movie ", ["mmseq", "film", "movie"]),
         ("", ["mmseq"]),
     ],

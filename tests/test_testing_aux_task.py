@@ -141,9 +141,25 @@ def test_a_wrong_task_is_refused_and_the_message_names_the_fault(wrong, message)
         check_aux_task(wrong)
 
 
+def test_views_that_are_a_string_and_an_option_called_weight_are_refused():
+    class Letters(Tags):
+        views = "fused"
+
+    class Weighted(Tags):
+        def __init__(self, sizes: mmseq.Sizes, *, weight: float = 3.0) -> None:
+            super().__init__(sizes)
+
+    with pytest.raises(ContractError, match=r"they are the string 'fused'. Right: .*\('fused',\)"):
+        check_aux_task(Letters)
+    with pytest.raises(ContractError, match="takes 'weight', which is the engine's own"):
+        check_aux_task(Weighted)
+
+
 def test_a_task_whose_view_nobody_has_is_told_what_there_is():
     class Lonely(Tags):
         views = ("nowhere",)
 
-    with pytest.raises(ContractError, match="fusion 'none' beside .* has no view nowhere"):
+    with pytest.raises(
+        ContractError, match="nothing offers 'nowhere'. Right: one of .*fused.*words"
+    ):
         check_aux_task(Lonely)

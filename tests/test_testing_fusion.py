@@ -1,6 +1,7 @@
 """The contract checks bite: fusions that are wrong in one way each are refused by name."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -100,6 +101,41 @@ class ViewMisdeclared(Attention):
         self.views = {"seen": sizes.text + 1}
 
 
+class Widthless(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        del self.width
+
+
+class ViewsUnmapped(Attention):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.views = ("seen",)
+
+
+class NotBegun(mmseq.Fusion):
+    def __init__(self, sizes: Sizes) -> None:
+        self.project = nn.Linear(sizes.text, sizes.text)
+
+    def forward(self, text, images):
+        return Fused(self.project(text.words))
+
+
+class DefaultOutOfLimits(Attention):
+    def __init__(self, sizes: Sizes, *, share: mmseq.Share = 1.5) -> None:
+        super().__init__(sizes)
+
+
+class MaskOfWords(Attention):
+    def forward(self, text, images):
+        return super().forward(text, replace(images, mask=text.mask))
+
+
+class Transposed(Attention):
+    def see(self, keys, words, images):
+        return super().see(keys, words, images) + words.transpose(1, 2)
+
+
 class PlainTensor(Attention):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__(sizes)
@@ -144,6 +180,12 @@ FUSIONS = {
     WeightUnused: "gradients of its weights: none for spare.weight, spare.bias",
     InPlace: "inputs \\(changed in place\\): it changes \\[0\\]\\.words",
     ViewMisdeclared: "view 'seen'.* it is \\(6, 8, 32\\)\\. Right: \\(6, 8, 33\\)",
+    Widthless: "announced widths: its width is None; set self.width in the constructor",
+    ViewsUnmapped: "announced widths: its views are \\('seen',\\); map names to widths",
+    NotBegun: "constructor: it raises AttributeError.*begins with super\\(\\).__init__\\(\\)",
+    DefaultOutOfLimits: "default of 'share': .*share = 1.5; it must be .*within its limits",
+    MaskOfWords: "forward of .*attend: mask is \\(6, 8\\), not \\(B, K\\) = \\(6, ",
+    Transposed: "forward of .* it raises RuntimeError: .*; it got text words \\(6, 8, 32\\), mask",
     PlainTensor: "state \\(saved and loaded again\\).*no buffer: scale",
     DrawsAlways: "evaluation mode.*draws from torch's generator",
     DrawsByPython: "training twice with one seed.*draw with torch alone",

@@ -56,11 +56,23 @@ class Crashes(Lines):
         yield from list(super().read(path)) or [{}["sentence"]]
 
 
+class GivesNothing(Lines):
+    def read(self, path):
+        list(super().read(path))
+
+
+class HasOptions(Lines):
+    def __init__(self, *, mark: str = "/") -> None:
+        self.mark = mark
+
+
 SLASH = "Anna/B-PER ran/O\nin/O Oslo/B-LOC\n"
 READERS = {
     CountsFromZero: "where: .*train.slash:0\\. Right: file .* a line from 1 to 3",
     Nameless: "a mistake in line 2: the error 'A line is wrong.' names no place",
     TagsMissing: "tags of .*Right: None, or a tuple of 2 tags, one a word",
+    GivesNothing: "read: it gives NoneType. Right: a generator: it yields mmseq.Example",
+    HasOptions: "options: it has mark. Right: none: files are read by their ending",
     Crashes: "an empty file: it raises KeyError",
 }
 check_slashes = partial(check_reader, text=SLASH, broken={"a/O\nb/X\n": 2})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from mmseq.errors import UserError, unknown
+from mmseq.errors import UserError, one_line, unknown
 from mmseq.plugins import Plugin, load_plugins
 
 
@@ -34,6 +34,10 @@ def check(plugin: str) -> None:
         except (ContractError, UserError) as error:
             broken += 1
             click.echo(f"BROKEN  {entry.title}: {_without_title(str(error), entry.title)}")
+        # A stranger's class may raise anything, and the others are still to be checked.
+        except Exception as error:
+            broken += 1
+            click.echo(f"BROKEN  {entry.title}: the check ended in {one_line(error)}")
         else:
             click.echo(f"ok      {entry.title}")
     if broken:
@@ -44,7 +48,9 @@ def check(plugin: str) -> None:
 def _plugin(name: str) -> Plugin:
     """The plugin of that name; `UserError` where it is unknown or broken."""
     plugins = load_plugins().plugins
-    found = next((p for p in plugins if name in (p.name, p.distribution)), None)
+    # As pip does: a module's name will do for its distribution's.
+    names = {name, name.replace("_", "-")}
+    found = next((p for p in plugins if names & {p.name, p.distribution}), None)
     if found is None:
         whole = name.startswith("mmseq-")
         raise unknown("plugin", name, {p.distribution if whole else p.name for p in plugins})

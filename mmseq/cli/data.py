@@ -24,6 +24,7 @@ def data() -> None:
 @data.command()
 @click.argument("folder", metavar="DATA")
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option("--reader", metavar="NAME", default="auto", help="Of the files [by their ending].")
 @click.option(
     "--scheme",
     type=click.Choice(["auto", "bio", "bioes", "iob1"]),
@@ -33,7 +34,12 @@ def data() -> None:
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(
-    folder: str, images: str | None, scheme: str, renamed: tuple[str, ...], as_json: bool
+    folder: str,
+    images: str | None,
+    reader: str,
+    scheme: str,
+    renamed: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Count and check what DATA holds: types, lengths, orphan tags, duplicates, pictures.
 
@@ -51,6 +57,7 @@ def check(
     require_folder(place, "data folder")
     report = check_folder(
         place,
+        reader=reader,
         scheme=scheme,  # type: ignore[arg-type]
         mapping=renamings(renamed),
         image_folder=Path(images) if images else None,

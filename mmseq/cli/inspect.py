@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from textwrap import indent
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
-from mmseq.errors import unknown
+from mmseq.errors import UserError, unknown
 from mmseq.options import REQUIRED, Option
 from mmseq.plugins import load_plugins, registry
 from mmseq.registry import FILES, KINDS, Entry
@@ -20,13 +21,27 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
+CONTRACTS = {
+    "text_encoder": ("TextEncoder", "TextInputs", "TextStates", "Sizes"),
+    "image_encoder": ("ImageEncoder", "Pictures"),
+    "fusion": ("Fusion", "TextStates", "ImageStates", "Fused", "Sizes"),
+    "aux_task": ("AuxTask", "Targets", "AuxOutput", "Sizes"),
+    "decoder": ("Decoder", "Sizes"),
+    "weighting": ("Weighting", "Weighted", "Sizes"),
+    "reader": ("Reader", "Example"),
+    "callback": ("Callback", "StepEvent", "EpochEvent"),
+}
+"""Kind -> the public classes that say what such a component gets and gives"""
+
+
 def _kind(text: str) -> str:
     """`aux-task`, `aux_task`, `aux tasks` … as written in code."""
     singular = text.lower().replace("-", "_").replace(" ", "_")
     for kind in KINDS:
-        if singular in (kind, kind + "s"):
+        # The flag and the config's section of tasks say "aux".
+        if singular in (kind, kind + "s") or (kind, singular) == ("aux_task", "aux"):
             return kind
-    raise unknown("kind", text, KINDS)
+    raise unknown("kind", text, [kind.replace("_", "-") for kind in KINDS])
 
 
 def _record(entry: Entry) -> dict[str, str]:
@@ -65,16 +80,22 @@ def list_components(kind: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("kind")
-@click.argument("name")
+@click.argument("name", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(kind: str, name: str, as_json: bool) -> None:
+def show(kind: str, name: str | None, as_json: bool) -> None:
     """Show a component: what it is, its options, who provides it. Presets and plans print as TOML.
+
+    Without NAME: the contract of that KIND, what such a component gets and gives.
 
     \b
     Examples:
       mmseq show fusion gate
+      mmseq show fusion
       mmseq show preset mlmner > my.toml
     """
+    if name is None:
+        _show_contract(_kind(kind))
+        return
     entry = registry().get(_kind(kind), name)
     if entry.kind in FILES and not as_json:
         click.echo(entry.path.read_text(encoding="utf-8"), nl=False)
@@ -97,6 +118,17 @@ def show(kind: str, name: str, as_json: bool) -> None:
         default = "(required)" if option.default is REQUIRED else repr(option.default)
         table.add_row(option.name, escape(option.type_name), escape(default))
     _console().print(table)
+
+
+def _show_contract(kind: str) -> None:
+    """The text of the contract's classes, as they are written."""
+    if kind not in CONTRACTS:
+        names = ", ".join(registry().names(kind)) or "none"
+        raise UserError(f"A {KINDS[kind]} is a TOML file; show one by its name: {names}.")
+    import mmseq
+
+    classes = [getattr(mmseq, name) for name in CONTRACTS[kind]]
+    click.echo("\n\n".join(inspect.getsource(cls).strip() for cls in classes))
 
 
 def _option_record(option: Option) -> dict[str, Any]:

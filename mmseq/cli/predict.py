@@ -75,7 +75,7 @@ def evaluate(
 @click.option("--text", metavar="TEXT", help="One sentence.")
 @click.option("--image", metavar="FILE", multiple=True, help="Its picture; may be repeated.")
 @click.option(
-    "--input", "source", metavar="FILE", help="CoNLL or JSONL file; plain text: one line each."
+    "--input", "source", metavar="FILE", help="What a reader reads; plain text: a line each."
 )
 @click.option("--images", metavar="DIR", help="Folder of the input's pictures [beside it: images].")
 @click.option("--output", "target", metavar="FILE", help="JSONL file to write (new).")

@@ -22,6 +22,9 @@ from mmseq.testing.subject import Subject
 from mmseq.testing.tensors import changed, copied, filled
 from mmseq.testing.world import DRAWN, EVERY, LABELS, PICTURELESS, World, worlds
 
+SHOWN = 3
+"""Reasons that a message gives; the others are much the same"""
+
 
 def check_aux_task(
     component: type[AuxTask] | str, *, unused: Sequence[str] = (), **options: Any
@@ -34,6 +37,13 @@ def check_aux_task(
     wrong name or option.
     """
     subject = Subject("aux_task", component, options)
+    views = subject.cls.views
+    found, right = f"they are the string '{views}'", f"a tuple: ('{views}',)"
+    subject.require(not isinstance(views, str), "views", found, right)
+    offered = sorted({view for stage in _stages() for view in stage.sizes.views})
+    for view in views:
+        right = f"one of {', '.join(offered)} (of what is installed here)"
+        subject.require(view in offered, "views", f"nothing offers '{view}'", right)
     learned = subject.fit()
     reasons = []
     for stage in _stages():
@@ -48,8 +58,9 @@ def check_aux_task(
             continue
         _Check(subject, stage, learned, unused).run()
         return
-    right = "its views are words, fused, parts of a text encoder, or offered by a registered fusion"
-    subject.fail("views", f"it cannot be built: {'; '.join(dict.fromkeys(reasons))}", right)
+    told = "; ".join(list(dict.fromkeys(reasons))[:SHOWN])
+    right = "one text encoder and one fusion beside which it has all its views and can be built"
+    subject.fail("constructor", f"it cannot be built: {told}", right)
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ def _stages() -> list[_Stage]:
             # A fusion that cannot be built there offers no views; its own check tells why.
             try:
                 found.append(_Stage(world, entry.name, entry.load()(world.sizes)))
-            except (UserError, TypeError):
+            except Exception:  # noqa: S112
                 continue
     return found
 
@@ -184,7 +195,7 @@ class _Check:
         case = self.case(indexes)
         with subject.running(f"count of {where}"), undrawn(subject, "count (randomness)"):
             count = self.count(indexes)
-        with subject.running(f"forward of {where}"):
+        with subject.running(f"forward of {where}", views=case.views, emissions=case.emissions):
             output = self.output(case)
         given = isinstance(output, AuxOutput)
         subject.require(given, "forward", f"it gives {type(output).__name__}", "mmseq.AuxOutput")

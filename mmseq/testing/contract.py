@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mmseq.errors import UserError, one_line
+from mmseq.guard import shapes
 
 RTOL, ATOL = 1e-3, 1e-4
 """Rounding that other shapes of a batch may bring; a fault is far larger"""
@@ -55,16 +56,22 @@ class Judge:
             self.fail(contract, found, right)
 
     @contextmanager
-    def running(self, contract: str, right: str = "it runs without an error") -> Iterator[None]:
-        """An exception in the block is a failure of the component; a `UserError` passes."""
+    def running(
+        self, contract: str, right: str = "it runs without an error", **given: object
+    ) -> Iterator[None]:
+        """An exception in the block is a failure of the component, which got what is `given`; a
+        `UserError` passes.
+        """
         try:
             yield
         except (ContractError, UserError):
             raise
         # A stranger's component may raise anything.
         except Exception as error:
+            got = f"; it got {shapes(given)}" if given else ""
+            reason = one_line(error).rstrip(".")
             raise ContractError(
-                f"{self.title}, {contract}: it raises {one_line(error)}. Right: {right}."
+                f"{self.title}, {contract}: it raises {reason}{got}. Right: {right}."
             ) from error
 
     def tensor(self, contract: str, name: str, value: object, shape: tuple[int, ...]) -> None:

@@ -103,10 +103,7 @@ class _Check:
         where = f"sentences {list(indexes)} beside {self.world.name}"
         text, images = self.states(indexes)
         width = fusion.width
-        subject.require(
-            isinstance(width, int) and width > 0, "width", f"it is {width!r}", "F, an int above 0"
-        )
-        with subject.running(f"forward of {where}"), torch.no_grad():
+        with subject.running(f"forward of {where}", text=text, images=images), torch.no_grad():
             fused = fusion(text, images)
         subject.require(
             isinstance(fused, Fused), "forward", f"it gives {type(fused).__name__}", "mmseq.Fused"

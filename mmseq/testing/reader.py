@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from mmseq.data import Example, Reader
 from mmseq.errors import UserError
 from mmseq.labels import is_tag
+from mmseq.lookup import SUFFIXES, good_suffixes
 from mmseq.testing.subject import Subject
 
 
@@ -27,6 +28,8 @@ def check_reader(
     name or option.
     """
     subject = Subject("reader", component, options)
+    right = "none: files are read by their ending, where nobody can give any"
+    subject.require(not subject.options, "options", f"it has {', '.join(subject.options)}", right)
     with TemporaryDirectory() as folder:
         _Check(subject, Path(folder)).run(text, broken or {})
 
@@ -36,10 +39,8 @@ class _Check:
         self.subject = subject
         self.reader: Any = subject.build()
         suffixes: Any = getattr(self.reader, "suffixes", None)
-        right = 'a tuple of endings with their dot, such as (".csv",)'
-        good = isinstance(suffixes, tuple) and bool(suffixes)
-        good = good and all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
-        subject.require(good, "suffixes", f"they are {suffixes!r}", right)
+        good = good_suffixes(suffixes)
+        subject.require(good, "suffixes", f"they are {suffixes!r}", SUFFIXES)
         self.path = folder / f"train{suffixes[0]}"
 
     def run(self, text: str | bytes, broken: Mapping[Any, int]) -> None:
@@ -49,7 +50,12 @@ class _Check:
         self.write(text)
         lines = self.path.read_bytes().count(b"\n") + 1
         with self.subject.running("read"):
-            examples = list(self.reader.read(self.path))
+            found = self.reader.read(self.path)
+        right = "a generator: it yields mmseq.Example"
+        iterable = isinstance(found, Iterable)
+        self.subject.require(iterable, "read", f"it gives {type(found).__name__}", right)
+        with self.subject.running("read"):
+            examples = list(found)
             again = list(self.reader.read(self.path))
         right = "a reader keeps nothing from file to file"
         self.subject.require(again == examples, "read twice", "the examples differ", right)
@@ -89,8 +95,8 @@ class _Check:
         right = "O, or B-, I- (BIOES: E-, S-) and a type"
         subject.require(not strange, f"tags {where}", f"{strange}", right)
         images = example.images
-        good = isinstance(images, tuple) and all(isinstance(i, Path) for i in images)
-        right = "a tuple of pathlib.Path: names, which the engine looks up"
+        good = isinstance(images, tuple) and all(isinstance(i, Path) and i.name for i in images)
+        right = "a tuple of pathlib.Path: names, none empty, which the engine looks up"
         subject.require(good, f"images {where}", f"{images!r}", right)
         good = example.file == self.path and 1 <= example.line <= lines
         right = f"file {self.path} and a line from 1 to {lines}"

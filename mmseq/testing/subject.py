@@ -12,9 +12,11 @@ from torch import nn
 
 import mmseq
 from mmseq.components import Sizes
-from mmseq.options import check_options, options_of
+from mmseq.errors import UserError
+from mmseq.guard import announced
+from mmseq.options import REQUIRED, Option, check_options, options_of
 from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry import GIVE_VECTORS, KINDS, WEIGHT_TAKEN
 from mmseq.testing.contract import Judge
 from mmseq.testing.tiny import tiny_sentences
 
@@ -36,6 +38,7 @@ class Subject(Judge):
         options: Mapping[str, Any],
         defaults: Mapping[str, Any] | None = None,
     ) -> None:
+        self.kind = kind
         contract = kind.title().replace("_", "")
         if isinstance(component, str):
             entry = registry().get(kind, component)
@@ -51,10 +54,25 @@ class Subject(Judge):
                 f"class {getattr(component, '__name__', 'Mine')}(mmseq.{contract})",
             )
         known = options_of(self.cls)
+        self.require(
+            not (kind == "aux_task" and "weight" in known), "options", WEIGHT_TAKEN, "another name"
+        )
+        for option in known.values():
+            self._require_default(option)
         given = {name: value for name, value in (defaults or {}).items() if name in known}
         if kind == "aux_task":
             options = {name: value for name, value in options.items() if name != "weight"}
         self.options = check_options(self.title, known, {**given, **options})
+
+    def _require_default(self, option: Option) -> None:
+        """A default is what a user could give, and a config file could hold."""
+        if option.default in (REQUIRED, None):
+            return
+        try:
+            check_options(self.title, {option.name: option}, {option.name: option.default})
+        except UserError as error:
+            right = "a value of its type and within its limits, as a TOML file has them"
+            self.fail(f"default of '{option.name}'", str(error).rstrip("."), right)
 
     def fit(self) -> Any:
         """What it learns from the training text, as the run keeps it; None without `fit`."""
@@ -90,12 +108,16 @@ class Subject(Judge):
             arguments["fitted"] = fitted
         places = () if sizes is None else (sizes,)
         torch.manual_seed(seed)
-        with self.running("constructor", "it takes (sizes, *, its options with defaults)"):
+        right = "it takes (sizes, *, its options with defaults) and begins with super().__init__()"
+        with self.running("constructor", right):
             built = self.cls(*places, **arguments)
         if sizes is None:
             return built
         right = "call super().__init__() and assign layers to self"
         self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
+        if self.kind in GIVE_VECTORS:
+            fault = announced(built, GIVE_VECTORS[self.kind])
+            self.require(not fault, "announced widths", fault, "self.width, self.views, self.parts")
         _move(built)
         return built.eval()
 

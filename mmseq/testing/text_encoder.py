@@ -150,7 +150,8 @@ class _Check:
         subject, encoder = self.subject, self.encoder
         where = f"sentences {list(indexes)}"
         batch, images = self.batch(indexes)
-        with subject.running(f"forward of {where}"), torch.no_grad():
+        forward = subject.running(f"forward of {where}", inputs=batch.text, images=images)
+        with forward, torch.no_grad():
             states = encoder(batch.text, images)
         self.shaped(where, states, batch.text.mask)
 
