@@ -250,9 +250,10 @@ def test_a_picture_folder_that_is_not_there_is_named(run_cli, finished, tiny_dat
     result = run_cli("evaluate", finished, tmp_path, "--json")
     assert result.code == 0
     json.loads(result.out)
-    assert f"There is no folder {tmp_path / 'images'}: name the right one with --images." in (
+    assert f"There is no folder {tmp_path / 'images'}; names in the data are looked up in" in (
         result.err
     )
+    assert "or in the folder that is given with --images." in result.err
 
 
 def test_a_check_of_no_folder_is_a_mistake(run_cli, tmp_path):

@@ -422,7 +422,7 @@ def test_a_study_is_one_process_s_alone(base, tmp_path):
 def test_a_folder_with_other_things_is_left_alone(base, tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "notes.txt").write_text("mine")
-    with pytest.raises(UserError, match="is not empty; give another --output"):
+    with pytest.raises(UserError, match=r"is not empty; give another folder \(--output\)"):
         carry_out(tmp_path / "study", base)
     (tmp_path / "study" / "study.db").write_text("no database")
     with pytest.raises(UserError, match=r"study.db: no study can be kept there \(.*another --out"):
