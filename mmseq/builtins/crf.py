@@ -21,7 +21,7 @@ class LinearChain(nn.Module):
     def negative_log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Sum over the sentences of -log p(tags | emissions), natural log; scalar."""
         rows = mask[:, 0]
-        emissions = _full(emissions)
+        emissions = full_precision(emissions)
         if not rows.any():
             return (emissions * 0.0).sum()
         likelihood: Tensor = self.crf(emissions[rows], tags[rows], mask=mask[rows], reduction="sum")
@@ -32,7 +32,7 @@ class LinearChain(nn.Module):
         paths = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
         rows = mask[:, 0]
         if rows.any():
-            found = self.crf.decode(_full(emissions[rows]), mask=mask[rows])
+            found = self.crf.decode(full_precision(emissions[rows]), mask=mask[rows])
             for row, path in zip(rows.nonzero()[:, 0].tolist(), found, strict=True):
                 paths[row, : len(path)] = torch.tensor(path, device=mask.device)
         return paths
@@ -46,7 +46,7 @@ class LinearChain(nn.Module):
         # Prediction runs without gradients, perhaps in inference mode, whose tensors take part in
         # none: hence the copies.
         with torch.inference_mode(False), torch.enable_grad():
-            inputs, mask = _full(emissions.detach()).clone().requires_grad_(), mask.clone()
+            inputs, mask = full_precision(emissions.detach()).clone().requires_grad_(), mask.clone()
             tags = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
             loss = self.negative_log_likelihood(inputs, tags, mask)
             # -log p = log Z - score(path of zeros); the path's score adds its own emissions.
@@ -55,6 +55,6 @@ class LinearChain(nn.Module):
         return gradient.clamp(0.0, 1.0) * mask[..., None]
 
 
-def _full(emissions: Tensor) -> Tensor:
+def full_precision(emissions: Tensor) -> Tensor:
     """32 bits or more: half precision loses the recursions' small differences."""
     return emissions.to(torch.promote_types(emissions.dtype, torch.float32))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from mmseq.builtins.crf import LinearChain
+from mmseq.builtins.crf_fast import FastChain
 from mmseq.components import Decoder, Sizes, Targets
 
 FORBIDDEN = -1e4
@@ -39,14 +41,24 @@ class CrfDecoder(Decoder):
     score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after
     anything but B-X or I-X) are excluded at decoding; training and scores are unchanged. A CRF
     trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
+
+    `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
+    ``pytorch-crf`` is the library, which autograd differentiates. Their weights are the same.
     """
 
     steps: Tensor
     starts: Tensor
 
-    def __init__(self, sizes: Sizes, *, constrain: bool = True) -> None:
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        constrain: bool = True,
+        backend: Literal["fast", "pytorch-crf"] = "pytorch-crf",
+    ) -> None:
         super().__init__()
-        self.chain = LinearChain(len(sizes.labels))
+        chain = FastChain if backend == "fast" else LinearChain
+        self.chain = chain(len(sizes.labels))
         self.constrain = constrain
         steps, starts = forbidden_steps(sizes.labels)
         self.register_buffer("steps", steps * FORBIDDEN, persistent=False)

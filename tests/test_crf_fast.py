@@ -1,0 +1,140 @@
+"""The fast CRF is pytorch-crf's to rounding: loss, gradients, paths, marginals."""
+
+import random
+
+import pytest
+import torch
+
+from mmseq.builtins.crf import LinearChain
+from mmseq.builtins.crf_fast import FastChain
+
+CASES = 300
+
+
+def pair(labels, dtype, scale, generator):
+    """Both, with the same parameters."""
+    reference, fast = LinearChain(labels).to(dtype), FastChain(labels).to(dtype)
+    with torch.no_grad():
+        for parameter in reference.parameters():
+            parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
+    fast.load_state_dict(reference.state_dict())
+    return reference, fast
+
+
+def batch(draw, dtype, generator, *, longest=24, scale=3.0):
+    labels, sentences = draw.randint(1, 40), draw.randint(1, 6)
+    lengths = [draw.choice((0, 1, 2, draw.randint(1, longest))) for _ in range(sentences)]
+    words = max(1, max(lengths) + draw.choice((0, 0, 3)))
+    mask = torch.arange(words)[None] < torch.tensor(lengths)[:, None]
+    emissions = scale * torch.randn(sentences, words, labels, generator=generator, dtype=dtype)
+    tags = torch.randint(0, labels, (sentences, words), generator=generator)
+    return labels, emissions, tags, mask
+
+
+def loss_and_gradients(chain, emissions, tags, mask):
+    given = emissions.clone().requires_grad_()
+    chain.zero_grad(set_to_none=True)
+    loss = chain.negative_log_likelihood(given, tags, mask)
+    loss.backward()
+    # Of a batch without a word the library gives its parameters no gradient.
+    parts = [torch.zeros_like(p) if p.grad is None else p.grad for p in chain.parameters()]
+    return [loss.detach(), given.grad, *parts]
+
+
+def path_scores(chain, emissions, paths, mask):
+    """Score of each sentence's path: log Z of nothing but it would be the same."""
+    crf, found = chain.crf, []
+    for row, path, real in zip(emissions, paths, mask, strict=True):
+        tags = path[real].tolist()
+        total = sum((row[word, tag] for word, tag in enumerate(tags)), row.new_zeros(()))
+        total = total + sum((crf.transitions[a, b] for a, b in zip(tags, tags[1:], strict=False)))
+        if tags:
+            total = total + crf.start_transitions[tags[0]] + crf.end_transitions[tags[-1]]
+        found.append(total)
+    return torch.stack(found).detach()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=str
+)
+def test_random_cases_with_ragged_masks(dtype, tolerance):
+    draw, generator = random.Random(0), torch.Generator().manual_seed(0)
+    for case in range(CASES):
+        labels, emissions, tags, mask = batch(draw, dtype, generator)
+        reference, fast = pair(labels, dtype, draw.choice((0.1, 1.0, 5.0)), generator)
+        # The library's own rounding in 32 bits is larger: it is asked in 64.
+        exact = pair(labels, torch.float64, 0.0, generator)[0]
+        exact.load_state_dict(reference.state_dict())
+        expected = loss_and_gradients(exact, emissions.double(), tags, mask)
+        found = loss_and_gradients(fast, emissions, tags, mask)
+        for right, value in zip(expected, found, strict=True):
+            close = torch.allclose(value.double(), right, rtol=tolerance, atol=tolerance)
+            assert close, (case, (value - right).abs().max())
+        marginals = exact.marginals(emissions.double(), mask)
+        assert torch.allclose(fast.marginals(emissions, mask).double(), marginals, atol=tolerance)
+        ours, theirs = fast.best_paths(emissions, mask), exact.best_paths(emissions.double(), mask)
+        if not ours.equal(theirs):
+            # Two best paths, to rounding.
+            scores = [path_scores(exact, emissions.double(), p, mask) for p in (ours, theirs)]
+            torch.testing.assert_close(*scores, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("words", [127, 512])
+def test_long_sentences(words):
+    generator = torch.Generator().manual_seed(1)
+    reference, fast = pair(9, torch.float64, 2.0, generator)
+    emissions = 4 * torch.randn(3, words, 9, generator=generator, dtype=torch.float64)
+    mask = torch.arange(words)[None] < torch.tensor([words, words // 2, 1])[:, None]
+    tags = torch.randint(0, 9, (3, words), generator=generator)
+    expected = loss_and_gradients(reference, emissions, tags, mask)
+    for right, value in zip(
+        expected, loss_and_gradients(fast, emissions, tags, mask), strict=True
+    ):
+        torch.testing.assert_close(value, right, rtol=1e-10, atol=1e-10)
+    assert fast.best_paths(emissions, mask).equal(reference.best_paths(emissions, mask))
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e4])
+def test_large_scores_neither_overflow_nor_lose_anything(scale):
+    generator = torch.Generator().manual_seed(2)
+    reference, fast = pair(5, torch.float64, 2.0, generator)
+    emissions = scale * torch.sign(torch.randn(4, 12, 5, generator=generator, dtype=torch.float64))
+    mask = torch.arange(12)[None] < torch.tensor([12, 7, 1, 0])[:, None]
+    tags = torch.randint(0, 5, (4, 12), generator=generator)
+    found = loss_and_gradients(fast, emissions, tags, mask)
+    for right, value in zip(
+        loss_and_gradients(reference, emissions, tags, mask), found, strict=True
+    ):
+        assert value.isfinite().all()
+        torch.testing.assert_close(value, right, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("spread", [200.0, 290.0, 1e4])
+def test_transitions_far_apart(spread):
+    """Below the limit in probabilities, above it as the library does."""
+    generator = torch.Generator().manual_seed(3)
+    reference, fast = pair(3, torch.float64, 1.0, generator)
+    for chain in (reference, fast):
+        with torch.no_grad():
+            chain.crf.transitions[0, 1] = -spread
+            chain.crf.start_transitions[2] = -spread
+    emissions = spread * torch.randn(5, 9, 3, generator=generator, dtype=torch.float64)
+    mask = torch.arange(9)[None] < torch.tensor([9, 8, 5, 2, 1])[:, None]
+    tags = torch.randint(0, 3, (5, 9), generator=generator)
+    expected = loss_and_gradients(reference, emissions, tags, mask)
+    for right, value in zip(
+        expected, loss_and_gradients(fast, emissions, tags, mask), strict=True
+    ):
+        torch.testing.assert_close(value, right, rtol=1e-9, atol=1e-9)
+
+
+def test_the_gradient_is_the_slope():
+    generator = torch.Generator().manual_seed(4)
+    _, fast = pair(4, torch.float64, 1.0, generator)
+    emissions = torch.randn(3, 5, 4, generator=generator, dtype=torch.float64).requires_grad_()
+    mask = torch.arange(5)[None] < torch.tensor([5, 2, 1])[:, None]
+    tags = torch.randint(0, 4, (3, 5), generator=generator)
+    given = (emissions, *fast.parameters())
+    assert torch.autograd.gradcheck(
+        lambda *given: 3 * fast.negative_log_likelihood(given[0], tags, mask), given
+    )
