@@ -87,9 +87,7 @@ def test_long_sentences(words):
     mask = torch.arange(words)[None] < torch.tensor([words, words // 2, 1])[:, None]
     tags = torch.randint(0, 9, (3, words), generator=generator)
     expected = loss_and_gradients(reference, emissions, tags, mask)
-    for right, value in zip(
-        expected, loss_and_gradients(fast, emissions, tags, mask), strict=True
-    ):
+    for right, value in zip(expected, loss_and_gradients(fast, emissions, tags, mask), strict=True):
         torch.testing.assert_close(value, right, rtol=1e-10, atol=1e-10)
     assert fast.best_paths(emissions, mask).equal(reference.best_paths(emissions, mask))
 
@@ -122,9 +120,7 @@ def test_transitions_far_apart(spread):
     mask = torch.arange(9)[None] < torch.tensor([9, 8, 5, 2, 1])[:, None]
     tags = torch.randint(0, 3, (5, 9), generator=generator)
     expected = loss_and_gradients(reference, emissions, tags, mask)
-    for right, value in zip(
-        expected, loss_and_gradients(fast, emissions, tags, mask), strict=True
-    ):
+    for right, value in zip(expected, loss_and_gradients(fast, emissions, tags, mask), strict=True):
         torch.testing.assert_close(value, right, rtol=1e-9, atol=1e-9)
 
 

@@ -123,7 +123,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
 def posterior(
     emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor, spread: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """log Z (B,), probability of each tag (W, B, L), expected number of each step (L, L).
+    """Log Z (B,), probability of each tag (W, B, L), expected number of each step (L, L).
 
     Scores are (B, W, L), (L,), (L, L) and (L,); `mask` (B, W) is true at words, which come first;
     `spread` is the largest difference within the last three. Messages run in probabilities, each
@@ -146,7 +146,7 @@ def posterior(
     turned = turned.expand(words, batch, labels)
     both = torch.cat([shares, shares.gather(0, turned)], dim=2)
     # One product with both matrices: at a few tags the number of calls is what costs.
-    matrix = torch.block_diag(step, step.T)
+    matrix = torch.block_diag(step, step.T)  # type: ignore[no-untyped-call]
     messages = torch.empty_like(both)
     torch.mul(both[0], torch.cat([first, final]), out=messages[0])
     logs = scores.new_zeros(words, batch)
