@@ -53,9 +53,12 @@ class Add:
     def __init__(self, register: Register) -> None:
         self._register = register
 
-    def __getattr__(self, kind: str) -> NoReturn:
-        kinds = [name for name in vars(Add) if not name.startswith("_")]
-        raise AttributeError(str(unknown("kind of component", kind, kinds)))
+    # A type checker is to find what is misspelt: it must not see this.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, kind: str) -> NoReturn:
+            kinds = [name for name in vars(Add) if not name.startswith("_")]
+            raise AttributeError(str(unknown("kind of component", kind, kinds)))
 
     def text_encoder(self, name: str, target: Target) -> None:
         """A `mmseq.TextEncoder`: words to vectors."""
