@@ -9,6 +9,8 @@ from mmseq import Config, ImageStates, Sizes, TransformerEncoder, UserError
 SIZES = Sizes(labels=("O",), levels=(3, 5))
 SENTENCES = [["a", "b", "c"], ["d"], ["e", "f"], ["g", "h"]]
 PRESENT = [True, False, True, False]
+ROUNDING = 1e-5
+"""What processors may differ by in 32 bits: states are about 1"""
 LONG = [list("abcdefgh") * 3, ["a"], list("hgfedcba") * 2]
 
 
@@ -32,9 +34,9 @@ def test_without_a_picture_it_is_the_plain_transformer_in_a_mixed_batch_too(
     mask = got.mask
     for i, present in enumerate(PRESENT):
         difference = (got.words - expected.words)[i, mask[i]].abs().max()
-        assert difference > 0.01 if present else difference < 1e-6
-    assert (none.words - expected.words)[mask].abs().max() < 1e-6
-    assert (none.vector - expected.vector).abs().max() < 1e-6
+        assert difference > 0.01 if present else difference < ROUNDING
+    assert (none.words - expected.words)[mask].abs().max() < ROUNDING
+    assert (none.vector - expected.vector).abs().max() < ROUNDING
 
 
 def test_a_mixed_batch_gives_what_separate_batches_give(build, inputs, pictures):
