@@ -39,13 +39,12 @@ class FastChain(LinearChain):
         spread = self._spread()
         if spread > LARGEST:
             return super().marginals(emissions, mask)
-        emissions = full_precision(emissions)
-        _, found, _ = posterior(emissions, *self._scores(), mask, spread)
-        return found.transpose(0, 1).to(emissions)
+        _, found, _ = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
+        return found.transpose(0, 1).to(full_precision(emissions))
 
     @torch.no_grad()
     def best_paths(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        scores = _by_word(full_precision(emissions), mask)
+        scores = _by_word(emissions, mask)
         start, transitions, end = (part.to(scores) for part in self._scores())
         words, batch, _ = scores.shape
         # The tag before stands last: the fastest dimension to take the maximum over.
@@ -75,7 +74,8 @@ class FastChain(LinearChain):
         parts = [part.detach() for part in self._scores()]
         if parts[0].device.type == "mps":
             return float("inf")
-        return max((part.max() - part.min()).item() for part in parts)
+        # Looked at once: on a GPU every look waits for it.
+        return torch.stack([part.max() - part.min() for part in parts]).max().item()
 
 
 class _NegativeLogLikelihood(torch.autograd.Function):
@@ -92,13 +92,13 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         mask: Tensor,
         spread: float,
     ) -> Tensor:
-        log_partition, counts, steps = posterior(emissions, start, transitions, end, mask, spread)
+        scores = _by_word(emissions, mask)
+        log_partition, counts, steps = posterior(scores, start, transitions, end, mask, spread)
         observed = torch.zeros_like(counts)
         observed.scatter_(2, tags.T[..., None], mask.T[..., None].to(observed))
         observed_steps = observed[:-1].flatten(0, 1).T @ observed[1:].flatten(0, 1)
         last = (mask.sum(dim=1) - 1).clamp(min=0)
         rows = torch.arange(len(mask), device=mask.device)
-        scores = _by_word(emissions, mask)
         score = (
             (scores * observed).sum()
             + (start.to(scores) * observed[0].sum(dim=0)).sum()
@@ -121,17 +121,17 @@ class _NegativeLogLikelihood(torch.autograd.Function):
 
 
 def posterior(
-    emissions: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor, spread: float
+    scores: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor, spread: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log Z (B,), probability of each tag (W, B, L), expected number of each step (L, L).
 
-    Scores are (B, W, L), (L,), (L, L) and (L,); `mask` (B, W) is true at words, which come first;
-    `spread` is the largest difference within the last three. Messages run in probabilities, each
+    `scores` are the emissions as `_by_word` gives them; `start` (L,), `transitions` (L, L), `end`
+    (L,); `mask` (B, W) is true at words, which come first; `spread` is the largest difference
+    within `start`, `transitions` or `end`. Messages run in probabilities, each
     word's largest emission being 1, and are scaled before they leave float64's range. Forward and
     backward run as one recursion: for the latter each sentence is turned round within its own
     words, so that padding stands last for both and needs no mask on the way.
     """
-    scores = _by_word(emissions, mask)
     start, transitions, end = (part.detach().to(scores) for part in (start, transitions, end))
     words, batch, labels = scores.shape
     lengths = mask.sum(dim=1)
