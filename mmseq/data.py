@@ -157,7 +157,7 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     `UserError` for a file that cannot be read; `ComponentError` naming the reader for what it
     raises else, and for examples of the wrong types.
     """
-    place = f"{entry.title} of {entry.provider} on {path}"
+    place = f"{entry.full_title} on {path}"
     after = "at its beginning"
     try:
         for number, example in enumerate(entry.load()().read(path), 1):

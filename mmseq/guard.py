@@ -27,8 +27,13 @@ def blamed(title: str, **given: object) -> Iterator[None]:
         raise
     # A stranger's code may raise anything.
     except Exception as error:
-        got = f"; it got {shapes(given)}" if given else ""
-        raise ComponentError(f"{title} failed: {one_line(error).rstrip('.')}{got}.") from error
+        raise ComponentError(f"{title} failed: {raised(error, given)}.") from error
+
+
+def raised(error: BaseException, given: Mapping[str, object]) -> str:
+    """An exception as a part of a sentence, with the shapes of what was `given`."""
+    got = f"; it got {shapes(given)}" if given else ""
+    return f"{one_line(error).rstrip('.')}{got}"
 
 
 def require(title: str, what: str, value: object, kind: type, shape: Sequence[int] = ()) -> None:

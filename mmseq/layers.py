@@ -45,7 +45,7 @@ class Layers:
     def add_preset(self, name: str) -> None:
         """Lay the preset of that name over what there is."""
         entry = registry().get("preset", name)
-        self.add(read_toml(entry.path), f"{entry.title} of {entry.provider}")
+        self.add(read_toml(entry.path), entry.full_title)
 
     def add_file(self, path: Path) -> None:
         """Lay a TOML file over what there is."""

@@ -17,7 +17,6 @@ ALIASES = {"valid": ("valid", "dev")}
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
-
 SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
 """What a reader's `suffixes` must be, for messages"""
 
@@ -76,9 +75,7 @@ def _named(name: str) -> dict[str, Entry]:
     entry = registry().get("reader", name)
     suffixes = getattr(entry.load(), "suffixes", None)
     if not good_suffixes(suffixes):
-        raise UserError(
-            f"{entry.title} of {entry.provider}: its suffixes are {suffixes!r}, not {SUFFIXES}."
-        )
+        raise UserError(f"{entry.full_title}: its suffixes are {suffixes!r}, not {SUFFIXES}.")
     return dict.fromkeys(suffixes, entry)
 
 
@@ -141,17 +138,17 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
     inside = sorted(path.name for path in folder.iterdir())
     known = ", ".join(sorted(readers(reader)))
     unread = next((name for name in inside if name.partition(".")[0] in names), None)
-    if unread is not None and reader == "auto" and (rivals := _rivals(unread)):
-        return UserError(f"{folder}: {unread}: {rivals}.")
-    if unread is not None and reader == "auto":
-        return UserError(
-            f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
-            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it."
-        )
-    if unread is not None:
+    if unread is not None and reader != "auto":
         return UserError(
             f"{folder}: reader '{reader}' does not read {unread} (it reads {known}); choose "
             "another with data.reader, or auto."
+        )
+    if unread is not None:
+        if rivals := _rivals(unread):
+            return UserError(f"{folder}: {unread}: {rivals}.")
+        return UserError(
+            f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
+            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it."
         )
     more = ", …" if len(inside) > 5 else ""
     holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"

@@ -256,7 +256,7 @@ def build_model(
 
     def build(key: str, choice: Choice, sizes: Sizes) -> Any:
         cls = choice.entry.load()
-        titles[key] = f"{choice.entry.title} of {choice.entry.provider}"
+        titles[key] = choice.entry.full_title
         arguments = dict(choice.options)
         wanted = cls.__init__.__annotations__
         if "assets" in wanted:
@@ -321,7 +321,7 @@ def _check_views(choice: Choice, views: Mapping[str, int], config: Config, sizes
     task = choice.entry.load()
     if isinstance(task.views, str):
         raise ComponentError(
-            f"{choice.entry.title} of {choice.entry.provider}: its views are the string "
+            f"{choice.entry.full_title}: its views are the string "
             f"'{task.views}'; write a tuple, ('{task.views}',)."
         )
     for view in task.views:

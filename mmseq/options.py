@@ -114,8 +114,8 @@ def check_options(
             values[name] = _converted(title, option, given[name])
         elif option.default is REQUIRED:
             # Without a type it is hardly meant for users.
-            own = ", ".join(RESERVED[1:])
-            hint = f"; of a constructor's arguments the engine gives {own}" * (option.type is Any)
+            own = f"; of a constructor's arguments the engine gives {', '.join(RESERVED[1:])}"
+            hint = own if option.type is Any else ""
             raise UserError(f"{title} needs option '{name}' ({option.type_name}){hint}.")
         else:
             values[name] = option.default

@@ -106,13 +106,14 @@ class Plugins:
                 "a hook has another argument than its own: register_components(add), "
                 "register_commands(cli)"
             ) from error
-        for caller in self._manager.get_hookcallers(module) or ():
+        callers = self._manager.get_hookcallers(module)
+        for caller in callers or ():
             if not caller.has_spec():
                 known = [
                     name for name, hook in vars(hookspecs).items() if hasattr(hook, "mmseq_spec")
                 ]
                 raise ValueError(str(unknown("hook", caller.name, known)))
-        if not self._manager.get_hookcallers(module):
+        if not callers:
             raise ValueError("it has no hook; decorate register_components with @mmseq.hookimpl")
 
     def _call(self, plugin: Plugin, hook: str, **arguments: Any) -> None:

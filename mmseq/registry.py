@@ -81,6 +81,11 @@ class Entry:
         """What messages call it: ``aux task 'contrastive'``."""
         return f"{KINDS[self.kind]} '{self.name}'"
 
+    @property
+    def full_title(self) -> str:
+        """The same with its provider: ``aux task 'contrastive' of mmseq-mlmner 0.1.0``."""
+        return f"{self.title} of {self.provider}"
+
     @cached_property
     def _source(self) -> Source:
         if isinstance(self.target, type):
@@ -120,7 +125,7 @@ class Entry:
                 return Path(folder) / relative
         missing = f"no file {relative} in package '{package}'" if folders else f"no '{package}'"
         raise UserError(
-            f"{self.title} of {self.provider}: {missing}; the target of a {self.kind} is "
+            f"{self.full_title}: {missing}; the target of a {self.kind} is "
             f'"package:path/to/{self.kind}.toml".'
         )
 
@@ -140,13 +145,13 @@ class Entry:
             except Exception as error:
                 reason = one_line(error)
                 raise UserError(
-                    f"{self.title} of {self.provider} cannot be loaded from '{self.target}': "
+                    f"{self.full_title} cannot be loaded from '{self.target}': "
                     f"{reason.rstrip('.')}."
                 ) from error
         contract = self.kind.title().replace("_", "")
         if not (isinstance(target, type) and issubclass(target, getattr(mmseq, contract))):
             raise UserError(
-                f"{self.title} of {self.provider}: {self.target} is not a class that derives from "
+                f"{self.full_title}: {self.target} is not a class that derives from "
                 f"mmseq.{contract}."
             )
         return target
@@ -157,7 +162,7 @@ class Entry:
         options = options_of(cls)
         if self.kind == "aux_task":
             if "weight" in options:
-                raise UserError(f"{self.title} of {self.provider}: {WEIGHT_TAKEN}.")
+                raise UserError(f"{self.full_title}: {WEIGHT_TAKEN}.")
             # The engine's, which takes it out again: the loss is weighted outside the task.
             options["weight"] = Option("weight", float, float(cls.weight))
         return options

@@ -73,10 +73,7 @@ def _examples() -> str:
     for kind in TRAIN:
         path = template / ("presets/example.toml" if kind == "preset" else f"{kind}.py")
         code = path.read_text(encoding="utf-8").strip()
-        lines += [
-            f"## {written(kind)}",
-            f"```{path.suffix[1:].replace('py', 'python')}\n{code}\n```",
-        ]
+        lines += [f"## {written(kind)}", f"```{path.suffix[1:]}\n{code}\n```"]
     return "\n\n".join(lines)
 
 

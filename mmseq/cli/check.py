@@ -6,6 +6,7 @@ import click
 
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.plugins import Plugin, load_plugins
+from mmseq.registry import Entry
 
 
 @click.command()
@@ -22,27 +23,31 @@ def check(plugin: str) -> None:
       mmseq check mmseq-film
     """
     found = _plugin(plugin)
-    from mmseq.testing import ContractError
-    from mmseq.testing import check as check_entry
-
     if not found.components:
         click.echo(f"{found.title} registers no component: there is nothing to check.")
     broken = 0
     for entry in found.components:
-        try:
-            check_entry(entry)
-        except (ContractError, UserError) as error:
-            broken += 1
-            click.echo(f"BROKEN  {entry.title}: {_without_title(str(error), entry.title)}")
-        # A stranger's class may raise anything, and the others are still to be checked.
-        except Exception as error:
-            broken += 1
-            click.echo(f"BROKEN  {entry.title}: the check ended in {one_line(error)}")
-        else:
-            click.echo(f"ok      {entry.title}")
+        fault = _fault(entry)
+        broken += bool(fault)
+        click.echo(f"BROKEN  {entry.title}: {fault}" if fault else f"ok      {entry.title}")
     if broken:
         click.echo(f"{broken} of {len(found.components)} break their contract.", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _fault(entry: Entry) -> str:
+    """What is wrong with a component; empty: nothing."""
+    from mmseq.testing import ContractError
+    from mmseq.testing import check as check_entry
+
+    try:
+        check_entry(entry)
+    except (ContractError, UserError) as error:
+        return _without_title(str(error), entry.title)
+    # A stranger's class may raise anything, and the others are still to be checked.
+    except Exception as error:
+        return f"the check ended in {one_line(error)}"
+    return ""
 
 
 def _plugin(name: str) -> Plugin:

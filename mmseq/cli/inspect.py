@@ -12,9 +12,11 @@ import click
 from rich.markup import escape
 
 from mmseq.errors import UserError, unknown
+from mmseq.layers import SEVERAL
 from mmseq.options import REQUIRED, Option
 from mmseq.plugins import load_plugins, registry
 from mmseq.registry import FILES, KINDS, Entry
+from mmseq.scaffold.kinds import written
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,11 +39,12 @@ CONTRACTS = {
 def _kind(text: str) -> str:
     """`aux-task`, `aux_task`, `aux tasks` … as written in code."""
     singular = text.lower().replace("-", "_").replace(" ", "_")
+    # A config's section will do: "aux".
+    singular = SEVERAL.get(singular, singular)
     for kind in KINDS:
-        # The flag and the config's section of tasks say "aux".
-        if singular in (kind, kind + "s") or (kind, singular) == ("aux_task", "aux"):
+        if singular in (kind, kind + "s"):
             return kind
-    raise unknown("kind", text, [kind.replace("_", "-") for kind in KINDS])
+    raise unknown("kind", text, map(written, KINDS))
 
 
 def _record(entry: Entry) -> dict[str, str]:

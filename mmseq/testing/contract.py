@@ -11,8 +11,8 @@ from typing import NoReturn
 import torch
 from torch import Tensor
 
-from mmseq.errors import UserError, one_line
-from mmseq.guard import shapes
+from mmseq.errors import UserError
+from mmseq.guard import raised
 
 RTOL, ATOL = 1e-3, 1e-4
 """Rounding that other shapes of a batch may bring; a fault is far larger"""
@@ -68,10 +68,8 @@ class Judge:
             raise
         # A stranger's component may raise anything.
         except Exception as error:
-            got = f"; it got {shapes(given)}" if given else ""
-            reason = one_line(error).rstrip(".")
             raise ContractError(
-                f"{self.title}, {contract}: it raises {reason}{got}. Right: {right}."
+                f"{self.title}, {contract}: it raises {raised(error, given)}. Right: {right}."
             ) from error
 
     def tensor(self, contract: str, name: str, value: object, shape: tuple[int, ...]) -> None:
