@@ -108,15 +108,22 @@ class Site:
         package.mkdir()
         for stem, text in {"__init__": source, **files}.items():
             (package / f"{stem}.py").write_text(text, encoding="utf-8")
+        self.describe(distribution, version, {name: package.name}, requires)
+        return package
+
+    def describe(self, distribution, version, points, requires=()):
+        """Make modules in the folder those of an installed distribution. `points`: its entry
+        points, name to module.
+        """
         facts = self.folder / f"{distribution.replace('-', '_')}-{version}.dist-info"
         facts.mkdir()
         (facts / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
             + "".join(f"Requires-Dist: {line}\n" for line in requires)
         )
-        (facts / "entry_points.txt").write_text(f"[mmseq]\n{name} = {package.name}\n")
+        lines = [f"{name} = {module}\n" for name, module in points.items()]
+        (facts / "entry_points.txt").write_text("[mmseq]\n" + "".join(lines))
         importlib.invalidate_caches()
-        return package
 
     def load(self, *, strict=False):
         """The engine and this folder's plugins, without the installed ones."""

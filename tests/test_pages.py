@@ -16,7 +16,6 @@ import mmseq
 from mmseq.bench.plan import Problems
 from mmseq.cli import build
 from mmseq.data import load_file
-from mmseq.plugins import load_plugins
 from mmseq.testing import check_plan
 from mmseq.tune.search import read_search, space_of
 
@@ -26,6 +25,7 @@ PAGES = [
     *sorted(ROOT.glob("plugins/**/README.md")),
     *sorted(ROOT.glob("examples/**/README.md")),
 ]
+FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 OTHER_PROGRAMS = {"pip", "python", "pytest", "ruff", "twine", "torchrun", "mkdocs", "tensorboard"}
 
 
@@ -45,7 +45,7 @@ class Block:
 
 def blocks(page):
     text = page.read_text(encoding="utf-8")
-    for found in re.finditer(r"^```(.*)\n((?:.*\n)*?)```$", text, re.MULTILINE):
+    for found in FENCED.finditer(text):
         yield Block(page, text[: found.start()].count("\n") + 1, found[1], found[2])
 
 
@@ -66,7 +66,7 @@ def command_lines(text):
 
 def code_spans(page):
     """Commands of mmseq within the sentences of a page."""
-    prose = re.sub(r"^```.*\n(?:.*\n)*?```$", "", page.read_text(encoding="utf-8"), flags=re.M)
+    prose = FENCED.sub("", page.read_text(encoding="utf-8"))
     for span in re.findall(r"`(mmseq [^`]+)`", prose):
         yield shlex.split(span)
 
@@ -125,7 +125,7 @@ def test_every_block_says_its_language():
 def test_the_commands_of_a_shell_block(block, place, run_cli, site):
     if block.page.parent.name == "film_fusion":
         shutil.copytree(block.page.parent / "mmseq_film", site.folder / "mmseq_film")
-        add_distribution(site, "mmseq-film", block.page.parent / "pyproject.toml")
+        add_distribution(site, block.page.parent / "pyproject.toml")
     ran = 0
     for words in command_lines(block.text):
         if not words:
@@ -136,12 +136,11 @@ def test_the_commands_of_a_shell_block(block, place, run_cli, site):
             continue
         parse(words)
         ran += 1
+        # The plugin of that page is written and installed by the test of its blocks below.
+        trains = words[1] == "train" and block.page != ROOT / "plugins" / "README.md"
         # A dry run builds the model; of other commands the line is held against what they take.
-        if words[1] == "train" and "--resume" not in words:
+        if trains and "--resume" not in words:
             asked = [word for word in words[1:] if word not in ("…", "--dry-run", "--offline")]
-            if block.page == ROOT / "plugins" / "README.md":
-                # Of a plugin that the test of its blocks below writes and installs.
-                continue
             done = run_cli(*asked, "--offline", "--dry-run")
             assert (done.code, done.err) == (0, ""), (words, done.err)
     assert ran or "mmseq" not in block.text.split()
@@ -155,18 +154,11 @@ def require_extras(words):
         assert set(extras.split(",")) <= known, words
 
 
-def add_distribution(site, name, pyproject):
+def add_distribution(site, pyproject):
     """Make what lies in the folder of `site` an installed distribution, as its project says."""
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
-    facts = site.folder / f"{name.replace('-', '_')}-{project['version']}.dist-info"
-    facts.mkdir()
-    needs = "".join(f"Requires-Dist: {need}\n" for need in project["dependencies"])
-    head = f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
-    (facts / "METADATA").write_text(head + needs)
-    points = project["entry-points"]["mmseq"].items()
-    lines = [f"{point} = {module}\n" for point, module in points]
-    (facts / "entry_points.txt").write_text("[mmseq]\n" + "".join(lines))
-    load_plugins.cache_clear()
+    points = project["entry-points"]["mmseq"]
+    site.describe(project["name"], project["version"], points, project["dependencies"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -228,7 +220,7 @@ def test_the_plugin_of_the_plugins_page_keeps_its_contract_and_trains(place, sit
     for name, source in named.items():
         (site.folder / name).parent.mkdir(exist_ok=True)
         (site.folder / name).write_text(source)
-    add_distribution(site, "mmseq-sum", site.folder / "pyproject.toml")
+    add_distribution(site, site.folder / "pyproject.toml")
     (test,) = (b.text for b in of("python", page) if "def test" in b.text)
     scope = {}
     exec(compile(test, "test_sum.py", "exec"), scope)
@@ -238,7 +230,7 @@ def test_the_plugin_of_the_plugins_page_keeps_its_contract_and_trains(place, sit
     assert (done.code, done.err) == (0, "")
 
 
-def test_the_python_of_the_readme(place, monkeypatch, tiny_encoder, capsys):
+def test_the_python_of_the_readme(place, tiny_encoder):
     tiny = {
         "text_encoder.model": str(tiny_encoder),
         "image_encoder.model": "test_vit",
