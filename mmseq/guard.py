@@ -13,6 +13,17 @@ from torch import Tensor
 from mmseq.errors import ComponentError, UserError, one_line
 
 
+class ReadViews(dict[str, Tensor]):
+    """The views that a task reads, by `names`; asked for another, it says where to name it."""
+
+    def __init__(self, names: Sequence[str], views: Mapping[str, Tensor]) -> None:
+        super().__init__({name: views[name] for name in names})
+
+    def __missing__(self, name: str) -> Tensor:
+        named = ", ".join([*map(repr, self), repr(name)])
+        raise LookupError(f"'{name}' is not among the views it reads; write views = ({named})")
+
+
 @contextmanager
 def blamed(title: str, **given: object) -> Iterator[None]:
     """What is raised inside becomes a `ComponentError` that begins with `title` and ends with the

@@ -30,7 +30,7 @@ from mmseq.components import (
 from mmseq.config import Choice, Config
 from mmseq.data import Example
 from mmseq.errors import ComponentError, UserError
-from mmseq.guard import announced, blamed, require
+from mmseq.guard import ReadViews, announced, blamed, require
 from mmseq.plugins import registry
 from mmseq.registry import GIVE_VECTORS, KINDS
 
@@ -136,7 +136,7 @@ class Model(nn.Module):
         self, name: str, views: Mapping[str, Tensor], targets: Targets, emissions: Tensor
     ) -> AuxOutput:
         title, task = self.title(f"aux.{name}"), self.task(name)
-        read = {view: views[view] for view in task.views}
+        read = ReadViews(task.views, views)
         with blamed(title, views=read, emissions=emissions):
             output: AuxOutput = task(read, targets, emissions)
         require(title, "what forward gives", output, AuxOutput)

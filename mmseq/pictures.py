@@ -26,7 +26,7 @@ def ready_pictures(
     device: torch.device,
     reporter: Reporter,
 ) -> FeatureTable:
-    """Features of every distinct picture, from the store where they are in it.
+    """Features of every picture, from the store where they are in it; of equal ones once.
 
     Says how many were new and how many reused, and which pictures cannot be used; with
     ``data.images = "strict"`` one of those is a `UserError`.
@@ -48,7 +48,8 @@ def ready_pictures(
         reporter.line(note)
     if paths:
         reporter.line(
-            f"Pictures: {len(paths)} distinct, {table.new} new, {table.reused} from the store."
+            f"Pictures: {len(paths)} files; of their contents {table.new} new, {table.reused} from "
+            "the store."
         )
     if table.problems:
         if data.images == "strict":

@@ -21,6 +21,7 @@ from mmseq.console import Reporter, loss_text
 from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.gradients import Cosines
+from mmseq.guard import ReadViews
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, highest_rates, schedule
@@ -192,7 +193,7 @@ class Trainer:
                     batch = self._batch(indexes, shown)
                     views, _ = self.model.views(batch)
                     for task in waiting:
-                        task.observe({view: views[view] for view in task.views}, batch.targets)
+                        task.observe(ReadViews(task.views, views), batch.targets)
                 advance(1, "")
             for task in waiting:
                 task.finish()

@@ -64,6 +64,8 @@ class Task(mmseq.AuxTask):
     def forward(self, views, targets, emissions):
         if self.fault == "raises":
             raise RuntimeError("no such word")
+        if self.fault == "unnamed":
+            return mmseq.AuxOutput(views["words"].sum())
         loss = views["half"].square().sum(dim=2)
         return mmseq.AuxOutput(loss if self.fault == "not summed" else loss.sum())
 
@@ -143,6 +145,8 @@ FAULTS = {
     ("fusion", "tensor"): r": what forward gives is Tensor, not Fused\.$",
     ("task", "raises"): r"^aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no such word; "
     r"it got views half \(24, (\d+), 4\); emissions \(24, \1, 5\)\.$",
+    ("task", "unnamed"): r"^aux task 'shaky' of .* failed: LookupError: 'words' is not among the "
+    r"views it reads; write views = \('half', 'words'\); it got views half .*\.$",
     ("task", "not summed"): r"^aux task 'shaky' of .*: loss is \(24, \d+\), not \(\)\.$",
     ("decoder", "loss"): r"^decoder 'shaky' of .* failed: RuntimeError: out of range; it got "
     r"emissions \(24, (\d+), 5\); tags \(24, \1\)\.$",

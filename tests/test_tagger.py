@@ -337,6 +337,16 @@ def test_evaluating_a_type_the_run_does_not_know_is_an_error(run, tmp_path, run_
     assert json.loads(result.out)["test"]["gold"] == 1
 
 
+def test_scores_of_one_file_bear_its_name(run, tmp_path, run_cli):
+    data = tmp_path / "mine.txt"
+    data.write_text("Jordan\tB-PER\n")
+    result = run_cli("evaluate", run, data)
+    assert result.code == 0, result.err
+    rows = [line for line in result.out.splitlines() if "all, " in line]
+    assert len(rows) == 3
+    assert all(row.strip("│ ").startswith("mine.txt ") for row in rows)
+
+
 def test_run_records_its_word_splitter(run):
     tagger = mmseq.load(run)
     assert tagger.config.data.splitter == "tweet"

@@ -64,7 +64,8 @@ def evaluate(
         facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
         click.echo(json.dumps({split: scores, "data": facts}, indent=2))
         return
-    reporter.table(score_table({split: scores}, str(found.path)))
+    name = found.path.name if data and Path(data).is_file() else split
+    reporter.table(score_table({name: scores}, str(found.path)))
     reporter.line(f"SHA-256 of the file: {found.sha256}")
     if pictures:
         reporter.line(f"SHA-256 of its pictures: {pictures}")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mmseq.components import AuxOutput, AuxTask, Fusion, Sizes, Targets
 from mmseq.errors import UserError
+from mmseq.guard import ReadViews
 from mmseq.plugins import registry
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
@@ -90,7 +91,7 @@ class _Stage:
         draw = torch.Generator().manual_seed(2)
         head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
         targets = self.world.batch(indexes, self.fusion.extras).targets
-        return _Case({v: views[v] for v in wanted}, targets, fused.states @ head)
+        return _Case(ReadViews(wanted, views), targets, fused.states @ head)
 
 
 @cache
