@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmseq.builtins.crf import LinearChain, full_precision
+
+Array = NDArray[np.float64]
 
 LARGEST = 300.0
 """Difference of transition scores that a recursion in probabilities stands: a tag vanishes where
@@ -45,26 +49,10 @@ class FastChain(LinearChain):
     @torch.no_grad()
     def best_paths(self, emissions: Tensor, mask: Tensor) -> Tensor:
         scores = _by_word(emissions, mask)
-        start, transitions, end = (part.to(scores) for part in self._scores())
-        words, batch, _ = scores.shape
-        # The tag before stands last: the fastest dimension to take the maximum over.
-        columns = transitions.T.contiguous()
-        best = torch.empty_like(scores)
-        torch.add(scores[0], start, out=best[0])
-        for word in range(1, words):
-            torch.add((best[word - 1][:, None] + columns).amax(dim=2), scores[word], out=best[word])
-        before = (best[:-1, :, None] + columns).argmax(dim=3)
-        lengths = mask.sum(dim=1)
-        last = (lengths - 1).clamp(min=0)
-        tag = (best[last, torch.arange(batch, device=last.device)] + end).argmax(dim=1)
-        # Behind a sentence's end every tag comes from the sentence's last one.
-        behind = torch.arange(1, words, device=last.device)[:, None] >= lengths
-        before = torch.where(behind[..., None], tag[:, None], before)
-        path = [tag]
-        for pointers in reversed(before.unbind()):
-            tag = pointers.gather(1, tag[:, None])[:, 0]
-            path.append(tag)
-        return torch.stack(path[::-1], dim=1) * mask
+        start, transitions, end = (part.to(scores).cpu().numpy() for part in self._scores())
+        lengths = mask.sum(dim=1).cpu().numpy()
+        paths = viterbi(scores.cpu().numpy(), start, transitions, end, lengths)
+        return torch.from_numpy(paths).to(mask.device)
 
     def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
@@ -177,6 +165,42 @@ def posterior(
     before = torch.where(real[1:], forward[:-1] / sums[1:], 0.0)
     steps = step * (before.flatten(0, 1).T @ backward[1:].flatten(0, 1))
     return log_partition, tags, steps
+
+
+def viterbi(
+    scores: Array, start: Array, transitions: Array, end: Array, lengths: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """The best path of each sentence: (B, W), 0 at padding; of equal ones, the lower tags.
+
+    `scores` (W, B, L); `start` (L,), `transitions` (L, L), `end` (L,); `lengths` (B,). In NumPy,
+    for a GPU's scores too: a word's work is so small that the number and price of calls decide, and
+    NumPy's cost a fraction of a launch. No pointers are kept: going back looks only at the tags
+    before the one chosen.
+    """
+    words, batch, labels = scores.shape
+    # The tag before stands first, so that the maximum over it is of whole rows.
+    by_tag = np.ascontiguousarray(scores.transpose(0, 2, 1))
+    steps = np.repeat(transitions[:, :, None], batch, axis=2)
+    sums = np.empty_like(steps)
+    best = np.empty_like(by_tag)
+    np.add(by_tag[0], start[:, None], out=best[0])
+    for word in range(1, words):
+        np.add(best[word - 1][:, None], steps, out=sums)
+        np.maximum.reduce(sums, axis=0, out=best[word])
+        best[word] += by_tag[word]
+
+    best = np.ascontiguousarray(best.transpose(0, 2, 1))
+    into = np.ascontiguousarray(transitions.T)
+    last = np.maximum(lengths - 1, 0)
+    final = (best[last, np.arange(batch)] + end).argmax(axis=1)
+    within = np.arange(words)[:, None] < lengths
+    paths = np.empty((words, batch), dtype=np.int64)
+    paths[-1] = tag = final
+    for word in range(words - 2, -1, -1):
+        # A sentence that ends here begins here with its last tag.
+        tag = np.where(within[word + 1], (best[word] + into[tag]).argmax(axis=1), final)
+        paths[word] = tag
+    return np.ascontiguousarray((paths * within).T)
 
 
 def _by_word(emissions: Tensor, mask: Tensor) -> Tensor:
