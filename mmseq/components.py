@@ -349,6 +349,18 @@ class Decoder(nn.Module, ABC):
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Probability of the given tag at each word: (B, W), 0 at padding."""
 
+    def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
+        """Probability of each entity in `tags`: (N,), of `spans` (N, 3), rows (sentence, first
+        word, word behind the last).
+
+        Here the least of its words' probabilities, which it cannot exceed; a decoder that knows the
+        probability that all its words bear these tags, and that the entity ends there, gives that.
+        """
+        scores = self.scores(emissions, tags, mask)
+        return scores.new_tensor(
+            [float(scores[row, start:end].min()) for row, start, end in spans.tolist()]
+        )
+
 
 class Weighting(nn.Module, ABC):
     """Several losses to one. Absent losses are not in `losses`.

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import distributed
+from torch import Tensor, distributed
 
 from mmseq.collate import Batch, Collator, Prepared, by_length
-from mmseq.guard import blamed
+from mmseq.guard import blamed, require
+from mmseq.labels import spans
 from mmseq.model import Model
 from mmseq.processes import process_count
 
@@ -24,6 +25,8 @@ class Prediction:
     tags: tuple[str, ...]
     scores: tuple[float, ...] = ()
     """Empty where scores were not asked for"""
+    span_scores: tuple[float, ...] = ()
+    """Of the entities in `tags`, in their order"""
 
 
 @torch.no_grad()
@@ -67,11 +70,23 @@ def _decode(model: Model, batch: Batch, tasks: Sequence[str], scores: bool) -> l
     emissions = model(untagged, tasks).emissions
     with blamed(model.title("decoder"), emissions=emissions, mask=mask):
         tags = model.decoder.decode(emissions, mask)
-        probabilities = model.decoder.scores(emissions, tags, mask).cpu() if scores else None
-    rows = tags.tolist()
-    predictions = []
-    for row, length in enumerate(mask.sum(dim=1).tolist()):
-        names = tuple(model.labels[tag] for tag in rows[row][:length])
-        values = () if probabilities is None else tuple(probabilities[row, :length].tolist())
-        predictions.append(Prediction(names, values))
-    return predictions
+    lengths, rows = mask.sum(dim=1).tolist(), tags.tolist()
+    named = [tuple(model.labels[t] for t in row[:n]) for row, n in zip(rows, lengths, strict=True)]
+    if not scores:
+        return [Prediction(names) for names in named]
+    entities = [
+        (row, start, end) for row, names in enumerate(named) for start, end, _ in spans(names)
+    ]
+    places = torch.tensor(entities, dtype=torch.long, device=mask.device).reshape(-1, 3)
+    title = model.title("decoder")
+    with blamed(title, emissions=emissions, mask=mask, spans=places):
+        words = model.decoder.scores(emissions, tags, mask)
+        whole = model.decoder.span_scores(emissions, tags, mask, places)
+    require(title, "span_scores", whole, Tensor, (len(places),))
+    per_row: list[list[float]] = [[] for _ in rows]
+    for (row, _, _), score in zip(entities, whole.tolist(), strict=True):
+        per_row[row].append(score)
+    return [
+        Prediction(names, tuple(values[:n]), tuple(found))
+        for names, values, n, found in zip(named, words.tolist(), lengths, per_row, strict=True)
+    ]

@@ -47,7 +47,7 @@ class Span:
     end_char: int
     """After the last character"""
     score: float
-    """Least probability among its words' tags: at least this unsure"""
+    """Probability that this entity is there, with these borders and this type"""
 
 
 @dataclass(frozen=True)
@@ -261,11 +261,11 @@ def _joined(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
 
 def _tagged(sentence: Sentence, prediction: Prediction) -> TaggedSentence:
     found = []
-    for start, end, kind in spans(prediction.tags):
+    entities = spans(prediction.tags)
+    for (start, end, kind), probability in zip(entities, prediction.span_scores, strict=True):
         begin, finish = sentence.places[start][0], sentence.places[end - 1][1]
-        least = min(prediction.scores[start:end])
         text = sentence.text[begin:finish]
-        found.append(Span(kind, text, start, end, begin, finish, least))
+        found.append(Span(kind, text, start, end, begin, finish, probability))
     return TaggedSentence(
         sentence.text,
         sentence.example.tokens,

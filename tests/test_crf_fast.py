@@ -1,12 +1,14 @@
 """The fast CRF is pytorch-crf's to rounding: loss, gradients, paths, marginals."""
 
 import random
+from itertools import product
 
 import pytest
 import torch
 
 from mmseq.builtins.crf import LinearChain
 from mmseq.builtins.crf_fast import FastChain
+from mmseq.builtins.span_scores import continuations
 
 CASES = 1000
 
@@ -136,6 +138,64 @@ def test_the_gradient_is_the_slope():
     assert torch.autograd.gradcheck(
         lambda *given: 3 * fast.negative_log_likelihood(given[0], tags, mask), given
     )
+
+
+LABELS = ("O", "B-X", "I-X", "B-Y", "I-Y")
+
+
+@pytest.mark.parametrize("chain", [LinearChain, FastChain])
+def test_probability_of_an_entity_is_the_sum_over_all_paths_that_hold_it(chain):
+    generator = torch.Generator().manual_seed(5)
+    model = chain(5).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    emissions = 2 * torch.randn(2, 4, 5, generator=generator, dtype=torch.float64)
+    mask = torch.tensor([[True] * 4, [True, True, True, False]])
+    tags = torch.tensor([[1, 2, 2, 3], [0, 3, 4, 0]])
+    # Sentence, first word, word behind the last, the tag that would go on with it.
+    entities = [(0, 0, 3, 2), (0, 3, 4, 4), (1, 1, 3, 4)]
+    expected = []
+    for row, start, end, onward in entities:
+        words = int(mask[row].sum())
+        paths = torch.tensor(list(product(range(5), repeat=words)))
+        scores = path_scores(
+            model,
+            emissions[row, :words].expand(len(paths), -1, -1),
+            paths,
+            torch.ones(len(paths), words, dtype=torch.bool),
+        )
+        held = (paths[:, start:end] == tags[row, start:end]).all(dim=1)
+        if end < words:
+            held &= paths[:, end] != onward
+        expected.append(scores.softmax(dim=0)[held].sum())
+    spans = torch.tensor([entity[:3] for entity in entities])
+    found = model.span_probabilities(emissions, tags, mask, spans, continuations(LABELS))
+    torch.testing.assert_close(found, torch.stack(expected), rtol=1e-10, atol=1e-12)
+    nothing = torch.zeros(0, 3, dtype=torch.long)
+    assert model.span_probabilities(
+        emissions, tags, mask, nothing, continuations(LABELS)
+    ).shape == (0,)
+
+
+def test_both_backends_agree_on_entities_of_ragged_sentences():
+    draw, generator = random.Random(6), torch.Generator().manual_seed(6)
+    goes_on = continuations(LABELS)
+    for _ in range(50):
+        reference, fast = pair(5, torch.float64, 2.0, generator)
+        lengths = torch.tensor([draw.randint(0, 30) for _ in range(4)])
+        mask = torch.arange(30) < lengths[:, None]
+        emissions = 5 * torch.randn(4, 30, 5, generator=generator, dtype=torch.float64)
+        tags = torch.randint(0, 5, (4, 30), generator=generator)
+        spans = [
+            (row, begin, draw.randint(begin + 1, length))
+            for row, length in enumerate(lengths.tolist())
+            for begin in range(0, length, 3)
+        ]
+        given = (emissions, tags, mask, torch.tensor(spans, dtype=torch.long).reshape(-1, 3))
+        found = fast.span_probabilities(*given, goes_on)
+        expected = reference.span_probabilities(*given, goes_on)
+        torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-12)
 
 
 def test_of_equal_paths_both_take_the_lower_tags():

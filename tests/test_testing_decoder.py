@@ -42,11 +42,18 @@ class PaddingScored(SoftmaxDecoder):
         return emissions.softmax(dim=-1).gather(2, tags[..., None])[..., 0]
 
 
+class Endless(SoftmaxDecoder):
+    def span_scores(self, emissions, tags, mask, spans):
+        words = self.scores(emissions, tags, mask)
+        return torch.stack([words[row, start:end].prod() for row, start, end in spans.tolist()])
+
+
 DECODERS = {
     MeanDecoder: "loss \\(a sum\\).*no mean",
     Bits: "exp\\(-loss\\) over all 125 tag paths of three words sums to .*natural log",
     Worst: "decode \\(the best tags\\): .* has probability",
     Scores: "scores \\(probability of O at each of three words\\).*summed over all paths",
+    Endless: "span_scores of B-PER O B-PER: .*summed over all paths",
     PaddingScored: "scores: numbers at padding. Right: 0 at padding",
 }
 

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torchcrf import CRF
 
+NEVER = -1e9
+"""An emission of a tag that cannot be: its probability is 0 beside any score, and finite"""
+
 
 class LinearChain(nn.Module):
     """A linear-chain CRF over emissions (B, W, L) with ragged sentences.
@@ -53,6 +56,32 @@ class LinearChain(nn.Module):
             score = (inputs[..., 0] * mask).sum()
             (gradient,) = torch.autograd.grad(loss + score, inputs)
         return gradient.clamp(0.0, 1.0) * mask[..., None]
+
+    @torch.no_grad()
+    def span_probabilities(
+        self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor, goes_on: Tensor
+    ) -> Tensor:
+        """p(its words have their `tags`, and the next word does not go on | the sentence): (N,).
+
+        `spans` (N, 3): sentence, first word, word behind the last; `goes_on` (L,): the tag that
+        goes on after each tag, or -1. It is Z of a sentence in which nothing else can be, over Z.
+        """
+        if not len(spans):
+            return full_precision(emissions).new_zeros(0)
+        rows, begin, end = spans.T
+        held, tags, mask = full_precision(emissions[rows]), tags[rows], mask[rows]
+        places = torch.arange(mask.shape[1], device=mask.device)
+        within = (places >= begin[:, None]) & (places < end[:, None])
+        labels = torch.arange(held.shape[2], device=mask.device)
+        banned = within[..., None] & (labels != tags[..., None])
+        onward = goes_on[tags.gather(1, end[:, None] - 1)]
+        banned |= (places == end[:, None])[..., None] & (labels == onward)[:, None]
+        # Any path that can be: its own score stands in both, and what is left is log Z.
+        path = torch.where(within, tags, (onward + 1) % len(labels))
+        free = self.crf(held, path, mask=mask, reduction="none")
+        forced = self.crf(held.masked_fill(banned, NEVER), path, mask=mask, reduction="none")
+        found: Tensor = (free - forced).exp().clamp(max=1.0)
+        return found
 
 
 def full_precision(emissions: Tensor) -> Tensor:

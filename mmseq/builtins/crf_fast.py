@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmseq.builtins.crf import LinearChain, full_precision
+from mmseq.builtins.span_scores import span_products
 
 Array = NDArray[np.float64]
 
@@ -43,8 +44,28 @@ class FastChain(LinearChain):
         spread = self._spread()
         if spread > LARGEST:
             return super().marginals(emissions, mask)
-        _, found, _ = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
-        return found.transpose(0, 1).to(full_precision(emissions))
+        found = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
+        return found.tags.transpose(0, 1).to(full_precision(emissions))
+
+    @torch.no_grad()
+    def span_probabilities(
+        self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor, goes_on: Tensor
+    ) -> Tensor:
+        spread = self._spread()
+        if spread > LARGEST:
+            return super().span_probabilities(emissions, tags, mask, spans, goes_on)
+        found = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
+        # Given the tag before, a word's tag depends on nothing else before it.
+        onward = goes_on[tags.T[:-1]]
+        matrix = self.crf.transitions.to(found.behind)
+        ways = (matrix - matrix.max()).exp()[tags.T[:-1]] * found.behind[1:]
+        shares = ways / ways.sum(dim=2, keepdim=True)
+        steps = shares.gather(2, tags.T[1:, :, None])[..., 0]
+        further = shares.gather(2, onward.clamp(min=0)[..., None])[..., 0]
+        further = further.where((onward >= 0) & mask.T[1:], 0.0)
+        first = found.tags.gather(2, tags.T[..., None])[..., 0]
+        steps = torch.cat([first[:1], steps])
+        return span_products(first.T, steps.T, further.T, spans).to(full_precision(emissions))
 
     @torch.no_grad()
     def best_paths(self, emissions: Tensor, mask: Tensor) -> Tensor:
@@ -81,7 +102,8 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         spread: float,
     ) -> Tensor:
         scores = _by_word(emissions, mask)
-        log_partition, counts, steps = posterior(scores, start, transitions, end, mask, spread)
+        found = posterior(scores, start, transitions, end, mask, spread)
+        counts = found.tags
         observed = torch.zeros_like(counts)
         observed.scatter_(2, tags.T[..., None], mask.T[..., None].to(observed))
         observed_steps = observed[:-1].flatten(0, 1).T @ observed[1:].flatten(0, 1)
@@ -97,10 +119,10 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         ctx.save_for_backward(
             excess.transpose(0, 1).to(emissions),
             excess[0].sum(dim=0).to(start),
-            (steps - observed_steps).to(transitions),
+            (found.steps - observed_steps).to(transitions),
             excess[last, rows].sum(dim=0).to(end),
         )
-        return (log_partition.sum() - score).to(emissions)
+        return (found.log_partition.sum() - score).to(emissions)
 
     @staticmethod
     @once_differentiable
@@ -108,10 +130,24 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         return (*(gradient * part for part in ctx.saved_tensors), None, None, None)
 
 
+class Posterior(NamedTuple):
+    """A batch's distributions over tag paths."""
+
+    log_partition: Tensor
+    """(B,): log Z"""
+    tags: Tensor
+    """(W, B, L): probability of each tag, 0 at padding"""
+    steps: Tensor
+    """(L, L): expected number of each step"""
+    behind: Tensor
+    """(W, B, L): the weight of all ways on from a word's tag, its own emission with them, to a
+    factor of the word"""
+
+
 def posterior(
     scores: Tensor, start: Tensor, transitions: Tensor, end: Tensor, mask: Tensor, spread: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Log Z (B,), probability of each tag (W, B, L), expected number of each step (L, L).
+) -> Posterior:
+    """What the whole sentences say of their tags.
 
     `scores` are the emissions as `_by_word` gives them; `start` (L,), `transitions` (L, L), `end`
     (L,); `mask` (B, W) is true at words, which come first; `spread` is the largest difference
@@ -164,7 +200,7 @@ def posterior(
     tags = torch.where(real, joint / sums, 0.0)
     before = torch.where(real[1:], forward[:-1] / sums[1:], 0.0)
     steps = step * (before.flatten(0, 1).T @ backward[1:].flatten(0, 1))
-    return log_partition, tags, steps
+    return Posterior(log_partition, tags, steps, backward)
 
 
 def viterbi(

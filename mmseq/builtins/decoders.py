@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from mmseq.builtins.crf import LinearChain
 from mmseq.builtins.crf_fast import FastChain
+from mmseq.builtins.span_scores import continuations, span_products
 from mmseq.components import Decoder, Sizes, Targets
 
 FORBIDDEN = -1e4
@@ -38,9 +39,10 @@ class CrfDecoder(Decoder):
     """A linear-chain CRF: tags of a sentence are judged together.
 
     The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
-    score is its true marginal probability. With `constrain`, steps that BIO forbids (I-X after
-    anything but B-X or I-X) are excluded at decoding; training and scores are unchanged. A CRF
-    trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
+    score is its true marginal probability; a span's that of just this entity, the sum over all
+    paths that have its tags and do not go on with it. With `constrain`, steps that BIO forbids
+    (I-X after anything but B-X or I-X) are excluded at decoding; training and scores are unchanged.
+    A CRF trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
 
     `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
     ``pytorch-crf`` is the library, which autograd differentiates, several times slower. Weights and
@@ -49,6 +51,7 @@ class CrfDecoder(Decoder):
 
     steps: Tensor
     starts: Tensor
+    goes_on: Tensor
 
     def __init__(
         self,
@@ -64,6 +67,7 @@ class CrfDecoder(Decoder):
         steps, starts = forbidden_steps(sizes.labels)
         self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
         self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+        self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
 
     def count(self, targets: Targets) -> int:
         return int(targets.mask.any(dim=1).sum())
@@ -73,6 +77,9 @@ class CrfDecoder(Decoder):
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return self.chain.marginals(emissions, mask).gather(2, tags[..., None])[..., 0]
+
+    def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
+        return self.chain.span_probabilities(emissions, tags, mask, spans, self.goes_on)
 
     @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
@@ -89,11 +96,13 @@ class SoftmaxDecoder(Decoder):
     """A softmax at each word, independent of its neighbours.
 
     The loss is the sum over words of -log p(tag). With `constrain`, the best path among those that
-    BIO allows is taken; a word's score is its softmax probability either way.
+    BIO allows is taken; a word's score is its softmax probability either way, and a span's the
+    product of its words', times the probability that the next word does not go on with it.
     """
 
     steps: Tensor
     starts: Tensor
+    goes_on: Tensor
 
     def __init__(self, sizes: Sizes, *, constrain: bool = True) -> None:
         super().__init__()
@@ -101,6 +110,7 @@ class SoftmaxDecoder(Decoder):
         steps, starts = forbidden_steps(sizes.labels)
         self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
         self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+        self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
 
     def count(self, targets: Targets) -> int:
         return int(targets.mask.sum())
@@ -115,6 +125,14 @@ class SoftmaxDecoder(Decoder):
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return emissions.float().softmax(dim=-1).gather(2, tags[..., None])[..., 0] * mask
+
+    def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
+        found = emissions.float().softmax(dim=-1)
+        chosen = found.gather(2, tags[..., None])[..., 0]
+        onward = self.goes_on[tags[:, :-1]]
+        further = found[:, 1:].gather(2, onward.clamp(min=0)[..., None])[..., 0]
+        further = further.where((onward >= 0) & mask[:, 1:], 0.0)
+        return span_products(chosen, chosen, further, spans)
 
     def _allowed(self, emissions: Tensor) -> Tensor:
         """Viterbi with scores 0 for allowed steps.

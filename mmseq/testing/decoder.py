@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmseq.components import Decoder, Sizes, Targets
+from mmseq.labels import spans
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
@@ -23,6 +24,13 @@ WORDS = (7, 2, 1, 7, 4, 3)
 """Of the six sentences"""
 CASES = 4
 """Random emissions for which all paths are enumerated"""
+ENTITIES = (
+    ("B-PER", "O", "B-PER"),
+    ("O", "B-LOC", "I-LOC"),
+    ("B-PER", "B-LOC", "O"),
+    ("B-LOC", "I-LOC", "I-LOC"),
+)
+"""Tags whose entities are looked for in all paths"""
 
 
 def check_decoder(
@@ -32,9 +40,9 @@ def check_decoder(
 
     Its loss must be a negative log-likelihood: exp(-loss) over all tag paths of three words sums
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
-    scores the probabilities of the tags. `unused`: weights that get no gradient. Raises
-    `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
-    option.
+    scores the probabilities of the tags, its own `span_scores` those of entities. `unused`: weights
+    that get no gradient. Raises `mmseq.testing.ContractError` for a broken contract,
+    `mmseq.UserError` for a wrong name or option.
     """
     subject = Subject("decoder", component, options)
     _Check(subject, unused).run()
@@ -185,6 +193,27 @@ class _Check:
                     f"{[round(p, 4) for p in right.tolist()]}, summed over all paths",
                 )
 
+            self.entities(emissions, paths, likelihood)
+
+    def entities(self, emissions: Tensor, paths: Tensor, likelihood: Tensor) -> None:
+        """Scores of entities; a decoder's own are their probabilities over all paths."""
+        subject, decoder = self.subject, self.decoder
+        mask = torch.ones(1, 3, dtype=torch.bool)
+        for path in ENTITIES:
+            tags = torch.tensor([[LABELS.index(name) for name in path]])
+            places = spans(path)
+            contract = f"span_scores of {' '.join(path)}"
+            given = torch.tensor([(0, start, end) for start, end, _ in places])
+            with subject.running(contract, emissions=emissions, tags=tags, spans=given):
+                found = decoder.span_scores(emissions, tags, mask, given)
+            subject.tensor(contract, "it", found, (len(places),))
+            right = torch.stack(
+                [likelihood[_holds(paths, tags[0], place)].sum() for place in places]
+            )
+            told = f"{[round(p, 4) for p in right.tolist()]}, summed over all paths"
+            if type(decoder).span_scores is not Decoder.span_scores:
+                subject.alike(contract, {"it": found.double()}, {"it": right}, told)
+
     def half(self) -> None:
         """Emissions in half precision, as under automatic mixed precision."""
         emissions, tags, mask = self.cut(EVERY)
@@ -214,6 +243,15 @@ def _allowed(path: Sequence[int]) -> bool:
         not after.startswith("I-") or before[2:] == after[2:]
         for before, after in zip(names, names[1:], strict=False)
     )
+
+
+def _holds(paths: Tensor, tags: Tensor, entity: tuple[int, int, str]) -> Tensor:
+    """Which paths have the entity that is in `tags`, and end it there."""
+    start, end, kind = entity
+    held = (paths[:, start:end] == tags[start:end]).all(dim=1)
+    if end < paths.shape[1]:
+        held &= paths[:, end] != LABELS.index(f"I-{kind}")
+    return held
 
 
 def _named(path: Tensor) -> str:

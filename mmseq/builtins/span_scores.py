@@ -1,0 +1,29 @@
+"""The probability of an entity: that its words bear its tags, and that it ends where it ends."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+def continuations(labels: tuple[str, ...]) -> Tensor:
+    """The tag that goes on with an entity after each tag, (L,): I-X after B-X and I-X, else -1."""
+    places = {label: place for place, label in enumerate(labels)}
+    return torch.tensor([places.get(f"I-{label[2:]}", -1) for label in labels])
+
+
+def span_products(first: Tensor, steps: Tensor, further: Tensor, spans: Tensor) -> Tensor:
+    """(N,): the product over a span's words, times the probability that it ends there.
+
+    `first` (B, W): probability of a word's tag; `steps` (B, W): the same, given the tag of the word
+    before; `further` (B, W - 1): probability that the next word goes on, given the tag. `spans`
+    (N, 3): sentence, first word, word behind the last.
+    """
+    if not len(spans):
+        return first.new_zeros(0)
+    rows, begin, end = spans.T
+    places = begin[:, None] + torch.arange(1, int((end - begin).max()), device=spans.device)
+    within = places < end[:, None]
+    inner = steps[rows[:, None], torch.where(within, places, 0)].where(within, 1.0).prod(dim=1)
+    return first[rows, begin] * inner * (1.0 - pad(further, (0, 1))[rows, end - 1])
