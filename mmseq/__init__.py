@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     )
     from mmseq.config import Config
     from mmseq.console import Reporter
-    from mmseq.data import Example, Reader
+    from mmseq.data import Reader
     from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
+    from mmseq.example import Example
     from mmseq.plugins import list_components
     from mmseq.processes import all_sum, gather
     from mmseq.recurrent import run_lstm
@@ -84,7 +85,8 @@ _LAZY = {
     ),
     "mmseq.config": ("Config",),
     "mmseq.console": ("Reporter",),
-    "mmseq.data": ("Example", "Reader"),
+    "mmseq.data": ("Reader",),
+    "mmseq.example": ("Example",),
     "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
     "mmseq.plugins": ("list_components",),
     "mmseq.processes": ("all_sum", "gather"),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmseq.data import Example
+from mmseq.example import Example
 from mmseq.images import PictureProblem, read_picture
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from mmseq.components import PerWord, Targets, TextEncoder, TextInputs
 from mmseq.config import TrainConfig
-from mmseq.data import Example, per_word
 from mmseq.errors import UserError
+from mmseq.example import Example, per_word
 
 
 class PictureSource(Protocol):

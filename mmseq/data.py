@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mmseq import labels as tagging
 from mmseq.errors import ComponentError, UserError, closest, one_line
+from mmseq.example import Example
 from mmseq.lookup import (
     PictureFolder,
     file_names,
@@ -27,30 +27,6 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "valid", "test")
 SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One sentence with its tags and pictures."""
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...] | None = None
-    """BIO, one a word; None where the data has none"""
-    images: tuple[Path, ...] = ()
-    """As the reader gives them: names; after loading: files in the picture folder"""
-    id: str = ""
-    extras: Mapping[str, Any] = field(default_factory=dict)
-    """Every further field, as read"""
-    file: Path | None = None
-    line: int = 0
-    """Where it was read: line of the first word (CoNLL) or of the object (JSONL), from 1"""
-
-    @property
-    def where(self) -> str:
-        """``file:line`` for messages; of a sentence that is from no file, its name."""
-        if self.file is None:
-            return f"sentence '{self.id}'" if self.id else "the sentence"
-        return f"{self.file}:{self.line}"
 
 
 class Reader(ABC):
@@ -306,36 +282,3 @@ def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
             if not exists[path]:
                 missing.append((example, path))
     return missing
-
-
-def per_word(
-    example: Example, field: str, reader: str = "a component of this run"
-) -> list[list[float]]:
-    """A numeric field with one entry a word: a number or a list of numbers, here always a list.
-
-    `reader` names who reads it. `UserError` where it is missing, of another length, not numeric or
-    uneven.
-    """
-    values = example.extras.get(field)
-    need = f"{example.where}: field '{field}'"
-    count = len(example.tokens)
-    if values is None:
-        remedy = "add it to the data, or choose a component that does without"
-        if example.file is None:
-            remedy = "give it with the sentence (--input FILE.jsonl; in Python `extras`)"
-        raise UserError(f"{need} is missing; {reader} reads it, one entry a word: {remedy}.")
-    if not isinstance(values, list | tuple) or len(values) != count:
-        size = f"{len(values)} entries" if isinstance(values, list | tuple) else "no list"
-        raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")
-    rows = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
-    for index, row in enumerate(rows):
-        if not all(_is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
-            raise UserError(
-                f"{need}, entry {index + 1}: {values[index]!r} is not a number or a list of as "
-                "many numbers as the first; mend it."
-            )
-    return [[float(v) for v in row] for row in rows]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

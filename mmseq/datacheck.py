@@ -10,8 +10,9 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmseq.data import SPLITS, Example, SchemeOption, Split, check_mapping, load_file, rename_types
+from mmseq.data import SPLITS, SchemeOption, Split, check_mapping, load_file, rename_types
 from mmseq.errors import UserError
+from mmseq.example import Example
 from mmseq.labels import orphans, repair, spans
 from mmseq.lookup import find_split, no_split, not_found
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from mmseq.data import Example, read_examples
+from mmseq.data import read_examples
 from mmseq.errors import UserError, unknown
+from mmseq.example import Example
 from mmseq.lookup import PictureFolder, reader_of, suiting_reader
 from mmseq.plugins import registry
 from mmseq.tagger import Sentence, Tagger

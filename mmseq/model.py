@@ -28,8 +28,8 @@ from mmseq.components import (
     Weighting,
 )
 from mmseq.config import Choice, Config
-from mmseq.data import Example
 from mmseq.errors import ComponentError, UserError
+from mmseq.example import Example
 from mmseq.guard import ReadViews, announced, blamed, require
 from mmseq.plugins import registry
 from mmseq.registry import GIVE_VECTORS, KINDS

@@ -21,7 +21,6 @@ from mmseq.components import Callback
 from mmseq.config import Config, DataConfig, TrainConfig
 from mmseq.console import Reporter, score_table
 from mmseq.data import (
-    Example,
     Split,
     check_known,
     load_file,
@@ -31,6 +30,7 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import UserError, unknown
+from mmseq.example import Example
 from mmseq.features import FeatureTable
 from mmseq.labels import label_names, spans
 from mmseq.lookup import suiting_reader

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mmseq.errors import unknown
 
 if TYPE_CHECKING:
-    from mmseq.data import Example
+    from mmseq.example import Example
 
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
 

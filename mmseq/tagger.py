@@ -15,9 +15,10 @@ from mmseq.checkpoint import load_weights
 from mmseq.collate import Collator
 from mmseq.config import Config
 from mmseq.console import Reporter
-from mmseq.data import Example, Split, check_known
+from mmseq.data import Split, check_known
 from mmseq.errors import UserError
 from mmseq.evaluation import Prediction, predict
+from mmseq.example import Example
 from mmseq.labels import spans
 from mmseq.metrics import score
 from mmseq.model import Model, build_model

@@ -22,7 +22,7 @@ from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.audit.verdict import Verdict, verdict
 from mmseq.builtins.image_timm import TimmEncoder
 from mmseq.components import Sizes
-from mmseq.data import Example
+from mmseq.example import Example
 from mmseq.images import PictureProblem
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from mmseq.checksums import images_sha256
-from mmseq.data import Example
+from mmseq.example import Example
 
 
 def example(*paths):

@@ -5,8 +5,8 @@ import torch
 
 from mmseq.collate import BUCKET, Collator, ExtraField, by_length, training_order
 from mmseq.components import PerWord, TextEncoder, TextStates
-from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.example import Example
 
 LENGTHS = [(i * 7919) % 40 + 1 for i in range(1000)]
 

@@ -10,18 +10,17 @@ import pytest
 from mmseq import plugins
 from mmseq.config import DataConfig
 from mmseq.data import (
-    Example,
     Reader,
     check_known,
     load_file,
     load_folder,
     missing_pictures,
-    per_word,
     require_split,
     require_tags,
     types_of,
 )
 from mmseq.errors import ComponentError, UserError
+from mmseq.example import Example, per_word
 from mmseq.lookup import suiting_reader
 from mmseq.registry import Entry, Registry
 from mmseq.setup import choose_split

@@ -24,8 +24,8 @@ from mmseq.components import (
     TextStates,
 )
 from mmseq.config import Choice, Config
-from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.example import Example
 from mmseq.model import Model, build_model
 from mmseq.registry import Entry
 

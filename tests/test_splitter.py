@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.example import Example
 from mmseq.splitter import SPLITTERS, choose_splitter, split_words
 
 

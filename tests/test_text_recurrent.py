@@ -10,8 +10,8 @@ from mmseq.builtins.text_recurrent import BiLstmEncoder, WordDropout
 from mmseq.builtins.vocabulary import UNKNOWN, UNKNOWN_CHARACTER, Vocabulary
 from mmseq.components import Sizes, TextInputs
 from mmseq.console import Reporter
-from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.example import Example
 from mmseq.plugins import registry
 
 SIZES = Sizes(labels=("O",))

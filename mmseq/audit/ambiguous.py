@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmseq.counts import Counts
-from mmseq.data import Example
+from mmseq.example import Example
 from mmseq.labels import spans
 
 Name = tuple[str, ...]

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmseq.audit.conditions import NONE, SHUFFLED, TRUE, Tagged
 from mmseq.counts import sentence_counts
-from mmseq.data import Example
+from mmseq.example import Example
 
 
 @dataclass(frozen=True)

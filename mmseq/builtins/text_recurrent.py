@@ -16,8 +16,8 @@ from mmseq.builtins.padding import padded
 from mmseq.builtins.vocabulary import FIRST_CHARACTER, UNKNOWN, Vocabulary
 from mmseq.builtins.word_vectors import WordVectors, read_word_vectors
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
-from mmseq.data import Example
 from mmseq.errors import UserError
+from mmseq.example import Example
 from mmseq.ranges import Count, Dropout, Natural, NonNegative, Share
 from mmseq.recurrent import run_lstm
 

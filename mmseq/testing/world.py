@@ -13,7 +13,7 @@ import torch
 
 from mmseq.collate import Batch, Collator, ExtraField, Prepared
 from mmseq.components import ImageStates, PerWord, Sizes, TextEncoder, TextStates
-from mmseq.data import Example
+from mmseq.example import Example
 from mmseq.features import FeatureTable, compute_features
 from mmseq.labels import label_names
 from mmseq.model import image_states
