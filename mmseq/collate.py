@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from mmseq.components import PerWord, Targets, TextEncoder, TextInputs
 from mmseq.config import TrainConfig
 from mmseq.errors import UserError
 from mmseq.example import Example, per_word
+from mmseq.examplestore import StoredExamples
 
 
 class PictureSource(Protocol):
@@ -113,6 +114,12 @@ class Collator:
             self.extras(example),
         )
 
+    def prepared(self, examples: Sequence[Example]) -> Sequence[Prepared]:
+        """Sentences that are in memory, all prepared; those on disk when they are asked for."""
+        if isinstance(examples, StoredExamples):
+            return PreparedLater(self, examples)
+        return [self.prepare(example) for example in examples]
+
     def extras(self, example: Example) -> dict[str, list[list[float]]]:
         """The per-word fields that the model reads; `UserError` for one that is not there or wrong,
         with file and line.
@@ -171,6 +178,33 @@ class Collator:
             owner,
             slot,
         )
+
+
+class PreparedLater(Sequence[Prepared]):
+    """Sentences on disk, prepared each time they are asked for: memory does not grow with them."""
+
+    def __init__(self, collator: Collator, examples: StoredExamples) -> None:
+        self._collator, self._examples = collator, examples
+        self.lengths = examples.lengths
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    @overload
+    def __getitem__(self, index: int) -> Prepared: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Prepared]: ...
+    def __getitem__(self, index: int | slice) -> Prepared | list[Prepared]:
+        if isinstance(index, slice):
+            return [self._collator.prepare(example) for example in self._examples[index]]
+        return self._collator.prepare(self._examples[index])
+
+
+def lengths_of(sentences: Sequence[Prepared]) -> Sequence[int]:
+    """Words of each sentence."""
+    if isinstance(sentences, PreparedLater):
+        return sentences.lengths
+    return [len(sentence.example.tokens) for sentence in sentences]
 
 
 def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:

@@ -48,6 +48,9 @@ class DataConfig(BaseModel):
     """Share of sentences whose pictures are hidden in training, drawn anew each epoch."""
     features: str = "auto"
     """Folder of the feature store; auto: the user's cache; off: keep features in memory."""
+    cache: str = "auto"
+    """Folder for sentences of large files; auto: the user's cache, for files from 64 MB; off: keep
+    all in memory."""
     splitter: str = "auto"
     """Word splitter for plain strings; auto: the one that suits the training words."""
 

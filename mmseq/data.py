@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from mmseq import labels as tagging
 from mmseq.errors import ComponentError, UserError, closest, one_line
-from mmseq.example import Example
+from mmseq.example import Example, Facts, renamed
+from mmseq.examplestore import ExampleStore, StoredExamples
 from mmseq.lookup import (
     PictureFolder,
     file_names,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from mmseq.registry import Entry
 
 SPLITS = ("train", "valid", "test")
+CONVERSIONS = {"bioes": tagging.bioes_to_bio, "iob1": tagging.iob1_to_bio}
 SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
 
 
@@ -58,10 +61,25 @@ class Split:
     path: Path
     sha256: str
     """Of the file's bytes"""
-    examples: list[Example]
+    examples: Sequence[Example]
+    """In memory, or read from disk each time they are asked for"""
     scheme: str
     """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
     word_per_line: bool = False
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is said of its sentences as a whole."""
+        if isinstance(self.examples, StoredExamples):
+            return self.examples.facts
+        return Facts.of(self.examples)
+
+    @cached_property
+    def lengths(self) -> Sequence[int]:
+        """Words of each sentence."""
+        if isinstance(self.examples, StoredExamples):
+            return self.examples.lengths
+        return [len(example.tokens) for example in self.examples]
 
     def where(self, example: Example, word: int) -> str:
         """``file:line`` of a word (of its sentence, where the format has no line a word)."""
@@ -76,18 +94,27 @@ def load_folder(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     splits: Sequence[str] = SPLITS,
+    store: ExampleStore | None = None,
 ) -> dict[str, Split]:
     """The splits that `folder` has, in the order of `splits`.
 
     Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
     ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
-    looked up in `image_folder`, else in ``images`` in `folder`. `UserError` for a folder or
-    picture folder that is missing, no file at all, two files for one split, bad content, and with
-    a training split for a mapped type that no split has.
+    looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
+    enough for `store` are kept there. `UserError` for a folder or picture folder that is missing,
+    no file at all, two files for one split, bad content, and with a training split for a mapped
+    type that no split has.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
-        name: load_file(path, name=name, reader=reader, scheme=scheme, image_folder=image_folder)
+        name: load_file(
+            path,
+            name=name,
+            reader=reader,
+            scheme=scheme,
+            image_folder=image_folder,
+            store=store,
+        )
         for name, path in found.items()
         if path is not None
     }
@@ -107,6 +134,7 @@ def load_file(
     scheme: SchemeOption = "auto",
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
+    store: ExampleStore | None = None,
 ) -> Split:
     """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
     if not path.is_file():
@@ -114,17 +142,62 @@ def load_file(
     if image_folder is not None:
         require_folder(image_folder, "picture folder")
     entry = reader_of(path, reader)
-    pictures = PictureFolder(image_folder or path.parent / "images")
-    examples = [
-        replace(example, images=tuple(pictures.find(image) for image in example.images))
-        for example in read_examples(path, entry)
-    ]
-    if not examples:
-        raise UserError(f"{path}: holds no sentence; fill it or remove it.")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    split = Split(name or path.stem, path, digest, examples, "none", entry.load().word_per_line)
-    return rename_types(_to_bio(split, scheme), mapping or {})
+    find = PictureFolder(image_folder or path.parent / "images").find
+    split = Split(name or path.stem, path, _digest(path), [], "none", entry.load().word_per_line)
+    examples: Sequence[Example]
+    if store is not None and path.stat().st_size >= store.least:
+        stored = _stored(store, split, _Rereading(path, entry), scheme, find)
+        examples, found = stored, stored.scheme
+    else:
+        read = list(read_examples(path, entry))
+        found = _scheme_of(split, read, scheme)
+        examples = [
+            replace(example, images=tuple(find(image) for image in example.images))
+            for example in _as_bio(read, found)
+        ]
+    return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror or error}); check the file.")
+
+
+class _Rereading:
+    """The examples of a file, read anew by each who goes through them."""
+
+    def __init__(self, path: Path, entry: Entry) -> None:
+        self.path, self.entry = path, entry
+
+    def __iter__(self) -> Iterator[Example]:
+        return read_examples(self.path, self.entry)
+
+
+def _stored(
+    store: ExampleStore,
+    split: Split,
+    examples: _Rereading,
+    scheme: SchemeOption,
+    find: Callable[[Path], Path],
+) -> StoredExamples:
+    """The sentences of a file in the store, put there if they are not."""
+    way = {"reader": examples.entry.full_title, "scheme": scheme}
+    folder = store.folder(split.sha256, way)
+    stored = store.open(folder, split.path, find)
+    if stored is None:
+        found = _scheme_of(split, examples, scheme)
+        store.write(folder, split.path, _as_bio(examples, found), found)
+        stored = store.open(folder, split.path, find)
+    if stored is None:
+        raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
+    return stored
 
 
 def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
@@ -144,8 +217,7 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     except (UserError, ComponentError):
         raise
     except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{path}: cannot be read ({reason}); check the file.") from error
+        raise _unreadable(path, error) from error
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
@@ -169,41 +241,48 @@ def _fault(example: object) -> str:
     return "" if example.tokens else "it has no word"
 
 
-def _to_bio(split: Split, scheme: SchemeOption) -> Split:
-    """The split with BIO tags and the scheme of its file; `scheme` is what the user says it is."""
-    tagged = [example.tags for example in split.examples if example.tags is not None]
-    if not tagged:
-        return split
-    _check_tags(split)
-    detected = tagging.detect_scheme(tagged)
-    if scheme in ("bio", "iob1") and detected == "bioes":
-        for example in split.examples:
-            for index, tag in enumerate(example.tags or ()):
-                if tag != "O" and tag[0] not in "BI":
-                    raise UserError(
-                        f"{split.where(example, index)}: tag '{tag}' is not of scheme {scheme}; "
-                        "set the scheme (data.scheme, --scheme) to bioes or auto."
-                    )
-    found = detected if scheme == "auto" else scheme
-    if found == "bio":
-        return replace(split, scheme=found)
-    convert = tagging.bioes_to_bio if found == "bioes" else tagging.iob1_to_bio
-    examples = [replace(e, tags=e.tags and convert(e.tags)) for e in split.examples]
-    return replace(split, scheme=found, examples=examples)
+def _scheme_of(split: Split, examples: Iterable[Example], scheme: SchemeOption) -> str:
+    """The scheme of a file's tags, ``none`` without; `scheme` is what the user says it is.
 
-
-def _check_tags(split: Split) -> None:
-    """`UserError` for what a plugin's reader let through: not a tag, or not one a word."""
-    for example in split.examples:
+    `UserError` for a file without a sentence, and for what a plugin's reader let through: not a
+    tag, not one a word, or not of the scheme.
+    """
+    seen: dict[str, str] = {}
+    any_sentence = any_tags = False
+    for example in examples:
+        any_sentence = True
         words, tags = len(example.tokens), example.tags or ()
+        any_tags = any_tags or example.tags is not None
         if tags and len(tags) != words:
             raise UserError(
                 f"{example.where}: {words} words but {len(tags)} tags; give every word a tag."
             )
         for index, tag in enumerate(tags):
+            if tag in seen:
+                continue
+            seen[tag] = where = split.where(example, index)
             if not tagging.is_tag(tag):
-                where = split.where(example, index)
                 raise UserError(f"{where}: '{tag}' is not a tag; {tagging.TAG_FORM}.")
+    if not any_sentence:
+        raise UserError(f"{split.path}: holds no sentence; fill it or remove it.")
+    if not any_tags:
+        return "none"
+    detected = tagging.detect_scheme([tuple(seen)])
+    if scheme in ("bio", "iob1") and detected == "bioes":
+        tag, where = next((t, w) for t, w in seen.items() if t != "O" and t[0] not in "BI")
+        raise UserError(
+            f"{where}: tag '{tag}' is not of scheme {scheme}; set the scheme (data.scheme, "
+            "--scheme) to bioes or auto."
+        )
+    return detected if scheme == "auto" else scheme
+
+
+def _as_bio(examples: Iterable[Example], scheme: str) -> Iterable[Example]:
+    """Sentences with tags of a scheme, with tags in BIO."""
+    if scheme not in CONVERSIONS:
+        return examples
+    convert = CONVERSIONS[scheme]
+    return (replace(e, tags=e.tags and convert(e.tags)) for e in examples)
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
@@ -226,10 +305,9 @@ def rename_types(split: Split, mapping: Mapping[str, str]) -> Split:
     for kind, target in mapping.items():
         if not tagging.is_tag(f"B-{target}"):
             raise UserError(f"Cannot map type '{kind}' to '{target}': not a type; O drops a type.")
-    examples = [
-        replace(e, tags=e.tags and tagging.map_types(e.tags, mapping)) for e in split.examples
-    ]
-    return replace(split, examples=examples)
+    if isinstance(split.examples, StoredExamples):
+        return replace(split, examples=split.examples.renamed(mapping))
+    return replace(split, examples=[renamed(e, mapping) for e in split.examples])
 
 
 def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split:
@@ -242,17 +320,14 @@ def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split
 
 def require_tags(split: Split) -> None:
     """`UserError` naming the first sentence without tags."""
-    for example in split.examples:
-        if example.tags is None:
-            raise UserError(
-                f"{example.where}: the sentence has no tags; '{split.name}' needs them."
-            )
+    if split.facts.untagged is not None:
+        example = split.examples[split.facts.untagged]
+        raise UserError(f"{example.where}: the sentence has no tags; '{split.name}' needs them.")
 
 
 def types_of(split: Split) -> tuple[str, ...]:
     """The entity types in a split's tags, sorted."""
-    tags = {tag for example in split.examples for tag in example.tags or ()}
-    return tuple(sorted({tagging.split_tag(tag)[1] for tag in tags} - {""}))
+    return tuple(sorted({tagging.split_tag(tag)[1] for tag in split.facts.tags} - {""}))
 
 
 def check_known(split: Split, labels: Iterable[str]) -> None:

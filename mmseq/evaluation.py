@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, distributed
 
-from mmseq.collate import Batch, Collator, Prepared, by_length
+from mmseq.collate import Batch, Collator, Prepared, by_length, lengths_of
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model
@@ -48,7 +48,7 @@ def predict(
     model.eval()
     active = list(model.tasks) if tasks is None else tasks
     found: list[tuple[int, Prediction]] = []
-    lengths = [len(s.example.tokens) for s in sentences]
+    lengths = lengths_of(sentences)
     rank = distributed.get_rank() if process_count() > 1 else 0
     for number, indexes in enumerate(by_length(lengths, BATCH)):
         if number % process_count() != rank:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mmseq.errors import UserError
+from mmseq.labels import map_types, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,41 @@ class Example:
         if self.file is None:
             return f"sentence '{self.id}'" if self.id else "the sentence"
         return f"{self.file}:{self.line}"
+
+
+def renamed(example: Example, mapping: Mapping[str, str]) -> Example:
+    """The sentence with the types of its tags renamed; ``O`` drops one."""
+    return replace(example, tags=example.tags and map_types(example.tags, mapping))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is said of many sentences as a whole."""
+
+    sentences: int
+    entities: int
+    """As seqeval's default reads them"""
+    pictured: int
+    """Sentences that name a picture"""
+    tags: tuple[str, ...]
+    """Those that occur, sorted"""
+    untagged: int | None
+    """Number of the first sentence without tags, from 0; None: there is none"""
+
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> Facts:
+        """The facts of these."""
+        sentences = entities = pictured = 0
+        tags: set[str] = set()
+        untagged = None
+        for number, example in enumerate(examples):
+            sentences += 1
+            entities += len(spans(example.tags or ()))
+            pictured += bool(example.images)
+            tags.update(example.tags or ())
+            if example.tags is None and untagged is None:
+                untagged = number
+        return cls(sentences, entities, pictured, tuple(sorted(tags)), untagged)
 
 
 def per_word(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -242,7 +242,7 @@ def build_model(
     config: Config,
     labels: Sequence[str],
     *,
-    examples: Iterable[Example] = (),
+    examples: Sequence[Example] = (),
     assets: Path | None = None,
 ) -> tuple[Model, dict[str, Any]]:
     """The model of a config, and what its components learned from the training text.
@@ -252,7 +252,6 @@ def build_model(
     """
     fitted: dict[str, Any] = {}
     titles: dict[str, str] = {}
-    examples = list(examples)
 
     def build(key: str, choice: Choice, sizes: Sizes) -> Any:
         cls = choice.entry.load()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -19,20 +20,19 @@ from mmseq.images import PictureProblem, read_picture, summarise
 
 
 def ready_pictures(
-    examples: Iterable[Example],
+    groups: Sequence[Iterable[Example]],
     encoder: ImageEncoder,
     data: DataConfig,
     *,
     device: torch.device,
     reporter: Reporter,
 ) -> FeatureTable:
-    """Features of every picture, from the store where they are in it; of equal ones once.
+    """Features of every picture of some groups of sentences, of equal ones once.
 
-    Says how many were new and how many reused, and which pictures cannot be used; with
-    ``data.images = "strict"`` one of those is a `UserError`.
+    They come from the store where they are in it. Says how many were new and how many reused, and
+    which pictures cannot be used; with ``data.images = "strict"`` one of those is a `UserError`.
     """
-    sentences = list(examples)
-    paths = list(dict.fromkeys(path for example in sentences for path in example.images))
+    paths = list(dict.fromkeys(path for e in chain.from_iterable(groups) for path in e.images))
     with reporter.progress("pictures", len(paths)) as advance:
         done = 0
 
@@ -54,6 +54,7 @@ def ready_pictures(
     if table.problems:
         if data.images == "strict":
             problem = next(iter(table.problems.values()))
+            sentences = chain.from_iterable(groups)
             where = next(e.where for e in sentences if problem.path in e.images)
             raise UserError(
                 f"{where}: picture {problem.path}: {problem.reason} "

@@ -15,7 +15,7 @@ from mmseq.data import Split
 from mmseq.errors import UserError
 from mmseq.weights import resolve_package_path
 
-PLACES = ("path", "image_folder", "features")
+PLACES = ("path", "image_folder", "features", "cache")
 """Of [data]: where things lie on this machine, which makes no other experiment of a run"""
 
 

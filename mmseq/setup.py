@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,9 @@ from mmseq.data import (
 )
 from mmseq.errors import UserError, unknown
 from mmseq.example import Example
+from mmseq.examplestore import ExampleStore
 from mmseq.features import FeatureTable
-from mmseq.labels import label_names, spans
+from mmseq.labels import label_names
 from mmseq.lookup import suiting_reader
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
@@ -40,6 +41,7 @@ from mmseq.processes import process_count
 from mmseq.progress import Progress
 from mmseq.samples import SAMPLE_EPOCHS, sample_ceilings, sample_folder, sample_is_made
 from mmseq.splitter import SPLITTERS, choose_splitter
+from mmseq.weights import user_cache
 
 
 @dataclass
@@ -55,7 +57,7 @@ class Setup:
     accelerator: Accelerator
     reporter: Reporter
     collator: Collator = field(init=False)
-    prepared: dict[str, list[Prepared]] = field(init=False)
+    prepared: dict[str, Sequence[Prepared]] = field(init=False)
     pictures: FeatureTable | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -86,12 +88,12 @@ class Setup:
         self.reporter.line(f"The run is in {self.folder}")
 
     def _data_facts(self, split: Split) -> dict[str, Any]:
-        paths = {path for example in split.examples for path in example.images}
+        paths = {p for e in split.examples for p in e.images} if split.facts.pictured else set()
         problems = self.pictures.problems if self.pictures else {}
         return {
             "sha256": split.sha256,
-            "sentences": len(split.examples),
-            "entities": entity_count(split),
+            "sentences": split.facts.sentences,
+            "entities": split.facts.entities,
             "images": len(paths),
             "images_sha256": images_sha256(split.examples) if self.pictures else "",
             "images_missing": len(paths & set(problems)) if self.pictures else 0,
@@ -136,7 +138,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     config = with_epochs(config)
     if is_sample(config.data) and not sample_is_made():
         reporter.line("Making the sample data (once, some 10 seconds) …")
-    splits = load_data(config.data, config.data.splits)
+    splits = load_data(config.data, config.data.splits, reporter.line)
     train = require_split(splits, "train", Path(config.data.path))
     if config.data.splitter == "auto":
         config = config.replaced({"data.splitter": choose_splitter(train.examples)})
@@ -183,7 +185,7 @@ def _require_embeddings(config: Config, model: Model) -> None:
 def _require_extras(model: Model, splits: Mapping[str, Split]) -> None:
     """`UserError` for sentences without what the model reads of them, before any work is done."""
     reader = Collator(model.text_encoder, model.labels, None, model.extras)
-    for split in splits.values():
+    for split in splits.values() if model.extras else ():
         for example in split.examples:
             reader.extras(example)
 
@@ -212,7 +214,7 @@ def _make_ready(setup: Setup) -> None:
     started = time.perf_counter()
     if model.image_encoder is not None:
         setup.pictures = ready_pictures(
-            [e for split in splits.values() for e in split.examples],
+            [split.examples for split in splits.values()],
             model.image_encoder,
             setup.config.data,
             device=setup.accelerator.device,
@@ -221,8 +223,7 @@ def _make_ready(setup: Setup) -> None:
     setup.seconds["pictures"] = time.perf_counter() - started
     setup.collator = Collator(model.text_encoder, model.labels, setup.pictures, model.extras)
     setup.prepared = {
-        name: [setup.collator.prepare(example) for example in split.examples]
-        for name, split in splits.items()
+        name: setup.collator.prepared(split.examples) for name, split in splits.items()
     }
 
 
@@ -231,8 +232,13 @@ def is_sample(data: DataConfig) -> bool:
     return data.path == "sample"
 
 
-def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
-    """The splits of a data folder, or of the sample, which is made if it is not there."""
+def load_data(
+    data: DataConfig, splits: Sequence[str], tell: Callable[[str], None] = lambda line: None
+) -> dict[str, Split]:
+    """The splits of a data folder, or of the sample, which is made if it is not there.
+
+    `tell` is told of what takes long.
+    """
     folder = sample_folder() if is_sample(data) else Path(data.path)
     return load_folder(
         folder,
@@ -241,7 +247,16 @@ def load_data(data: DataConfig, splits: Sequence[str]) -> dict[str, Split]:
         mapping=data.map,
         image_folder=Path(data.image_folder) if data.image_folder else None,
         splits=tuple(splits),
+        store=_example_store(data, tell),
     )
+
+
+def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
+    if data.cache == "off":
+        return None
+    if data.cache == "auto":
+        return ExampleStore(user_cache() / "sentences", tell=tell)
+    return ExampleStore(Path(data.cache).expanduser(), least=0, tell=tell)
 
 
 def choose_split(
@@ -328,18 +343,13 @@ def _has_bf16(train: TrainConfig) -> bool:
     return train.device != "cpu" and is_available() and is_bf16_supported()
 
 
-def entity_count(split: Split) -> int:
-    """Entities of a split as seqeval's default reads them."""
-    return sum(len(spans(example.tags or ())) for example in split.examples)
-
-
 def _data_lines(splits: Mapping[str, Split]) -> list[str]:
     lines = []
     for name, split in splits.items():
-        pictured = sum(bool(e.images) for e in split.examples)
+        facts = split.facts
         scheme = "" if split.scheme == "bio" else f"; {split.scheme.upper()} tags, read as BIO"
         lines.append(
-            f"{name}: {len(split.examples)} sentences, {entity_count(split)} entities, "
-            f"{pictured} with pictures ({split.path}{scheme})"
+            f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
+            f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
     return lines

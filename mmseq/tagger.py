@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -188,8 +188,8 @@ class Tagger:
     def scores(self, split: Split) -> dict[str, Any]:
         """Scores of a split that has been read."""
         check_known(split, self.labels)
-        untagged = next((e for e in split.examples if e.tags is None), None)
-        if untagged is not None:
+        if split.facts.untagged is not None:
+            untagged = split.examples[split.facts.untagged]
             raise UserError(f"{untagged.where}: has no tags to compare with; use mmseq predict.")
         predictions = self._predict(split.examples, scores=False)
         gold = [list(e.tags or ()) for e in split.examples]
@@ -200,7 +200,7 @@ class Tagger:
         pictures = None
         if self.model.image_encoder is not None:
             pictures = ready_pictures(
-                examples,
+                [examples],
                 self.model.image_encoder,
                 self.config.data,
                 device=self.device,
@@ -210,7 +210,7 @@ class Tagger:
 
     def _predict(self, examples: Sequence[Example], *, scores: bool = True) -> list[Prediction]:
         collator = self.collator(examples)
-        prepared = [collator.prepare(replace(example, tags=None)) for example in examples]
+        prepared = collator.prepared(examples)
         with self.reporter.progress("sentences", len(prepared)) as advance:
             return predict(
                 self.model,

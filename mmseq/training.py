@@ -14,7 +14,7 @@ from accelerate.utils import set_seed
 
 from mmseq import runs
 from mmseq.checkpoint import Checkpoints, load_weights
-from mmseq.collate import Batch, epoch_steps, hidden_pictures
+from mmseq.collate import Batch, epoch_steps, hidden_pictures, lengths_of
 from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Config
 from mmseq.console import Reporter, loss_text
@@ -73,7 +73,7 @@ class Trainer:
         self.settings = setup.config.train
         self.accelerator = setup.accelerator
         self.sentences = setup.prepared["train"]
-        self.lengths = [len(s.example.tokens) for s in self.sentences]
+        self.lengths = lengths_of(self.sentences)
         self.tasks = list(self.model.tasks)
         self.callbacks: dict[str, Callback] = setup.callbacks
         self.checkpoints = Checkpoints(self.folder)
@@ -240,7 +240,8 @@ class Trainer:
             tasks=self.active,
         )
         tags = [p.tags for p in predictions]
-        scores = score([s.example.tags or () for s in sentences], tags)
+        gold = [example.tags or () for example in self.setup.splits[split].examples]
+        scores = score(gold, tags)
         self.progress.add_seconds("evaluation", time.perf_counter() - started)
         return tags, scores
 
@@ -269,8 +270,7 @@ class Trainer:
     # What follows serves the loop above.
 
     def _write_predictions(self, split: str, tags: Sequence[Sequence[str]]) -> None:
-        examples = [s.example for s in self.setup.prepared[split]]
-        write_predictions(self.folder, split, examples, tags)
+        write_predictions(self.folder, split, self.setup.splits[split].examples, tags)
 
     def _steps(self, epoch: int) -> list[list[list[int]]]:
         process = self.accelerator.process_index

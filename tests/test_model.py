@@ -467,7 +467,7 @@ def test_what_a_component_learned_from_the_text_is_given_back_and_read_from_asse
 ):
     config = config_of(tiny_encoder, fusion=Fitted)
     config.single["fusion"] = replace(config.single["fusion"], options={"times": 2})
-    model, fitted = build_model(config, LABELS, examples=iter([Example(("a",)), Example(("b",))]))
+    model, fitted = build_model(config, LABELS, examples=[Example(("a",)), Example(("b",))])
     assert fitted == {"fusion": {"sentences": 4}}
     assert model.fusion.fitted == {"sentences": 4}
     for name in ("text_encoder", "fusion"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -218,12 +218,20 @@ def _kind(value: Any) -> str:
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     """Line numbers, from 1, and lines without their ends; a byte order mark is dropped."""
     try:
-        data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        # A line at a time: files may be larger than memory.
+        file = path.open("rb")
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    with file:
+        yield from _decoded(path, file)
+
+
+def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
         try:
-            yield number, line.removesuffix(b"\r").decode("utf-8")
+            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
             raise UserError(
                 f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "

@@ -60,7 +60,7 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     model, settings, device = setup.model, setup.config.train, setup.accelerator.device
     model.to(device)
     examples = setup.splits["train"].examples
-    lengths = [len(e.tokens) for e in examples]
+    lengths = setup.splits["train"].lengths
     steps = epoch_steps(lengths, settings, 0, 0, 1)
     # Batches are alike in length, so a few neighbours would not be like the rest.
     chosen = [steps[i * len(steps) // STEPS] for i in range(min(STEPS, len(steps)))]
@@ -71,9 +71,9 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     if model.image_encoder is not None:
         own = setup.config.data.model_copy(update={"features": "off"})
         started = time.perf_counter()
-        pictures = ready_pictures(tried, model.image_encoder, own, device=device, reporter=quiet)
+        pictures = ready_pictures([tried], model.image_encoder, own, device=device, reporter=quiet)
         each = (time.perf_counter() - started) / max(1, pictures.new)
-        every = [e for split in setup.splits.values() for e in split.examples]
+        every = (e for split in setup.splits.values() for e in split.examples)
         missing = pictures_to_compute(every, model.image_encoder, setup.config.data)
         picture_seconds = each * missing
     collator = Collator(model.text_encoder, model.labels, pictures, model.extras)

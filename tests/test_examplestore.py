@@ -1,0 +1,190 @@
+"""Sentences of large files kept on disk: the same as in memory, made once, whole or not at all."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import load_file as load_tensors
+
+import mmseq
+from mmseq import data
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.data import load_file, load_folder
+from mmseq.errors import UserError
+from mmseq.example import Example, Facts
+from mmseq.examplestore import ExampleStore, StoredExamples
+
+CONLL = (
+    "IMGID:one\nAnna\tB-PER\nLee\tI-PER\nran\tO\n\n"
+    "IMGID:two\nIMGID:three\nin\tO\nNew\tB-LOC\nYork\tI-LOC\n\nnothing\tO\n"
+)
+JSONL = (
+    '{"id": "a", "tokens": ["Ann\\u00e9", "ran"], "tags": ["S-PER", "O"], "images": ["1.jpg"]}\n'
+    "\n"
+    '{"tokens": ["New", "York"], "tags": ["B-LOC", "E-LOC"], "boxes": [[0, 1.5], [2, 3]]}\n'
+)
+FILES = {"train.txt": CONLL, "train.jsonl": JSONL}
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ExampleStore(tmp_path / "store", least=0)
+
+
+def written(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(("name", "text"), FILES.items(), ids=FILES)
+def test_sentences_on_disk_are_those_in_memory(tmp_path, store, name, text):
+    path = written(tmp_path, name, text)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "one.png").touch()
+    kept, held = load_file(path, store=store), load_file(path)
+    assert isinstance(kept.examples, StoredExamples)
+    assert list(kept.examples) == held.examples
+    assert kept.examples[-1] == held.examples[-1]
+    assert kept.examples[:2] == held.examples[:2]
+    assert (kept.scheme, kept.sha256, kept.facts) == (held.scheme, held.sha256, held.facts)
+    assert list(kept.lengths) == held.lengths == [len(e.tokens) for e in held.examples]
+    for beyond in (len(kept.examples), -len(kept.examples) - 1):
+        with pytest.raises(IndexError):
+            kept.examples[beyond]
+
+
+def test_facts_by_hand(tmp_path, store):
+    expected = Facts(3, 2, 2, ("B-LOC", "B-PER", "I-LOC", "I-PER", "O"), None)
+    assert load_file(written(tmp_path, "a.txt", CONLL), store=store).facts == expected
+    untagged = '{"tokens": ["a"], "tags": ["O"]}\n{"tokens": ["b"]}\n{"tokens": ["c"]}\n'
+    path = written(tmp_path, "b.jsonl", untagged)
+    assert load_file(path, store=store).facts == Facts(3, 0, 0, ("O",), 1)
+
+
+def test_the_file_is_read_once_for_each_content_and_scheme(tmp_path, store, monkeypatch):
+    path = written(tmp_path, "train.txt", CONLL)
+    told = []
+    store = ExampleStore(store.root, least=0, tell=told.append)
+    load_file(path, store=store)
+    assert told == [f"{path}: making its sentences ready on disk (once) …"]
+
+    def reads(*arguments):
+        raise AssertionError("it is read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(data, "read_examples", reads)
+        assert load_file(path, store=store).examples[0].tokens == ("Anna", "Lee", "ran")
+        for other in ({"scheme": "iob1"}, {"reader": "conll", "scheme": "bioes"}):
+            with pytest.raises(AssertionError, match="read again"):
+                load_file(path, store=store, **other)
+    path.write_text(CONLL.replace("Anna", "Otto"))
+    assert load_file(path, store=store).examples[0].tokens[0] == "Otto"
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize("name", ["sentences.jsonl", "starts.i64", "words.i32", "facts.json"])
+@pytest.mark.parametrize("damage", ["cut", "gone"])
+def test_what_is_damaged_is_made_again(tmp_path, store, name, damage):
+    path = written(tmp_path, "train.txt", CONLL)
+    first = load_file(path, store=store).examples
+    broken = first.folder / name
+    broken.write_bytes(broken.read_bytes()[:-4])
+    if damage == "gone":
+        broken.unlink()
+    assert list(load_file(path, store=store).examples) == load_file(path).examples
+    assert [folder.name for folder in store.root.iterdir()] == [first.folder.name]
+
+
+def test_a_sentence_that_is_damaged_inside_names_the_folder(tmp_path, store):
+    examples = load_file(written(tmp_path, "train.txt", CONLL), store=store).examples
+    path = examples.folder / "sentences.jsonl"
+    path.write_bytes(b"}" * path.stat().st_size)
+    with pytest.raises(UserError, match=f"^{examples.folder}: damaged .*delete the folder"):
+        examples[0]
+
+
+def test_types_are_renamed_as_in_memory(tmp_path, store):
+    written(tmp_path, "train.txt", CONLL)
+    for mapping in ({"PER": "O"}, {"PER": "LOC"}):
+        kept = load_folder(tmp_path, mapping=mapping, store=store)["train"]
+        held = load_folder(tmp_path, mapping=mapping)["train"]
+        assert isinstance(kept.examples, StoredExamples)
+        assert list(kept.examples) == held.examples
+        assert kept.facts == held.facts
+    with pytest.raises(UserError, match="Cannot map type 'PRE'.*Did you mean 'PER'"):
+        load_folder(tmp_path, mapping={"PRE": "LOC"}, store=store)
+
+
+def test_small_files_stay_in_memory(tmp_path):
+    path = written(tmp_path, "train.txt", CONLL)
+    size = path.stat().st_size
+    for least, kind in ((size, StoredExamples), (size + 1, list)):
+        store = ExampleStore(tmp_path / str(least), least=least)
+        assert isinstance(load_file(path, store=store).examples, kind)
+        assert store.root.exists() == (kind is StoredExamples)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Anna\tB-PER\nran\n", "a.txt:2: no tag, but line 1 has one"),
+        ("", "a.txt: holds no sentence"),
+        ("\n\n", "a.txt: holds no sentence"),
+    ],
+)
+def test_a_file_that_cannot_be_used_leaves_nothing(tmp_path, store, text, message):
+    path = written(tmp_path, "a.txt", text)
+    with pytest.raises(UserError, match=message):
+        load_file(path, store=store)
+    assert not store.root.exists() or not list(store.root.iterdir())
+
+
+def test_what_is_no_json_is_told_with_its_line(tmp_path, store):
+    example = Example(("a",), ("O",), extras={"seen": {1, 2}}, line=7)
+    with pytest.raises(UserError, match=r"a\.csv:7: its further fields .*data\.cache = 'off'"):
+        store.write(store.root / "x", tmp_path / "a.csv", [example], "bio")
+    assert not list(store.root.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    path = written(tmp_path, "train.txt", CONLL)
+    store = ExampleStore(path / "inside", least=0)
+    with pytest.raises(UserError, match=f"Cannot keep the sentences of {path} in .*data.cache"):
+        load_file(path, store=store)
+
+
+def test_training_on_sentences_from_disk_is_the_same_to_the_bit(
+    tiny_data, tiny_encoder, tmp_path, run_cli
+):
+    runs, metrics = {}, {}
+    for name, cache in {"memory": "off", "disk": str(tmp_path / "kept")}.items():
+        config = Config.from_layers(
+            flags={
+                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+                "fusion": {"name": "none"},
+            },
+            settings={
+                "data.path": str(tiny_data),
+                "data.cache": cache,
+                "train.epochs": 2,
+                "train.device": "cpu",
+            },
+        )
+        run = mmseq.train(config, output=tmp_path / name, reporter=Reporter(quiet=True))
+        runs[name] = load_tensors(run / "model.safetensors")
+        metrics[name] = json.loads((run / "metrics.json").read_text())
+        predicted = (run / "predictions" / "test.jsonl").read_bytes()
+        metrics[name]["predictions"] = predicted
+    assert len(list((tmp_path / "kept").iterdir())) == 3
+    assert runs["memory"].keys() == runs["disk"].keys()
+    for name, tensor in runs["memory"].items():
+        assert torch.equal(tensor, runs["disk"][name]), name
+    assert metrics["memory"] == metrics["disk"]
+    # Evaluation from the command line reads the same store.
+    result = run_cli("evaluate", tmp_path / "disk", "--json")
+    assert json.loads(result.out)["test"]["f1"] == metrics["memory"]["test"]["f1"]
+    shutil.rmtree(tmp_path / "kept")
+    assert run_cli("evaluate", tmp_path / "disk", "--json").code == 0
