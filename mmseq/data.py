@@ -211,7 +211,9 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     try:
         for number, example in enumerate(entry.load()().read(path), 1):
             if fault := _fault(example):
-                raise ComponentError(f"{place}, the sentence {after}: {fault}.")
+                known = isinstance(example, Example) and example.file
+                where = f", {example.where}" if known else f", the sentence {after}"
+                raise ComponentError(f"{place}{where}: {fault}.")
             after = f"after line {example.line}" if example.line else f"after sentence {number}"
             yield example
     except (UserError, ComponentError):

@@ -55,6 +55,24 @@ def require(title: str, what: str, value: object, kind: type, shape: Sequence[in
         raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
 
 
+def require_number(title: str, what: str, value: Tensor, dtype: torch.dtype) -> None:
+    """`ComponentError` for numbers of another precision than the weights', unless a mixed one is
+    asked for.
+    """
+    if value.dtype != dtype and not torch.is_autocast_enabled(value.device.type):
+        found, right = (str(kind).removeprefix("torch.") for kind in (value.dtype, dtype))
+        raise ComponentError(f"{title}: {what} is {found}, not {right}.")
+
+
+def require_finite(title: str, what: str, value: Tensor) -> None:
+    """`ComponentError` where a component gives NaN or infinity before anything was learned."""
+    if not value.isfinite().all():
+        raise ComponentError(
+            f"{title}: {what} holds numbers that are not finite (NaN or infinite) at the first "
+            "step, before anything was learned."
+        )
+
+
 def announced(component: object, further: str) -> str:
     """What is wrong with the widths that a component announces: its own, and by name those in its
     attribute `further` (empty: none); empty: nothing.

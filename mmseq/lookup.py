@@ -118,7 +118,7 @@ def _rivals(file: str) -> str:
             names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)
             return (
                 f"read by the readers {names}; uninstall one, or choose: --set data.reader=NAME "
-                "(train), --reader (data check), --format (predict)"
+                "(train), --reader (evaluate, data check), --format (predict)"
             )
     return ""
 

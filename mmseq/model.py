@@ -30,7 +30,14 @@ from mmseq.components import (
 from mmseq.config import Choice, Config
 from mmseq.errors import ComponentError, UserError
 from mmseq.example import Example
-from mmseq.guard import ReadViews, announced, blamed, require
+from mmseq.guard import (
+    ReadViews,
+    announced,
+    blamed,
+    require,
+    require_finite,
+    require_number,
+)
 from mmseq.plugins import registry
 from mmseq.registry import GIVE_VECTORS, KINDS
 
@@ -62,6 +69,8 @@ class Model(nn.Module):
         super().__init__()
         self.labels = tuple(labels)
         self._titles = dict(titles or {})
+        self.watched = False
+        """Also look for NaN in what each component gives"""
         self.text_encoder = text_encoder
         self.image_encoder = image_encoder
         self.fusion = fusion
@@ -111,9 +120,9 @@ class Model(nn.Module):
             text: TextStates = encoder(batch.text, images)
         size = tuple(batch.text.mask.shape)
         require(title, "what forward gives", text, TextStates)
-        require(title, "words", text.words, Tensor, (*size, encoder.width))
+        self._vectors(title, "words", text.words, (*size, encoder.width))
         for name, width in encoder.parts.items():
-            require(title, f"part '{name}'", text.parts.get(name), Tensor, (*size, width))
+            self._vectors(title, f"part '{name}'", text.parts.get(name), (*size, width))
         return replace(text, extras=batch.text.extras)
 
     def _fused(self, text: TextStates, images: ImageStates | None) -> Fused:
@@ -122,9 +131,9 @@ class Model(nn.Module):
             fused: Fused = fusion(text, images)
         size = tuple(text.mask.shape)
         require(title, "what forward gives", fused, Fused)
-        require(title, "states", fused.states, Tensor, (*size, fusion.width))
+        self._vectors(title, "states", fused.states, (*size, fusion.width))
         for name, width in fusion.views.items():
-            require(title, f"view '{name}'", fused.views.get(name), Tensor, (*size, width))
+            self._vectors(title, f"view '{name}'", fused.views.get(name), (*size, width))
         if others := sorted(set(fused.views) - set(fusion.views)):
             raise ComponentError(
                 f"{title}: it gives the views {', '.join(others)}, which it does not announce in "
@@ -141,9 +150,21 @@ class Model(nn.Module):
             output: AuxOutput = task(read, targets, emissions)
         require(title, "what forward gives", output, AuxOutput)
         require(title, "loss", output.loss, Tensor)
+        if self.watched:
+            require_finite(title, "loss", output.loss)
         if output.emissions is not None:
             require(title, "emissions", output.emissions, Tensor, emissions.shape)
         return output
+
+    def _vectors(self, title: str, what: str, value: object, shape: tuple[int, ...]) -> None:
+        """`ComponentError` for what is no tensor of that shape and of the weights' precision."""
+        if value is None:
+            raise ComponentError(f"{title}: it announces {what} and gives none.")
+        require(title, what, value, Tensor, shape)
+        assert isinstance(value, Tensor)
+        require_number(title, what, value, self.head.weight.dtype)
+        if self.watched:
+            require_finite(title, what, value)
 
     def title(self, place: str) -> str:
         """What messages call a component, by its place: ``fusion``, ``aux.NAME`` …"""
@@ -170,6 +191,8 @@ class Model(nn.Module):
         with blamed(self.title("decoder"), emissions=emissions, tags=tags):
             main = self.decoder.loss(emissions, tags, batch.targets.mask)
         require(self.title("decoder"), "loss", main, Tensor)
+        if self.watched:
+            require_finite(self.title("decoder"), "loss", main)
         return Output({"main": main, **losses}, emissions, shared)
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:

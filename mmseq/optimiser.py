@@ -39,18 +39,24 @@ def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
             kinds.setdefault(kind, []).append(parameter)
         for factor, decayed in sorted(kinds, reverse=True):
             decay = train.weight_decay if decayed and name != "weighting" else 0.0
-            group = {"params": kinds[factor, decayed], "lr": rate * factor, "name": name}
-            groups.append({**group, "weight_decay": decay})
+            groups.append(
+                {
+                    "params": kinds[factor, decayed],
+                    "lr": rate * factor,
+                    "weight_decay": decay,
+                    "name": name,
+                    "factor": factor,
+                }
+            )
     # One pass over memory for each parameter instead of a dozen.
     return AdamW(groups, fused=True)
 
 
-def highest_rates(optimiser: Optimizer) -> dict[str, float]:
-    """The rate of each part of the model; the highest, where its parameters have several."""
-    rates: dict[str, float] = {}
-    for group in optimiser.param_groups:
-        rates[group["name"]] = max(group["lr"], rates.get(group["name"], 0.0))
-    return rates
+def rates_of(optimiser: Optimizer) -> dict[str, float]:
+    """The rate of each part of the model, less its parameters' own factors: as in the config, times
+    the schedule.
+    """
+    return {g["name"]: g["lr"] / g["factor"] for g in optimiser.param_groups if g["factor"]}
 
 
 def _factors(model: Model) -> Mapping[int, float]:

@@ -87,11 +87,16 @@ def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
             "import it where it is needed at run time, not only under TYPE_CHECKING."
         ) from error
     return {
-        name: Option(name, hints.get(name, Any), parameter.default)
+        name: Option(name, hints.get(name, _type_of(parameter.default)), parameter.default)
         for name, parameter in inspect.signature(constructor).parameters.items()
         if name not in RESERVED
         and parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
     }
+
+
+def _type_of(default: Any) -> Any:
+    """The type of an option that has no annotation."""
+    return type(default) if isinstance(default, bool | int | float | str) else Any
 
 
 def check_options(
@@ -113,9 +118,9 @@ def check_options(
         if name in given:
             values[name] = _converted(title, option, given[name])
         elif option.default is REQUIRED:
-            # Without a type it is hardly meant for users.
+            # What no user could write in a file is hardly meant for them.
             own = f"; of a constructor's arguments the engine gives {', '.join(RESERVED[1:])}"
-            hint = own if option.type is Any else ""
+            hint = "" if option.type in (bool, int, float, str) else own
             raise UserError(f"{title} needs option '{name}' ({option.type_name}){hint}.")
         else:
             values[name] = option.default

@@ -91,9 +91,10 @@ class Plugins:
             plugin.components.clear()
             if self._manager.has_plugin(plugin.title):
                 self._manager.unregister(name=plugin.title)
-            plugin.error = one_line(error)
+            plugin.error = one_line(error).rstrip(".")
             self._warn(f"{plugin.title} cannot be loaded: {plugin.error}; it is left out.", error)
             return
+        self.registry.plugins[plugin.name] = plugin.title
         for entry in plugin.components:
             self.registry.add(entry)
 
@@ -143,7 +144,7 @@ class Plugins:
             except (Exception, SystemExit) as error:
                 for group, commands in before:
                     group.commands = commands
-                plugin.error = one_line(error)
+                plugin.error = one_line(error).rstrip(".")
                 self._warn(
                     f"the commands of {plugin.title} cannot be added: {plugin.error}; they are "
                     "left out.",

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmseq.errors import UserError, one_line, unknown
+from mmseq.errors import UserError, closest, one_line, unknown
 from mmseq.hookspecs import Target
 from mmseq.options import Option, check_options, options_of
 from mmseq.sources import Source, find_module, source_of_class, source_of_name
@@ -140,7 +140,12 @@ class Entry:
         if isinstance(target, str):
             module, _, attribute = target.partition(":")
             try:
-                target = getattr(importlib.import_module(module), attribute)
+                imported = importlib.import_module(module)
+                if not hasattr(imported, attribute):
+                    guess = closest(attribute, vars(imported))
+                    hint = f". Did you mean '{guess}'?" if guess else ""
+                    raise AttributeError(f"module '{module}' has no attribute '{attribute}'{hint}")
+                target = getattr(imported, attribute)
             # A stranger's module may raise anything when it is imported.
             except Exception as error:
                 reason = one_line(error)
@@ -177,6 +182,8 @@ class Registry:
 
     def __init__(self) -> None:
         self._entries: dict[tuple[str, str], list[Entry]] = {}
+        self.plugins: dict[str, str] = {}
+        """Those that are loaded, name -> title"""
 
     def add(self, entry: Entry) -> None:
         self._entries.setdefault((entry.kind, entry.name), []).append(entry)
@@ -197,7 +204,11 @@ class Registry:
         """The entry of that kind and name; `UserError` if unknown or provided twice."""
         group = self._entries.get((kind, name))
         if group is None:
-            raise unknown(KINDS[kind], name, self.names(kind))
+            error = unknown(KINDS[kind], name, self.names(kind))
+            if title := self.plugins.get(name):
+                what = KINDS[kind]
+                raise UserError(f"{error} The {title} is installed, but registers no such {what}.")
+            raise error
         if len(group) > 1:
             raise UserError(_clash(group))
         return group[0]

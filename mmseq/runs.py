@@ -39,8 +39,8 @@ def new_folder(output: Path | None, stem: str) -> Path:
             raise UserError(f"{output}: holds a finished run; give another folder (--output).")
         if (output / "config.toml").is_file():
             raise UserError(
-                f"{output}: holds an unfinished run; go on with it (--resume), or give another "
-                "folder (--output)."
+                f"{output}: holds an unfinished run; go on with it (--resume), delete it, or give "
+                "another folder (--output)."
             )
         raise UserError(f"{output}: is not empty; give another folder (--output).")
     return output
@@ -114,9 +114,13 @@ def require_components(folder: Path) -> None:
         except (KeyError, TypeError) as error:
             raise UserError(f"{path}: damaged: not a list of components.") from error
         if name not in registry().names(kind):
+            limit = os.environ.get("MMSEQ_LOAD_PLUGINS")
+            remedy = f"pip install {distribution}"
+            if limit is not None:
+                remedy += f", or mend MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
             raise UserError(
                 f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
-                f"installed or could not be loaded; pip install {distribution}."
+                f"installed or could not be loaded; {remedy}."
             )
         found = registry().get(kind, name)
         if (found.distribution, found.version) != (distribution, version):

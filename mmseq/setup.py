@@ -265,13 +265,16 @@ def choose_split(
     data: str | Path | None = None,
     images: str | Path | None = None,
     mapping: Mapping[str, str] | None = None,
+    reader: str | None = None,
 ) -> Split:
     """The split `name` of a run's `own` data, or of other data: a folder, or a file that is it."""
     settings: dict[str, Any] = {}
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
-        reader = suiting_reader(Path(data), name, own.reader)
+        reader = reader or suiting_reader(Path(data), name, own.reader)
         settings = {"path": str(data), "image_folder": "", "reader": reader, "scheme": "auto"}
+    elif reader is not None:
+        settings["reader"] = reader
     if images is not None:
         settings["image_folder"] = str(images)
     if mapping:

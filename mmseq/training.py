@@ -24,7 +24,7 @@ from mmseq.gradients import Cosines
 from mmseq.guard import ReadViews
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.metrics import score
-from mmseq.optimiser import build_optimiser, highest_rates, schedule
+from mmseq.optimiser import build_optimiser, rates_of, schedule
 from mmseq.predictions import write_predictions
 from mmseq.processes import all_sum, process_count
 from mmseq.progress import Best, Progress
@@ -158,6 +158,8 @@ class Trainer:
         factor = schedule(progress.step, self.total, self.settings.warmup)
         for parameters, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
             parameters["lr"] = rate * factor
+        # What is not finite now is a component's own; later it may be the rate's fault.
+        self.model.watched = progress.step == 0
         done = self.stepper.step(
             [self._batch(indexes, hidden) for indexes in group],
             self.active,
@@ -309,7 +311,7 @@ class Trainer:
             epoch=progress.epoch + 1,
             losses={name: value / done.counts[name] for name, value in done.losses.items()},
             weights=done.weights,
-            learning_rates=highest_rates(self.optimiser),
+            learning_rates=rates_of(self.optimiser),
             gradient_norm=done.gradient_norm,
             cosines=done.cosines,
         )

@@ -113,6 +113,8 @@ def test_check_of_what_cannot_be_checked_is_one_line(site, run_cli):
         done = run_cli("check", name)
         assert (done.code, done.out) == (2, "")
         assert done.err.splitlines()[-1].startswith(line)
+    remedy = " A new one is checked once it is installed: pip install -e DIR.\n"
+    assert run_cli("check", "mmseq-bear").err.endswith(remedy)
     # A plugin may bring commands alone.
     done = run_cli("check", "bare")
     assert done.code == 0

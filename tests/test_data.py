@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import mmseq
 from mmseq import plugins
 from mmseq.config import DataConfig
 from mmseq.data import (
@@ -278,6 +279,20 @@ def test_a_plugin_reads_its_ending_and_changes_nothing_else(folder, with_readers
     assert splits["test"].examples[0].tokens == ("whole",)
     assert load_file(data / "train.txt").examples[0].tokens == ("a",)
     assert load_file(data / "train.txt", reader="tab").examples[0].tokens == ("a\tO\n",)
+
+
+class Empty(TabReader):
+    def read(self, path):
+        yield Example(("a",), file=path, line=1)
+        yield Example((), file=path, line=4)
+
+
+def test_a_sentence_without_a_word_is_told_with_its_line(folder, with_readers):
+    path = folder({"test.tab": "x"}) / "test.tab"
+    with_readers(empty=Empty)
+    message = rf"^reader 'empty' of mmseq-x 1 on {path}, {path}:4: it has no word\.$"
+    with pytest.raises(mmseq.ComponentError, match=message):
+        load_file(path)
 
 
 def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with_readers):

@@ -40,6 +40,10 @@ class Fusion(mmseq.Fusion):
             self.narrow(text.words)
         if self.fault == "shape":
             states = states[..., :3]
+        if self.fault == "double":
+            states = states.double()
+        if self.fault == "nan":
+            states = states / 0.0 * 0.0
         if self.fault == "view":
             views = {"half": states}
         if self.fault == "unannounced":
@@ -64,6 +68,8 @@ class Task(mmseq.AuxTask):
     def forward(self, views, targets, emissions):
         if self.fault == "raises":
             raise RuntimeError("no such word")
+        if self.fault == "nan":
+            return mmseq.AuxOutput(views["half"].sum() * float("nan"))
         if self.fault == "unnamed":
             return mmseq.AuxOutput(views["words"].sum())
         loss = views["half"].square().sum(dim=2)
@@ -141,7 +147,11 @@ FAULTS = {
     ("fusion", "shape"): r"^fusion 'shaky' of mmseq-shaky 0.4: states is \(24, (\d+), 3\), not "
     r"\(24, \1, 32\)\.$",
     ("fusion", "view"): r": view 'half' is \(24, (\d+), 32\), not \(24, \1, 4\)\.$",
-    ("fusion", "no view"): r": view 'half' is NoneType, not Tensor\.$",
+    ("fusion", "no view"): r": it announces view 'half' and gives none\.$",
+    ("fusion", "double"): r"^fusion 'shaky' of .*: states is float64, not float32\.$",
+    ("fusion", "nan"): r"^fusion 'shaky' of .*: states holds numbers that are not finite \(NaN or "
+    r"infinite\) at the first step, before anything was learned\.$",
+    ("task", "nan"): r"^aux task 'shaky' of .*: loss holds numbers that are not finite",
     ("fusion", "tensor"): r": what forward gives is Tensor, not Fused\.$",
     ("task", "raises"): r"^aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no such word; "
     r"it got views half \(24, (\d+), 4\); emissions \(24, \1, 5\)\.$",

@@ -238,7 +238,7 @@ def test_what_to_do_next_is_said(tmp_path, monkeypatch, run_cli, kind):
     assert done.out.splitlines() == [
         f"mmseq-my-film: {brought}. Next:",
         "  pip install -e './mmseq-my-film[dev]'",
-        "  pytest mmseq-my-film --mmseq",
+        "  python -m pytest mmseq-my-film --mmseq",
         f"  {TRAINED[kind]}",
     ]
 
@@ -250,7 +250,7 @@ def test_kinds_are_given_by_commas_or_again_and_the_folder_by_a_flag(tmp_path, r
         assert done.code == 0
         assert done.out.splitlines()[1:] == [
             f"  pip install -e '{tmp_path}/my {name}[dev]'",
-            f"  pytest '{tmp_path}/my {name}' --mmseq",
+            f"  python -m pytest '{tmp_path}/my {name}' --mmseq",
             "  mmseq train --fusion film --aux film",
         ]
     assert files(tmp_path / "my a") == files(tmp_path / "my b")

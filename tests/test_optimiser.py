@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from mmseq.config import TrainConfig
-from mmseq.optimiser import build_optimiser, highest_rates, schedule
+from mmseq.optimiser import build_optimiser, rates_of, schedule
 
 
 class Part(nn.Module):
@@ -141,9 +141,9 @@ def test_parameters_of_the_text_encoder_may_have_rates_of_their_own():
     assert found["image_encoder.norm.bias"] == (1e-4, 0.0, "image_encoder")
 
 
-def test_of_each_part_the_highest_rate_is_told():
+def test_of_each_part_the_rate_is_told_that_its_factors_multiply():
     model = TinyModel()
     model.text_encoder.factors = {"linear.weight": 0.5, "linear.bias": 10.0}
-    rates = highest_rates(build_optimiser(model, TrainConfig(learning_rate=3e-3)))
-    expected = {"text_encoder": 2e-3, "image_encoder": 1e-4, "weighting": 3e-3, "head": 3e-3}
+    rates = rates_of(build_optimiser(model, TrainConfig(learning_rate=3e-3)))
+    expected = {"text_encoder": 2e-4, "image_encoder": 1e-4, "weighting": 3e-3, "head": 3e-3}
     assert rates == expected

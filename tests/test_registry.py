@@ -40,6 +40,11 @@ class Gadget(mmseq.Callback):
         """Not the class's docstring."""
 
 
+class Untyped(mmseq.Callback):
+    def __init__(self, *, share=0.5, count=2, on=False, name="x", other=None) -> None:
+        pass
+
+
 class Task(mmseq.AuxTask):
     weight = 3
 
@@ -169,7 +174,8 @@ def test_a_class_as_target_has_a_source_too():
     [
         ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("no_such.module:X", "ModuleNotFoundError: No module named 'no_such'"),
-        ("mmseq_part.part:Missing", "AttributeError: module .* has no attribute 'Missing'"),
+        ("mmseq_part.part:Missing", r"AttributeError: module .* has no attribute 'Missing'\.$"),
+        ("mmseq_part.part:Fission", r"has no attribute 'Fission'\. Did you mean 'Fusion'\?\.?$"),
         ("mmseq_part.no:X", "ModuleNotFoundError: No module named 'mmseq_part.no'"),
         ("mmseq_part.needy:X", "ModuleNotFoundError: No module named 'no_such_library'"),
         ("mmseq_part.wrong:X", r"SyntaxError: .*wrong.py, line 1"),
@@ -180,7 +186,7 @@ def test_a_target_that_cannot_be_loaded(site, target, cause):
     site.add(
         "part",
         "",
-        part="class X: pass",
+        part="class X: pass\nclass Fusion: pass",
         needy="import no_such_library",
         wrong="class X(:",
         raises="raise RuntimeError('no driver;\\n  go away')",
@@ -273,3 +279,22 @@ def test_a_constructor_that_hands_options_on_has_those_of_its_base():
     assert found == {"side": 3, "rate": 0.5, "depth": 2}
     assert options_of(Passing)["depth"].type is int
     assert set(options_of(Closed)) == {"side"}
+
+
+def test_an_option_without_an_annotation_has_the_type_of_its_default():
+    untyped = entry(Untyped)
+    types = {name: option.type_name for name, option in untyped.options().items()}
+    assert types == {"share": "float", "count": "int", "on": "bool", "name": "str", "other": "Any"}
+    with pytest.raises(UserError, match="option 'share': 'x' is not float"):
+        untyped.check_options({"share": "x"})
+    assert untyped.check_options({"share": 1, "other": [2]})["other"] == [2]
+
+
+def test_a_plugin_that_does_not_register_what_bears_its_name_is_named(site):
+    site.add("bare", "import mmseq\n@mmseq.hookimpl\ndef register_components(add): ...\n")
+    with pytest.raises(UserError) as caught:
+        registry().get("fusion", "bare")
+    assert str(caught.value).startswith("Unknown fusion 'bare'. ")
+    assert str(caught.value).endswith(
+        " The plugin 'bare' of mmseq-bare 1.0 is installed, but registers no such fusion."
+    )

@@ -348,6 +348,17 @@ def test_scores_of_one_file_bear_its_name(run, tmp_path, run_cli):
     assert all(row.strip("│ ").startswith("mine.txt ") for row in rows)
 
 
+def test_a_reader_may_be_named_for_scores(run, tmp_path, run_cli):
+    data = tmp_path / "mine.dat"
+    data.write_text("Jordan\tB-PER\n")
+    assert "no reader for this ending" in run_cli("evaluate", run, data).err
+    result = run_cli("evaluate", run, data, "--reader", "conll", "--json")
+    assert json.loads(result.out)["test"]["gold"] == 1
+    assert "Unknown reader 'connl'" in run_cli("evaluate", run, data, "--reader", "connl").err
+    # The run's own data are JSON lines.
+    assert run_cli("evaluate", run, "--reader", "jsonl", "--json").code == 0
+
+
 def test_run_records_its_word_splitter(run):
     tagger = mmseq.load(run)
     assert tagger.config.data.splitter == "tweet"

@@ -61,6 +61,13 @@ class CountIsATensor(Tags):
         return self.items(targets).sum()
 
 
+class ReadsPadding(Tags):
+    """A mean over all words, padding among them: it is no sum over sentences either."""
+
+    def loss(self, scores, targets):
+        return scores.mean(dim=1)[self.items(targets).any(dim=1)].square().sum()
+
+
 class Undeclared(Tags):
     """Words are told apart within the batch, which makes the loss no sum over sentences."""
 
@@ -117,6 +124,7 @@ class Counts(Tags):
 TASKS = {
     MeanLoss: "loss \\(a sum\\).*the batch twice has .*no mean",
     NanWithoutItems: "loss \\(a scalar\\) of sentences \\[1\\].*nan",
+    ReadsPadding: "mask \\(padding words changed\\): loss differs.*looks at targets.mask",
     CountsSentences: "count: 1, sentence by sentence 5",
     CountIsATensor: "count.*it is tensor\\(.*an int",
     Undeclared: "loss \\(a sum\\).*additive = False",

@@ -67,7 +67,19 @@ class HasOptions(Lines):
 
 
 SLASH = "Anna/B-PER ran/O\nin/O Oslo/B-LOC\n"
+
+
+class TrustsItsColumns(Lines):
+    """As csv.DictReader has it: what is not there is None."""
+
+    def example(self, path, number, pairs):
+        words = [word or None for word, _, _ in pairs]
+        right = super().example(path, number, pairs) if all(words) else None
+        return right or Example(tuple(word.strip() for word in words), file=path, line=number)
+
+
 READERS = {
+    TrustsItsColumns: "line . cut short: it raises AttributeError: .*examples, or mmseq.UserErr",
     CountsFromZero: "where: .*train.slash:0\\. Right: file .* a line from 1 to 3",
     Nameless: "a mistake in line 2: the error 'A line is wrong.' names no place",
     TagsMissing: "tags of .*Right: None, or a tuple of 2 tags, one a word",

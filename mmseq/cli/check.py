@@ -43,7 +43,8 @@ def _fault(entry: Entry) -> str:
     try:
         check_entry(entry)
     except (ContractError, UserError) as error:
-        return _without_title(str(error), entry.title)
+        message = str(error).removeprefix(entry.full_title).removeprefix(entry.title)
+        return message.lstrip(",: ")
     # A stranger's class may raise anything, and the others are still to be checked.
     except Exception as error:
         return f"the check ended in {one_line(error)}"
@@ -58,11 +59,8 @@ def _plugin(name: str) -> Plugin:
     found = next((p for p in plugins if names & {p.name, p.distribution}), None)
     if found is None:
         whole = name.startswith("mmseq-")
-        raise unknown("plugin", name, {p.distribution if whole else p.name for p in plugins})
+        error = unknown("plugin", name, {p.distribution if whole else p.name for p in plugins})
+        raise UserError(f"{error} A new one is checked once it is installed: pip install -e DIR.")
     if found.error:
         raise UserError(f"{found.title} cannot be loaded: {found.error}.")
     return found
-
-
-def _without_title(message: str, title: str) -> str:
-    return message.removeprefix(title).lstrip(",: ")

@@ -51,5 +51,5 @@ def new_plugin(
     click.echo(f"{folder}: {brought}. Next:")
     place = folder if folder.is_absolute() else f"./{folder}"
     click.echo(f"  pip install -e {quote(f'{place}[dev]')}")
-    click.echo(f"  pytest {quote(str(folder))} --mmseq")
+    click.echo(f"  python -m pytest {quote(str(folder))} --mmseq")
     click.echo(f"  {training_command(name, chosen)}")

@@ -30,6 +30,7 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
     help="Which of its files [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option("--reader", metavar="NAME", help="Of DATA [the run's, or by its ending].")
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
@@ -37,6 +38,7 @@ def evaluate(
     data: str | None,
     split: str,
     images: str | None,
+    reader: str | None,
     renamed: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -57,7 +59,7 @@ def evaluate(
     tagger = load(run)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
-    found = choose_split(tagger.config.data, split, data, images, renamings(renamed))
+    found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
     scores = tagger.scores(found)
     pictures = images_sha256(found.examples) if tagger.model.image_encoder is not None else ""
     if as_json:

@@ -147,8 +147,9 @@ class _Check:
         check_inputs_kept(subject, case, lambda: self.output(case))
         with torch.no_grad():
             check_repeats(subject, task, lambda: self.outputs(EVERY))
-            self.sums()
+            # First, since a loss that reads padding is no sum of its sentences' either.
             self.padding(case)
+            self.sums()
             self.predicted()
             check_batches(subject, self.emissions)
             check_state(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -70,6 +71,7 @@ class _Check:
         ids = [example.id for example in examples]
         right = "a name of its own for each sentence"
         self.subject.require(all(ids), "id", f"they are {ids}", right)
+        self.cut_short(self.path.read_bytes())
         for wrong, line in broken.items():
             self.write(wrong)
             self.refused(f"a mistake in line {line}", f"{self.path}:{line}:")
@@ -109,6 +111,16 @@ class _Check:
                 good = line <= lines and token in text[line - 1]
                 right = "word i of a sentence stands i lines below its first, or it is False"
                 subject.require(good, "word_per_line", f"{token!r} is not in line {line}", right)
+
+    def cut_short(self, text: bytes) -> None:
+        """A line of which half is gone is read somehow, or refused."""
+        lines = text.split(b"\n")
+        right = "examples, or mmseq.UserError('FILE:LINE: what is wrong; how to mend it')"
+        for number, line in enumerate(lines):
+            half = line[: len(line) // 2]
+            self.write(b"\n".join([*lines[:number], half, *lines[number + 1 :]]))
+            with suppress(UserError), self.subject.running(f"line {number + 1} cut short", right):
+                self._read()
 
     def empty(self) -> None:
         """An empty file has no sentence, or says what is missing."""

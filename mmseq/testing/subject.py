@@ -117,7 +117,8 @@ class Subject(Judge):
         self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
         if self.kind in GIVE_VECTORS:
             fault = announced(built, GIVE_VECTORS[self.kind])
-            self.require(not fault, "announced widths", fault, "self.width, self.views, self.parts")
+            right = "ints above 0, as wide as what forward gives"
+            self.require(not fault, "announced widths", fault, right)
         _move(built)
         return built.eval()
 
