@@ -170,7 +170,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """``section.key=value`` with a TOML value; a bare word is a string."""
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
-        own = f", such as --set fusion.{text}" if equals else ""
+        own = f", such as --set fusion.{text}" if equals and key else ""
         raise UserError(f"--set {text}: write --set section.key=value{own}.")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
