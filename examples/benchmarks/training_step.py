@@ -14,10 +14,10 @@ import argparse
 import json
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import torch
+from interleaved import interleave, ratio
 from torch import nn
 from torchcrf import CRF
 from transformers import AutoModel
@@ -107,31 +107,14 @@ def main() -> None:
     def theirs() -> None:
         plain.run(batches)
 
-    def timed(loop: object) -> float:
-        started = time.perf_counter()
-        loop()  # type: ignore[operator]
-        return sentences / (time.perf_counter() - started)
-
-    for loop in (ours, theirs):
-        timed(loop)
-    rounds = []
-    for number in range(options.rounds):
-        order = (ours, theirs) if number % 2 == 0 else (theirs, ours)
-        speed = {loop.__name__: timed(loop) for loop in order}
-        rounds.append({**speed, "ratio": speed["ours"] / speed["theirs"]})
-    ratios = [r["ratio"] for r in rounds]
+    seconds = interleave({"mmseq": ours, "plain loop": theirs}, options.rounds)
     print(
         json.dumps(
             {
                 "sentences_per_second": {
-                    "mmseq": statistics.median(r["ours"] for r in rounds),
-                    "plain loop": statistics.median(r["theirs"] for r in rounds),
+                    name: sentences / statistics.median(times) for name, times in seconds.items()
                 },
-                "ratio": {
-                    "median": statistics.median(ratios),
-                    "least": min(ratios),
-                    "greatest": max(ratios),
-                },
+                "ratio": ratio(seconds["plain loop"], seconds["mmseq"]),
                 "steps": options.steps,
                 "rounds": options.rounds,
             },

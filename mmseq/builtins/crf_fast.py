@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from mmseq.builtins.crf import LinearChain, full_precision
-from mmseq.builtins.span_scores import span_products
+from mmseq.builtins.span_scores import going_on, span_products
 
 Array = NDArray[np.float64]
 
@@ -56,13 +56,11 @@ class FastChain(LinearChain):
             return super().span_probabilities(emissions, tags, mask, spans, goes_on)
         found = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
         # Given the tag before, a word's tag depends on nothing else before it.
-        onward = goes_on[tags.T[:-1]]
         matrix = self.crf.transitions.to(found.behind)
         ways = (matrix - matrix.max()).exp()[tags.T[:-1]] * found.behind[1:]
         shares = ways / ways.sum(dim=2, keepdim=True)
         steps = shares.gather(2, tags.T[1:, :, None])[..., 0]
-        further = shares.gather(2, onward.clamp(min=0)[..., None])[..., 0]
-        further = further.where((onward >= 0) & mask.T[1:], 0.0)
+        further = going_on(shares, goes_on[tags.T[:-1]], mask.T[1:])
         first = found.tags.gather(2, tags.T[..., None])[..., 0]
         steps = torch.cat([first[:1], steps])
         return span_products(first.T, steps.T, further.T, spans).to(full_precision(emissions))

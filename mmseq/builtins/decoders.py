@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from mmseq.builtins.crf import LinearChain
 from mmseq.builtins.crf_fast import FastChain
-from mmseq.builtins.span_scores import continuations, span_products
+from mmseq.builtins.span_scores import continuations, going_on, span_products
 from mmseq.components import Decoder, Sizes, Targets
 
 FORBIDDEN = -1e4
@@ -129,9 +129,7 @@ class SoftmaxDecoder(Decoder):
     def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
         found = emissions.float().softmax(dim=-1)
         chosen = found.gather(2, tags[..., None])[..., 0]
-        onward = self.goes_on[tags[:, :-1]]
-        further = found[:, 1:].gather(2, onward.clamp(min=0)[..., None])[..., 0]
-        further = further.where((onward >= 0) & mask[:, 1:], 0.0)
+        further = going_on(found[:, 1:], self.goes_on[tags[:, :-1]], mask[:, 1:])
         return span_products(chosen, chosen, further, spans)
 
     def _allowed(self, emissions: Tensor) -> Tensor:

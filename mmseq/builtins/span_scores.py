@@ -13,6 +13,15 @@ def continuations(labels: tuple[str, ...]) -> Tensor:
     return torch.tensor([places.get(f"I-{label[2:]}", -1) for label in labels])
 
 
+def going_on(shares: Tensor, onward: Tensor, real: Tensor) -> Tensor:
+    """Probability that a word goes on with the entity before it; 0 at padding and without a tag to.
+
+    `shares` (…, L): of each tag; `onward` (…): the tag that would go on, -1 without; `real` (…).
+    """
+    found = shares.gather(-1, onward.clamp(min=0)[..., None])[..., 0]
+    return found.where((onward >= 0) & real, 0.0)
+
+
 def span_products(first: Tensor, steps: Tensor, further: Tensor, spans: Tensor) -> Tensor:
     """(N,): the product over a span's words, times the probability that it ends there.
 
