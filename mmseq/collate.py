@@ -81,6 +81,8 @@ class Prepared:
 
     example: Example
     encoded: Any
+    length: int
+    """As the text encoder finds it"""
     tags: tuple[int, ...] | None
     images: tuple[Path, ...]
     """Those that can be used"""
@@ -106,9 +108,11 @@ class Collator:
     def prepare(self, example: Example) -> Prepared:
         """What does not change from epoch to epoch. Tags must be known to the model."""
         usable = self._pictures.has if self._pictures else lambda path: False
+        encoded = self._encoder.encode(example.tokens)
         return Prepared(
             example,
-            self._encoder.encode(example.tokens),
+            encoded,
+            self._encoder.length(encoded, len(example.tokens)),
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self.extras(example),
@@ -201,10 +205,12 @@ class PreparedLater(Sequence[Prepared]):
 
 
 def lengths_of(sentences: Sequence[Prepared]) -> Sequence[int]:
-    """Words of each sentence."""
+    """What batches of like length go by: a sentence's length as the text encoder finds it, of one
+    on disk, which is not encoded yet, its words.
+    """
     if isinstance(sentences, PreparedLater):
         return sentences.lengths
-    return [len(sentence.example.tokens) for sentence in sentences]
+    return [sentence.length for sentence in sentences]
 
 
 def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:

@@ -212,6 +212,12 @@ class TextEncoder(nn.Module, ABC):
     def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
         """A batch of `encode` results, padded. Runs on the CPU."""
 
+    def length(self, encoded: Any, words: int) -> int:
+        """How long the encoder finds a sentence: those of like length make a batch, so that little
+        of it is padding. `encoded`: what `encode` gave; `words`: their number, the default.
+        """
+        return words
+
     @abstractmethod
     def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
         """One vector for every word; the padding may hold anything finite."""

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmseq.collate import BUCKET, Collator, ExtraField, by_length, training_order
+from mmseq.collate import BUCKET, Collator, ExtraField, by_length, lengths_of, training_order
 from mmseq.components import PerWord, TextEncoder, TextStates
 from mmseq.errors import UserError
 from mmseq.example import Example
@@ -123,6 +123,20 @@ def test_a_batch_by_hand():
     assert batch.pictures["map"].tolist() == [[1.0], [2.0], [3.0]]
     assert batch.owner.tolist() == [0, 0, 2]
     assert batch.slot.tolist() == [0, 1, 0]
+
+
+class Long(Lengths):
+    """A sentence is as long as its characters."""
+
+    def length(self, encoded, words):
+        return sum(encoded)
+
+
+def test_batches_go_by_the_length_that_the_text_encoder_finds():
+    """Three words with 10 characters, one with 2, two with 6."""
+    for encoder, expected in ((Lengths(), [3, 1, 2]), (Long(), [10, 2, 6])):
+        collator = Collator(encoder, LABELS, None)
+        assert lengths_of(collator.prepared(EXAMPLES)) == expected
 
 
 def test_hidden_pictures_are_no_pictures():

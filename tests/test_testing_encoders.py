@@ -66,7 +66,16 @@ class CutsLong(TransformerEncoder):
         return super().encode(tokens[:50])
 
 
+class LongForNothing(TransformerEncoder):
+    def __init__(self, sizes: Sizes, *, model: str = "", assets: Path | None = None) -> None:
+        super().__init__(sizes, model=model, assets=assets)
+
+    def length(self, encoded, words):
+        return words / 2
+
+
 ENCODERS = {
+    LongForNothing: "length: it gives .*an int, at least 1",
     OtherSentence: "vector \\(B, sentence = 7\\).* is \\(6, 32\\)",
     SeesAhead: "part 'forward' \\(another word after it\\).*it has seen nothing after its word",
     CopiesEmbeddings: "embeddings: it is Tensor of its own.*one of parameters",

@@ -155,6 +155,19 @@ def test_a_long_sentence_is_read_in_windows_of_the_models_maximum(make):
         )
 
 
+@pytest.mark.parametrize("window", [0, 6])
+def test_a_sentence_is_as_long_as_its_windows(make, window):
+    """[CLS], four pieces and [SEP]; twice as many words do not fit into six."""
+    encoder = make(window=window)
+    words = ["the", "xyz"]
+    assert encoder.length(encoder.encode(words), 2) == 6
+    encoded = encoder.encode(words * 2)
+    assert encoder.length(encoded, 4) == sum(map(len, encoded.windows))
+    assert (len(encoded.windows) > 1) == (window == 6)
+    # 8 pieces between [CLS] and [SEP] in one row; in rows of four, every row has its own.
+    assert encoder.length(encoded, 4) >= (10 if window == 0 else 12)
+
+
 def test_a_window_as_long_as_the_sentence_changes_nothing(make):
     sentence = ["the", "xyz", "was"]
     whole = states(make(), [sentence]).words

@@ -169,6 +169,9 @@ class TransformerEncoder(TextEncoder):
             )["input_ids"]
         )
 
+    def length(self, encoded: WindowedSentence, words: int) -> int:
+        return sum(len(window) for window in encoded.windows)
+
     def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
         """Every window is a row; `row`, `first` and `last` (B, W) say where a word lies."""
         rows = [window for sentence in encoded for window in sentence.windows]

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mmseq.collate import Collator, epoch_steps
+from mmseq.collate import Collator, epoch_steps, lengths_of
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
@@ -60,8 +60,8 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     model, settings, device = setup.model, setup.config.train, setup.accelerator.device
     model.to(device)
     examples = setup.splits["train"].examples
-    lengths = setup.splits["train"].lengths
-    steps = epoch_steps(lengths, settings, 0, 0, 1)
+    texts = Collator(model.text_encoder, model.labels, None, model.extras)
+    steps = epoch_steps(lengths_of(texts.prepared(examples)), settings, 0, 0, 1)
     # Batches are alike in length, so a few neighbours would not be like the rest.
     chosen = [steps[i * len(steps) // STEPS] for i in range(min(STEPS, len(steps)))]
     numbers = sorted({i for step in chosen for batch in step for i in batch})

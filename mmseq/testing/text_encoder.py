@@ -135,6 +135,13 @@ class _Check:
         with subject.running("encode and collate"):
             once = encoder.collate([encoder.encode(w) for w in words])
             again = encoder.collate([encoder.encode(w) for w in words])
+        for sentence in words:
+            with subject.running("length"):
+                found = encoder.length(encoder.encode(sentence), len(sentence))
+            right = "an int, at least 1: by it sentences alike in length make a batch"
+            subject.require(
+                isinstance(found, int) and found >= 1, "length", f"it gives {found!r}", right
+            )
         for name, tensor in once.items():
             contract = f"collate, '{name}'"
             right = "a CPU tensor; encode and collate draw nothing"
