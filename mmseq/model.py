@@ -28,6 +28,7 @@ from mmseq.components import (
     Weighting,
 )
 from mmseq.config import Choice, Config
+from mmseq.dropout import quicken
 from mmseq.errors import ComponentError, UserError
 from mmseq.example import Example
 from mmseq.guard import (
@@ -336,6 +337,7 @@ def build_model(
     decoder = build("decoder", config.component("decoder"), sizes)
     weighting = build("weighting", config.component("weighting"), sizes)
     model = Model(labels, text_encoder, image_encoder, fusion, tasks, decoder, weighting, titles)
+    quicken(model)
     return model, fitted
 
 

@@ -23,6 +23,7 @@ from mmseq.evaluation import predict
 from mmseq.gradients import Cosines
 from mmseq.guard import ReadViews
 from mmseq.interruption import CtrlC, Interrupted
+from mmseq.memory import keep_freed_memory
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, rates_of, schedule
 from mmseq.predictions import write_predictions
@@ -92,6 +93,7 @@ class Trainer:
 
     def run(self) -> None:
         """From the start, or the last checkpoint, to the finished run folder."""
+        keep_freed_memory()
         try:
             self._begin()
             with self.ctrl_c.noted():
