@@ -6,8 +6,8 @@ import ctypes
 import os
 import platform
 
-LARGEST = 1 << 30
-"""Bytes up to which blocks are kept"""
+KEPT = 1 << 30
+"""Bytes: larger blocks, and what lies free at the end beyond so many, go back"""
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1
 """Of glibc's malloc.h"""
 
@@ -24,5 +24,4 @@ def keep_freed_memory() -> bool:
     if own or platform.libc_ver()[0] != "glibc":
         return False
     library = ctypes.CDLL(None)
-    # -1: nothing is ever trimmed.
-    return bool(library.mallopt(MMAP_THRESHOLD, LARGEST) and library.mallopt(TRIM_THRESHOLD, -1))
+    return bool(library.mallopt(MMAP_THRESHOLD, KEPT) and library.mallopt(TRIM_THRESHOLD, KEPT))

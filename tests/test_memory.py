@@ -8,7 +8,7 @@ FAULTS = """
 import resource
 import sys
 
-import torch
+import numpy
 
 from mmseq.memory import keep_freed_memory
 
@@ -16,14 +16,14 @@ done = keep_freed_memory() if sys.argv[1] == "keep" else None
 counts = []
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.zeros(16 << 20)
+    numpy.ones(8 << 20)
     counts.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 print(done, *counts)
 """
 
 
 def faults(way, **environment):
-    """What `keep_freed_memory` says, and new pages of each of three equal tensors of 64 MB."""
+    """What `keep_freed_memory` says, and new pages of each of three equal arrays of 64 MB."""
     run = [sys.executable, "-c", FAULTS, way]
     found = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
     done, *counts = found.stdout.split()
