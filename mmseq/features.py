@@ -247,15 +247,25 @@ def _try_all(
 
 
 def _ahead(work: Callable[[T], R], items: Sequence[T], ahead: int) -> Iterator[R]:
-    """Results in order, worked out by threads that run at most `ahead` items and a few ahead."""
-    with quiet_pillow(), ThreadPoolExecutor(THREADS) as pool:
-        running: deque[Future[R]] = deque()
-        for item in items:
-            running.append(pool.submit(work, item))
-            if len(running) > ahead + THREADS:
+    """Results in order, worked out by threads that run at most `ahead` items and a few ahead.
+
+    Torch computes on one core in each of them: a picture is small, and every thread would else
+    bring threads of its own, which hold up the encoder's.
+    """
+    torch_threads = torch.get_num_threads()
+    alone = ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,))
+    try:
+        with quiet_pillow(), alone as pool:
+            running: deque[Future[R]] = deque()
+            for item in items:
+                running.append(pool.submit(work, item))
+                if len(running) > ahead + THREADS:
+                    yield running.popleft().result()
+            while running:
                 yield running.popleft().result()
-        while running:
-            yield running.popleft().result()
+    finally:
+        # This thread has kept its own; threads that start later get what was set last.
+        torch.set_num_threads(torch_threads)
 
 
 def _device_of(encoder: ImageEncoder) -> torch.device:

@@ -1,4 +1,5 @@
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -103,6 +104,31 @@ def test_one_content_under_two_paths_is_computed_once(pictures, tmp_path):
     table = compute_features([pictures[0], copy, pictures[0]], encoder)
     assert (table.new, encoder.opened) == (1, 1)
     assert equal(table.rows([copy]), table.rows([pictures[0]]))
+
+
+class AskedForThreads(Scaled):
+    """Notes how many threads torch has, where pictures are transformed and where they are read."""
+
+    def __init__(self):
+        super().__init__()
+        self.transforming, self.computing = set(), set()
+
+    def transform(self, image):
+        self.transforming.add(torch.get_num_threads())
+        return super().transform(image)
+
+    def precompute(self, pixels):
+        self.computing.add(torch.get_num_threads())
+        return super().precompute(pixels)
+
+
+def test_torch_has_its_threads_for_the_encoder_and_one_for_each_picture(pictures):
+    torch.set_num_threads(3)
+    encoder = AskedForThreads()
+    compute_features(pictures, encoder, batch_size=2)
+    assert (encoder.transforming, encoder.computing) == ({1}, {3})
+    with ThreadPoolExecutor(1) as later:
+        assert later.submit(torch.get_num_threads).result() == 3
 
 
 def test_problems_are_told_and_never_replaced(pictures, tmp_path):

@@ -136,6 +136,49 @@ def test_a_damaged_index_line_loses_only_its_picture(store):
     assert same(again.read("b"), 2)
 
 
+def test_a_line_that_names_another_pictures_row_never_gives_that_row(store):
+    store.open("f").append({"a": row(1), "b": row(2)})
+    path = store.root / "f" / "index.jsonl"
+    path.write_text(path.read_text().replace('"row": 1', '"row": 0'))
+    again = store.open("f")
+    assert same(again.read("a"), 1)
+    assert again.read("b") is None
+    again.append({"b": row(2)})
+    assert same(store.open("f").read("a"), 1)
+    assert same(store.open("f").read("b"), 2)
+
+
+def test_a_line_that_another_is_writing_is_taken_in_when_it_is_whole(store):
+    store.open("f").append({"a": row(1), "b": row(2)})
+    path = store.root / "f" / "index.jsonl"
+    data = path.read_bytes()
+    path.write_bytes(data[:-10])
+    opened = store.open("f")
+    assert opened.read("b") is None
+    path.write_bytes(data)
+    opened.refresh()
+    assert same(opened.read("b"), 2)
+
+
+def test_a_hundred_thousand_rows_are_found_again_and_kept_once(store):
+    count, step = 100_000, 5000
+    values = np.random.default_rng(0).standard_normal((count, 4)).astype(np.float16)
+    names = [f"{number:064x}" for number in range(count)]
+    writing = store.open("f")
+    for start in range(0, count, step):
+        # Each part repeats a hundred rows of the one before, with values that must not be taken.
+        again = {name: {"map": np.zeros(4, np.float16)} for name in names[:start][-100:]}
+        part = range(start, start + step)
+        writing.append(again | {names[i]: {"map": values[i]} for i in part})
+    assert (store.root / "f" / "rows.bin").stat().st_size == count * 4 * 2
+    assert (store.root / "f" / "index.jsonl").read_bytes().count(b"\n") == count
+    opened = store.open("f")
+    order = np.random.default_rng(1).permutation(count)
+    assert (np.stack([opened.read(names[i])["map"] for i in order]) == values[order]).all()
+    assert opened.read(f"{count:064x}") is None
+    assert opened.damaged == 0
+
+
 def test_rows_of_another_layout_are_an_error(store):
     store.open("f").append({"a": row(1)})
     with pytest.raises(UserError, match="delete the folder"):
