@@ -1,0 +1,62 @@
+"""A training of mmseq's whose steps can be taken one by one, for the scripts that time them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mmseq
+from mmseq.collate import Batch
+from mmseq.console import Reporter
+from mmseq.memory import keep_freed_memory
+from mmseq.setup import new_run
+from mmseq.training import Trainer
+
+
+class Loop:
+    """mmseq's own loop over the batches of an epoch, as `mmseq train` runs it."""
+
+    def __init__(
+        self,
+        data: str | Path,
+        settings: Mapping[str, Any],
+        fusion: str = "none",
+        aux: Sequence[str] = (),
+    ) -> None:
+        """`settings` by dotted key, as with ``--set``."""
+        config = mmseq.Config.from_layers(
+            flags={"fusion": {"name": fusion}},
+            aux=list(aux),
+            settings={"data.path": str(data), "train.epochs": 100, **settings},
+        )
+        keep_freed_memory()
+        self.trainer = Trainer(new_run(config, _folder(), Reporter(quiet=True)))
+        self.trainer._begin()
+        self.trainer.model.train()
+        self._shown = [False] * len(self.trainer.sentences)
+
+    def steps(self, count: int) -> list[list[list[int]]]:
+        """The first `count` steps of an epoch, which are drawn at random: of each its batches as
+        sentence numbers.
+        """
+        return self.trainer._steps(0)[:count]
+
+    def run(self, steps: Sequence[Sequence[Sequence[int]]]) -> None:
+        """Train these steps."""
+        for group in steps:
+            self.trainer._train_step(group, self._shown)
+
+    def batch(self, step: Sequence[Sequence[int]]) -> Batch:
+        """The first batch of a step."""
+        return self.trainer._batch(step[0], self._shown)
+
+
+def sentences(steps: Sequence[Sequence[Sequence[int]]]) -> int:
+    """Sentences in these steps."""
+    return sum(len(batch) for step in steps for batch in step)
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp()) / "run"
