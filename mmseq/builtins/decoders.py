@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -137,8 +138,11 @@ class SoftmaxDecoder(Decoder):
         return torch.from_numpy(viterbi(*self._arrays(emissions, mask))).to(mask.device)
 
     def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        paths, logs = map(torch.from_numpy, k_best(*self._arrays(emissions, mask), k))
-        return paths.to(mask.device), logs.to(full_precision(emissions))
+        given = self._arrays(emissions, mask)
+        paths, totals = map(torch.from_numpy, k_best(*given, k))
+        words = torch.from_numpy(given[0]).logsumexp(dim=2) * mask.T.cpu()
+        logs = totals - words.sum(dim=0)[:, None]
+        return paths.to(mask.device), logs.clamp(max=0.0).to(full_precision(emissions))
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return emissions.float().softmax(dim=-1).gather(2, tags[..., None])[..., 0] * mask
@@ -150,10 +154,8 @@ class SoftmaxDecoder(Decoder):
         return span_products(chosen, chosen, further, spans)
 
     def _arrays(self, emissions: Tensor, mask: Tensor) -> tuple[Array, Array, Array, Array, Whole]:
-        """Log-probabilities as a chain whose steps cost nothing, unless they are forbidden."""
+        """As a chain whose steps cost nothing, unless they are forbidden."""
+        starts, steps = (part.cpu().double().numpy() for part in (self.starts, self.steps))
         mask = mask.cpu()
-        scores = by_word(emissions.detach().cpu().double().log_softmax(dim=-1), mask)
-        steps, starts = (part.cpu().double() for part in (self.steps, self.starts))
-        parts = (scores, starts, steps, torch.zeros_like(starts), mask.sum(dim=1))
-        first, start, step, end, lengths = (part.numpy() for part in parts)
-        return first, start, step, end, lengths
+        scores = by_word(emissions.cpu(), mask).numpy()
+        return scores, starts, steps, np.zeros_like(starts), mask.sum(dim=1).numpy()
