@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from mmseq.processes import all_sum, gather
     from mmseq.recurrent import run_lstm
     from mmseq.states import EntityStates, entity_states
-    from mmseq.tagger import Span, TaggedSentence, Tagger, load
+    from mmseq.tagged import Alternative, Span, TaggedSentence
+    from mmseq.tagger import Tagger, load
     from mmseq.training import train
 
 try:
@@ -92,7 +93,8 @@ _LAZY = {
     "mmseq.processes": ("all_sum", "gather"),
     "mmseq.recurrent": ("run_lstm",),
     "mmseq.states": ("EntityStates", "entity_states"),
-    "mmseq.tagger": ("Span", "TaggedSentence", "Tagger", "load"),
+    "mmseq.tagged": ("Alternative", "Span", "TaggedSentence"),
+    "mmseq.tagger": ("Tagger", "load"),
     "mmseq.training": ("train",),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
@@ -111,6 +113,7 @@ def __dir__() -> list[str]:
 __all__ = [
     "PLOT_COLOURS",
     "Add",
+    "Alternative",
     "AuxOutput",
     "AuxTask",
     "Callback",

@@ -367,6 +367,17 @@ class Decoder(nn.Module, ABC):
             [float(scores[row, start:end].min()) for row, start, end in spans.tolist()]
         )
 
+    def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The `k` most probable tag sequences of each sentence that the decoder may give, best
+        first: (B, k, W) long, 0 at padding, and the natural logarithms of their probabilities,
+        (B, k). The first is what `decode` gives; equal ones come in an order that is always the
+        same. Where a sentence has fewer than `k`, the rest are 0 throughout, and -inf. A sentence
+        without words has one, the empty one.
+
+        A decoder need not have it: `mmseq predict --best` then says so.
+        """
+        raise NotImplementedError(f"{type(self).__name__} gives the best tags alone")
+
 
 class Weighting(nn.Module, ABC):
     """Several losses to one. Absent losses are not in `losses`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,6 +28,10 @@ class Prediction:
     """Empty where scores were not asked for"""
     span_scores: tuple[float, ...] = ()
     """Of the entities in `tags`, in their order"""
+    probability: float | None = None
+    """Of all `tags` together; told of alternatives"""
+    alternatives: tuple[Prediction, ...] = ()
+    """The best tag sequences, these first; empty where they were not asked for"""
 
 
 @torch.no_grad()
@@ -37,13 +42,15 @@ def predict(
     *,
     device: torch.device,
     scores: bool = False,
+    best: int = 0,
     tasks: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
     """Predictions in the order of `sentences`; several processes share the batches.
 
-    `tasks`: auxiliary tasks that may refine (all by default). `progress` gets the number of
-    sentences of each batch done.
+    `scores`: with probabilities, and with the `best` so many tag sequences. `tasks`: auxiliary
+    tasks that may refine (all by default). `progress` gets the number of sentences of each batch
+    done.
     """
     model.eval()
     active = list(model.tasks) if tasks is None else tasks
@@ -54,7 +61,7 @@ def predict(
         if number % process_count() != rank:
             continue
         batch = collator.batch([sentences[i] for i in indexes]).to(device)
-        found += zip(indexes, _decode(model, batch, active, scores), strict=True)
+        found += zip(indexes, _decode(model, batch, active, scores, best), strict=True)
         if progress:
             progress(len(indexes))
     if process_count() > 1:
@@ -64,29 +71,68 @@ def predict(
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 
 
-def _decode(model: Model, batch: Batch, tasks: Sequence[str], scores: bool) -> list[Prediction]:
+def _decode(
+    model: Model, batch: Batch, tasks: Sequence[str], scores: bool, best: int
+) -> list[Prediction]:
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
     emissions = model(untagged, tasks).emissions
-    with blamed(model.title("decoder"), emissions=emissions, mask=mask):
+    title = model.title("decoder")
+    with blamed(title, emissions=emissions, mask=mask):
         tags = model.decoder.decode(emissions, mask)
-    lengths, rows = mask.sum(dim=1).tolist(), tags.tolist()
-    named = [tuple(model.labels[t] for t in row[:n]) for row, n in zip(rows, lengths, strict=True)]
+    named = _named(model, tags, mask)
     if not scores:
         return [Prediction(names) for names in named]
+    with blamed(title, emissions=emissions, mask=mask):
+        words = model.decoder.scores(emissions, tags, mask)
+    whole = _span_scores(model, emissions, tags, mask, named)
+    others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
+    return [
+        Prediction(names, tuple(values[: len(names)]), found, alternatives=alternatives)
+        for names, values, found, alternatives in zip(
+            named, words.tolist(), whole, others, strict=True
+        )
+    ]
+
+
+def _alternatives(
+    model: Model, emissions: Tensor, mask: Tensor, best: int
+) -> list[tuple[Prediction, ...]]:
+    """The `best` tag sequences of each sentence, or as many as it has."""
+    title = model.title("decoder")
+    with blamed(title, emissions=emissions, mask=mask):
+        paths, logs = model.decoder.k_best(emissions, mask, best)
+    require(title, "paths of k_best", paths, Tensor, (len(mask), best, mask.shape[1]))
+    require(title, "log-probabilities of k_best", logs, Tensor, (len(mask), best))
+    found: list[list[Prediction]] = [[] for _ in mask]
+    for tags, rank in zip(paths.unbind(1), logs.unbind(1), strict=True):
+        named = _named(model, tags, mask)
+        whole = _span_scores(model, emissions, tags, mask, named)
+        for row, names, values, log in zip(found, named, whole, rank.tolist(), strict=True):
+            if log > -math.inf:
+                row.append(Prediction(names, (), values, math.exp(log)))
+    return [tuple(row) for row in found]
+
+
+def _named(model: Model, tags: Tensor, mask: Tensor) -> list[tuple[str, ...]]:
+    lengths = mask.sum(dim=1).tolist()
+    rows = zip(tags.tolist(), lengths, strict=True)
+    return [tuple(model.labels[tag] for tag in row[:length]) for row, length in rows]
+
+
+def _span_scores(
+    model: Model, emissions: Tensor, tags: Tensor, mask: Tensor, named: Sequence[Sequence[str]]
+) -> list[tuple[float, ...]]:
+    """Of the entities of each sentence, in their order."""
     entities = [
         (row, start, end) for row, names in enumerate(named) for start, end, _ in spans(names)
     ]
     places = torch.tensor(entities, dtype=torch.long, device=mask.device).reshape(-1, 3)
     title = model.title("decoder")
     with blamed(title, emissions=emissions, mask=mask, spans=places):
-        words = model.decoder.scores(emissions, tags, mask)
         whole = model.decoder.span_scores(emissions, tags, mask, places)
     require(title, "span_scores", whole, Tensor, (len(places),))
-    per_row: list[list[float]] = [[] for _ in rows]
+    per_row: list[list[float]] = [[] for _ in named]
     for (row, _, _), score in zip(entities, whole.tolist(), strict=True):
         per_row[row].append(score)
-    return [
-        Prediction(names, tuple(values[:n]), tuple(found))
-        for names, values, n, found in zip(named, words.tolist(), lengths, per_row, strict=True)
-    ]
+    return [tuple(found) for found in per_row]

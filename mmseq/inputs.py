@@ -14,7 +14,8 @@ from mmseq.errors import UserError, unknown
 from mmseq.example import Example
 from mmseq.lookup import PictureFolder, reader_of, suiting_reader
 from mmseq.plugins import registry
-from mmseq.tagger import Sentence, Tagger
+from mmseq.tagged import Sentence
+from mmseq.tagger import Tagger
 
 FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
 OWN = ("auto", "text", "jsonl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,76 +12,25 @@ import torch
 from mmseq import runs
 from mmseq.checkpoint import load_weights
 from mmseq.collate import Collator
+from mmseq.components import Decoder
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.data import Split, check_known
 from mmseq.errors import UserError
 from mmseq.evaluation import Prediction, predict
 from mmseq.example import Example
-from mmseq.labels import spans
 from mmseq.metrics import score
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
 from mmseq.setup import choose_split
 from mmseq.splitter import split_words
+from mmseq.tagged import Sentence, TaggedSentence, tagged, wordless
 
 CHUNK = 512
 """Sentences taken from a stream at once: enough to batch sentences alike in length."""
 
 Pictures = str | Path | Sequence[str | Path] | None
 """The pictures of one sentence: none, one or several files."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """One entity."""
-
-    type: str
-    text: str
-    start: int
-    """First word"""
-    end: int
-    """After the last word"""
-    start_char: int
-    """First character in the sentence's text"""
-    end_char: int
-    """After the last character"""
-    score: float
-    """Probability that this entity is there, with these borders and this type"""
-
-
-@dataclass(frozen=True)
-class TaggedSentence:
-    """A sentence with its entities."""
-
-    text: str
-    """As given; of a list of words: the words joined by spaces"""
-    words: tuple[str, ...]
-    tags: tuple[str, ...]
-    scores: tuple[float, ...]
-    """Probability of each word's tag"""
-    spans: tuple[Span, ...]
-    id: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON: ``id``, ``text``, ``tokens``, ``tags``, ``scores``, ``entities``."""
-        return {
-            "id": self.id,
-            "text": self.text,
-            "tokens": list(self.words),
-            "tags": list(self.tags),
-            "scores": [round(value, 4) for value in self.scores],
-            "entities": [asdict(span) | {"score": round(span.score, 4)} for span in self.spans],
-        }
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """What is to be tagged: words with their places in a text, pictures, extras."""
-
-    example: Example
-    text: str
-    places: tuple[tuple[int, int], ...]
 
 
 class Tagger:
@@ -108,13 +56,16 @@ class Tagger:
         sentences: Sequence[str | Sequence[str]],
         images: Sequence[Pictures] | None = None,
         extras: Sequence[dict[str, Any]] | None = None,
+        *,
+        best: int | None = None,
     ) -> list[TaggedSentence]:
         """Tag sentences, in order.
 
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
         sentence a file, several files, or None. `extras`: of each sentence the further fields that
-        the run's components read, such as ``boxes``. Raises `mmseq.UserError` where the lists
-        differ in length.
+        the run's components read, such as ``boxes``. `best`: also the so many best ways to tag
+        each sentence, its `alternatives`. Raises `mmseq.UserError` where the lists differ in
+        length, and for `best` with a decoder that gives the best tags alone.
         """
         for name, values in (("images", images), ("extras", extras)):
             if values is not None and len(values) != len(sentences):
@@ -130,7 +81,7 @@ class Tagger:
             )
             for index, sentence in enumerate(sentences)
         ]
-        return list(self.stream(made))
+        return list(self.stream(made, best))
 
     def sentence(
         self,
@@ -157,16 +108,19 @@ class Tagger:
         example = Example(tokens, None, files, name, extras or {}, file, line)
         return Sentence(example, text, places)
 
-    def stream(self, sentences: Iterable[Sentence]) -> Iterator[TaggedSentence]:
-        """Tag any number of sentences, in order, a chunk at a time."""
+    def stream(
+        self, sentences: Iterable[Sentence], best: int | None = None
+    ) -> Iterator[TaggedSentence]:
+        """Tag any number of sentences, in order, a chunk at a time; `best` as in `predict`."""
+        self._check_best(best)
         iterator = iter(sentences)
         while chunk := list(islice(iterator, CHUNK)):
             # A string without a word is a sentence without entities.
             filled = [s for s in chunk if s.example.tokens]
-            found = iter(self._predict([s.example for s in filled]))
+            found = iter(self._predict([s.example for s in filled], best=best or 0))
             for sentence in chunk:
-                prediction = next(found) if sentence.example.tokens else Prediction(())
-                yield _tagged(sentence, prediction)
+                prediction = next(found) if sentence.example.tokens else wordless(best)
+                yield tagged(sentence, prediction)
 
     def evaluate(
         self,
@@ -208,7 +162,21 @@ class Tagger:
             )
         return Collator(self.model.text_encoder, self.labels, pictures, self.model.extras)
 
-    def _predict(self, examples: Sequence[Example], *, scores: bool = True) -> list[Prediction]:
+    def _check_best(self, best: int | None) -> None:
+        """`UserError` for a number of ways that cannot be given."""
+        if best is not None and (not isinstance(best, int) or best < 1):
+            raise UserError(
+                f"best = {best!r}: give a whole number from 1, of ways to tag a sentence."
+            )
+        if best is not None and type(self.model.decoder).k_best is Decoder.k_best:
+            raise UserError(
+                f"{self.model.title('decoder')} gives the best tags alone (it has no k_best); "
+                "leave out --best (in Python: best)."
+            )
+
+    def _predict(
+        self, examples: Sequence[Example], *, scores: bool = True, best: int = 0
+    ) -> list[Prediction]:
         collator = self.collator(examples)
         prepared = collator.prepared(examples)
         with self.reporter.progress("sentences", len(prepared)) as advance:
@@ -218,6 +186,7 @@ class Tagger:
                 prepared,
                 device=self.device,
                 scores=scores,
+                best=best,
                 progress=lambda count: advance(count, ""),
             )
 
@@ -258,20 +227,3 @@ def _joined(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
         places.append((start, start + len(token)))
         start += len(token) + 1
     return tuple(places)
-
-
-def _tagged(sentence: Sentence, prediction: Prediction) -> TaggedSentence:
-    found = []
-    entities = spans(prediction.tags)
-    for (start, end, kind), probability in zip(entities, prediction.span_scores, strict=True):
-        begin, finish = sentence.places[start][0], sentence.places[end - 1][1]
-        text = sentence.text[begin:finish]
-        found.append(Span(kind, text, start, end, begin, finish, probability))
-    return TaggedSentence(
-        sentence.text,
-        sentence.example.tokens,
-        prediction.tags,
-        prediction.scores,
-        tuple(found),
-        sentence.example.id,
-    )

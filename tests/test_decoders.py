@@ -17,9 +17,9 @@ def emissions(seed=0, scale=2.0):
     return torch.randn(len(LENGTHS), 4, 3, generator=torch.Generator().manual_seed(seed)) * scale
 
 
-def crf(*, constrain=False, seed=0):
+def crf(*, constrain=False, seed=0, backend="fast"):
     """A CRF whose transitions matter."""
-    decoder = CrfDecoder(Sizes(labels=LABELS), constrain=constrain)
+    decoder = CrfDecoder(Sizes(labels=LABELS), constrain=constrain, backend=backend)
     draw = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in decoder.parameters():
@@ -92,6 +92,19 @@ def test_crf_decodes_the_best_path_by_hand():
     assert decoder.decode(scores, mask).tolist() == [[0, 1], [0, 0], [0, 0]]
 
 
+def test_crf_orders_all_paths_by_hand():
+    decoder, scores, mask = small_crf()
+    paths, logs = decoder.k_best(scores, mask, 5)
+    assert paths[0].tolist() == [[0, 1], [1, 1], [0, 0], [1, 0], [0, 0]]
+    assert paths[1].tolist() == [[0, 0], [1, 0], [0, 0], [0, 0], [0, 0]]
+    assert not paths[2].any()
+    sums = [sum(map(math.exp, found.values())) for found in (TWO_WORDS, ONE_WORD)]
+    two = [math.exp(score) / sums[0] for score in (7, 6, 3, -1)]
+    one = [math.exp(score) / sums[1] for score in (3, 2)]
+    expected = [[*two, 0], [*one, 0, 0, 0], [1.0, 0, 0, 0, 0]]
+    torch.testing.assert_close(logs.exp(), torch.tensor(expected).double())
+
+
 def test_crf_gradient_is_the_losss_slope_in_emissions_and_transitions():
     decoder, scores = crf().double(), emissions().double().requires_grad_()
     given = (scores, *decoder.parameters())
@@ -157,10 +170,11 @@ def test_crf_scores_are_the_enumerated_marginals(context):
     assert all(parameter.grad is None for parameter in decoder.parameters())
 
 
+@pytest.mark.parametrize("backend", ["fast", "pytorch-crf"])
 @pytest.mark.parametrize("constrain", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_crf_decodes_the_best_of_all_paths(constrain, seed):
-    decoder, scores = crf(constrain=constrain, seed=seed), emissions(seed)
+def test_crf_decodes_the_best_of_all_paths(backend, constrain, seed):
+    decoder, scores = crf(constrain=constrain, seed=seed, backend=backend), emissions(seed)
     found = decoder.decode(scores, MASK)
     for row, length in enumerate(LENGTHS):
         best = ()
@@ -194,6 +208,9 @@ def test_constraint_changes_neither_loss_nor_scores():
     free, bound, scores = crf(), crf(constrain=True), emissions()
     assert free.loss(scores, TAGS, MASK).equal(bound.loss(scores, TAGS, MASK))
     assert free.scores(scores, TAGS, MASK).equal(bound.scores(scores, TAGS, MASK))
+    spans = torch.tensor([[0, 1, 4], [3, 0, 1], [3, 1, 2]])
+    found = (decoder.span_scores(scores, TAGS, MASK, spans) for decoder in (free, bound))
+    assert torch.equal(*found)
 
 
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])

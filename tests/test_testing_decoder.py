@@ -48,7 +48,54 @@ class Endless(SoftmaxDecoder):
         return torch.stack([words[row, start:end].prod() for row, start, end in spans.tolist()])
 
 
+class SecondFirst(SoftmaxDecoder):
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k)
+        return paths.roll(1, dims=1), logs
+
+
+class Rising(SoftmaxDecoder):
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k)
+        return paths, logs.masked_fill(logs.argsort().argsort() == 0, 0.0)
+
+
+class Relative(SoftmaxDecoder):
+    """Probabilities among those found, not among all."""
+
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k)
+        return paths, logs.log_softmax(dim=1)
+
+
+class Often(SoftmaxDecoder):
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, 1)
+        return paths.repeat(1, k, 1), logs.repeat(1, k)
+
+
+class Skips(SoftmaxDecoder):
+    """The best, and then the third and so on."""
+
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k + 1)
+        kept = [0, *range(2, k + 1)]
+        return paths[:, kept], logs[:, kept]
+
+
+class LastTagEverywhere(SoftmaxDecoder):
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k)
+        return paths.masked_fill(~mask[:, None], 1), logs
+
+
 DECODERS = {
+    SecondFirst: "k_best \\(the first\\).*what decode gives",
+    Rising: "k_best \\(log-probabilities\\).*they fall from the first",
+    Relative: "k_best \\(probabilities\\).*the most of all",
+    Often: "k_best \\(probabilities\\)",
+    Skips: "k_best \\(probabilities\\).*the most of all",
+    LastTagEverywhere: "k_best \\(tags\\): tags at padding",
     MeanDecoder: "loss \\(a sum\\).*no mean",
     Bits: "exp\\(-loss\\) over all 125 tag paths of three words sums to .*natural log",
     Worst: "decode \\(the best tags\\): .* has probability",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 from torchcrf import CRF
+
+from mmseq.builtins.viterbi import Array, Whole, k_best
 
 NEVER = -1e9
 """An emission of a tag that cannot be: its probability is 0 beside any score, and finite"""
@@ -39,6 +43,30 @@ class LinearChain(nn.Module):
             for row, path in zip(rows.nonzero()[:, 0].tolist(), found, strict=True):
                 paths[row, : len(path)] = torch.tensor(path, device=mask.device)
         return paths
+
+    @torch.no_grad()
+    def k_best_paths(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The `k` best paths, best first, (B, k, W) long, and their scores, (B, k), -inf where a
+        sentence has fewer: in 64 bits, on the CPU.
+        """
+        paths, scores = k_best(*self.arrays(emissions, mask), k)
+        return torch.from_numpy(paths), torch.from_numpy(scores)
+
+    @torch.no_grad()
+    def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The log of Z of each sentence, (B,), 0 without words: in 64 bits, on the CPU."""
+        mask = mask.cpu()
+        rows, found = mask[:, 0], torch.zeros(len(mask), dtype=torch.float64)
+        if not rows.any():
+            return found
+        crf, held, mask = deepcopy(self.crf).cpu().double(), emissions.cpu()[rows], mask[rows]
+        held = held.double().masked_fill(~mask[..., None], 0.0)
+        tags = torch.zeros(mask.shape, dtype=torch.long)
+        # Of any path: its score less its log-likelihood.
+        score = crf.start_transitions[0] + held[..., 0].sum(dim=1) + crf.end_transitions[0]
+        score = score + crf.transitions[0, 0] * (mask.sum(dim=1) - 1)
+        found[rows] = score - crf(held, tags, mask=mask, reduction="none")
+        return found
 
     def marginals(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """p(tag at each word | the whole sentence): (B, W, L), 0 at padding.
@@ -83,7 +111,24 @@ class LinearChain(nn.Module):
         found: Tensor = (free - forced).exp().clamp(max=1.0)
         return found
 
+    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The scores of beginning with each tag, (L,), of each step, (L, L), of each end, (L,)."""
+        return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
+
+    def arrays(self, emissions: Tensor, mask: Tensor) -> tuple[Array, Array, Array, Array, Whole]:
+        """Emissions, parts and lengths as `mmseq.builtins.viterbi` takes them."""
+        mask = mask.cpu()
+        start, transitions, end = (part.detach().cpu().double().numpy() for part in self.parts())
+        scores = by_word(emissions.cpu(), mask).numpy()
+        return scores, start, transitions, end, mask.sum(dim=1).numpy()
+
 
 def full_precision(emissions: Tensor) -> Tensor:
     """32 bits or more: half precision loses the recursions' small differences."""
     return emissions.to(torch.promote_types(emissions.dtype, torch.float32))
+
+
+def by_word(emissions: Tensor, mask: Tensor) -> Tensor:
+    """(W, B, L) in 64 bits, 0 at padding, whatever stands there."""
+    wide = emissions.detach().transpose(0, 1).to(torch.float64)
+    return torch.where(mask.T[..., None], wide, 0.0).contiguous()

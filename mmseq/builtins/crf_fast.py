@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from mmseq.builtins.crf import LinearChain, full_precision
+from mmseq.builtins.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.span_scores import going_on, span_products
-
-Array = NDArray[np.float64]
+from mmseq.builtins.viterbi import viterbi
 
 LARGEST = 300.0
 """Difference of transition scores that a recursion in probabilities stands: a tag vanishes where
@@ -35,7 +32,7 @@ class FastChain(LinearChain):
         if spread > LARGEST:
             return super().negative_log_likelihood(emissions, tags, mask)
         loss: Tensor = _NegativeLogLikelihood.apply(
-            full_precision(emissions), *self._scores(), tags, mask, spread
+            full_precision(emissions), *self.parts(), tags, mask, spread
         )
         return loss
 
@@ -44,7 +41,7 @@ class FastChain(LinearChain):
         spread = self._spread()
         if spread > LARGEST:
             return super().marginals(emissions, mask)
-        found = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
+        found = posterior(by_word(emissions, mask), *self.parts(), mask, spread)
         return found.tags.transpose(0, 1).to(full_precision(emissions))
 
     @torch.no_grad()
@@ -54,7 +51,7 @@ class FastChain(LinearChain):
         spread = self._spread()
         if spread > LARGEST:
             return super().span_probabilities(emissions, tags, mask, spans, goes_on)
-        found = posterior(_by_word(emissions, mask), *self._scores(), mask, spread)
+        found = posterior(by_word(emissions, mask), *self.parts(), mask, spread)
         # Given the tag before, a word's tag depends on nothing else before it.
         matrix = self.crf.transitions.to(found.behind)
         ways = (matrix - matrix.max()).exp()[tags.T[:-1]] * found.behind[1:]
@@ -67,18 +64,19 @@ class FastChain(LinearChain):
 
     @torch.no_grad()
     def best_paths(self, emissions: Tensor, mask: Tensor) -> Tensor:
-        scores = _by_word(emissions, mask)
-        start, transitions, end = (part.to(scores).cpu().numpy() for part in self._scores())
-        lengths = mask.sum(dim=1).cpu().numpy()
-        paths = viterbi(scores.cpu().numpy(), start, transitions, end, lengths)
-        return torch.from_numpy(paths).to(mask.device)
+        return torch.from_numpy(viterbi(*self.arrays(emissions, mask))).to(mask.device)
 
-    def _scores(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
+    @torch.no_grad()
+    def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        spread = self._spread()
+        if spread > LARGEST:
+            return super().log_partition(emissions, mask)
+        found = posterior(by_word(emissions, mask), *self.parts(), mask, spread)
+        return found.log_partition.cpu()
 
     def _spread(self) -> float:
         """The largest difference within start, transitions or end; infinite without 64 bits."""
-        parts = [part.detach() for part in self._scores()]
+        parts = [part.detach() for part in self.parts()]
         if parts[0].device.type == "mps":
             return float("inf")
         # Looked at once: on a GPU every look waits for it.
@@ -99,7 +97,7 @@ class _NegativeLogLikelihood(torch.autograd.Function):
         mask: Tensor,
         spread: float,
     ) -> Tensor:
-        scores = _by_word(emissions, mask)
+        scores = by_word(emissions, mask)
         found = posterior(scores, start, transitions, end, mask, spread)
         counts = found.tags
         observed = torch.zeros_like(counts)
@@ -147,7 +145,7 @@ def posterior(
 ) -> Posterior:
     """What the whole sentences say of their tags.
 
-    `scores` are the emissions as `_by_word` gives them; `start` (L,), `transitions` (L, L), `end`
+    `scores` are the emissions as `by_word` gives them; `start` (L,), `transitions` (L, L), `end`
     (L,); `mask` (B, W) is true at words, which come first; `spread` is the largest difference
     within `start`, `transitions` or `end`. Messages run in probabilities, each
     word's largest emission being 1, and are scaled before they leave float64's range. Forward and
@@ -199,45 +197,3 @@ def posterior(
     before = torch.where(real[1:], forward[:-1] / sums[1:], 0.0)
     steps = step * (before.flatten(0, 1).T @ backward[1:].flatten(0, 1))
     return Posterior(log_partition, tags, steps, backward)
-
-
-def viterbi(
-    scores: Array, start: Array, transitions: Array, end: Array, lengths: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The best path of each sentence: (B, W), 0 at padding; of equal ones, the lower tags.
-
-    `scores` (W, B, L); `start` (L,), `transitions` (L, L), `end` (L,); `lengths` (B,). In NumPy,
-    for a GPU's scores too: a word's work is so small that the number and price of calls decide, and
-    NumPy's cost a fraction of a launch. No pointers are kept: going back looks only at the tags
-    before the one chosen.
-    """
-    words, batch, labels = scores.shape
-    # The tag before stands first, so that the maximum over it is of whole rows.
-    by_tag = np.ascontiguousarray(scores.transpose(0, 2, 1))
-    steps = np.repeat(transitions[:, :, None], batch, axis=2)
-    sums = np.empty_like(steps)
-    best = np.empty_like(by_tag)
-    np.add(by_tag[0], start[:, None], out=best[0])
-    for word in range(1, words):
-        np.add(best[word - 1][:, None], steps, out=sums)
-        np.maximum.reduce(sums, axis=0, out=best[word])
-        best[word] += by_tag[word]
-
-    best = np.ascontiguousarray(best.transpose(0, 2, 1))
-    into = np.ascontiguousarray(transitions.T)
-    last = np.maximum(lengths - 1, 0)
-    final = (best[last, np.arange(batch)] + end).argmax(axis=1)
-    within = np.arange(words)[:, None] < lengths
-    paths = np.empty((words, batch), dtype=np.int64)
-    paths[-1] = tag = final
-    for word in range(words - 2, -1, -1):
-        # A sentence that ends here begins here with its last tag.
-        tag = np.where(within[word + 1], (best[word] + into[tag]).argmax(axis=1), final)
-        paths[word] = tag
-    return np.ascontiguousarray((paths * within).T)
-
-
-def _by_word(emissions: Tensor, mask: Tensor) -> Tensor:
-    """(W, B, L) in 64 bits, 0 at padding, whatever stands there."""
-    wide = emissions.detach().transpose(0, 1).to(torch.float64)
-    return torch.where(mask.T[..., None], wide, 0.0).contiguous()

@@ -5,17 +5,16 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from mmseq.builtins.crf import LinearChain
+from mmseq.builtins.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.crf_fast import FastChain
 from mmseq.builtins.span_scores import continuations, going_on, span_products
+from mmseq.builtins.viterbi import Array, Whole, k_best, viterbi
 from mmseq.components import Decoder, Sizes, Targets
-
-FORBIDDEN = -1e4
-"""Added to a forbidden step: far below any score, and finite in half precision."""
 
 
 def forbidden_steps(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -35,13 +34,19 @@ def forbidden_steps(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:
     return torch.tensor(steps), torch.tensor(inside)
 
 
+def _cost(forbidden: Tensor) -> Tensor:
+    """What is added to scores: -inf where something is forbidden, else 0."""
+    return torch.zeros(forbidden.shape).masked_fill(forbidden, -torch.inf)
+
+
 class CrfDecoder(Decoder):
     """A linear-chain CRF: tags of a sentence are judged together.
 
     The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
     score is its true marginal probability; a span's that of just this entity, the sum over all
     paths that have its tags and do not go on with it. With `constrain`, steps that BIO forbids
-    (I-X after anything but B-X or I-X) are excluded at decoding; training and scores are unchanged.
+    (I-X after anything but B-X or I-X) are excluded at decoding, of the best path and of the `k`
+    best; training and probabilities are unchanged, those of the allowed paths sum to less than 1.
     A CRF trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
 
     `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
@@ -65,8 +70,8 @@ class CrfDecoder(Decoder):
         self.chain = chain(len(sizes.labels))
         self.constrain = constrain
         steps, starts = forbidden_steps(sizes.labels)
-        self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
-        self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+        self.register_buffer("steps", _cost(steps), persistent=False)
+        self.register_buffer("starts", _cost(starts), persistent=False)
         self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
 
     def count(self, targets: Targets) -> int:
@@ -81,15 +86,24 @@ class CrfDecoder(Decoder):
     def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
         return self.chain.span_probabilities(emissions, tags, mask, spans, self.goes_on)
 
-    @torch.no_grad()
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        return self._allowed().best_paths(emissions, mask)
+
+    def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        paths, scores = self._allowed().k_best_paths(emissions, mask, k)
+        logs = scores - self.chain.log_partition(emissions, mask)[:, None]
+        return paths.to(mask.device), logs.clamp(max=0.0).to(full_precision(emissions))
+
+    @torch.no_grad()
+    def _allowed(self) -> LinearChain:
+        """The chain, without the steps that are not to be decoded."""
         chain = self.chain
         if self.constrain:
             # A copy: the learned parameters may be in use elsewhere, in a graph or another thread.
             chain = deepcopy(chain)
             chain.crf.transitions.add_(self.steps)
             chain.crf.start_transitions.add_(self.starts)
-        return chain.best_paths(emissions, mask)
+        return chain
 
 
 class SoftmaxDecoder(Decoder):
@@ -108,8 +122,8 @@ class SoftmaxDecoder(Decoder):
         super().__init__()
         self.constrain = constrain
         steps, starts = forbidden_steps(sizes.labels)
-        self.register_buffer("steps", steps * FORBIDDEN, persistent=False)
-        self.register_buffer("starts", starts * FORBIDDEN, persistent=False)
+        self.register_buffer("steps", _cost(steps & constrain), persistent=False)
+        self.register_buffer("starts", _cost(starts & constrain), persistent=False)
         self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
 
     def count(self, targets: Targets) -> int:
@@ -121,7 +135,14 @@ class SoftmaxDecoder(Decoder):
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         if not self.constrain:
             return emissions.argmax(dim=-1) * mask
-        return self._allowed(emissions.float() * mask[..., None]) * mask
+        return torch.from_numpy(viterbi(*self._arrays(emissions, mask))).to(mask.device)
+
+    def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        given = self._arrays(emissions, mask)
+        paths, totals = map(torch.from_numpy, k_best(*given, k))
+        words = torch.from_numpy(given[0]).logsumexp(dim=2) * mask.T.cpu()
+        logs = totals - words.sum(dim=0)[:, None]
+        return paths.to(mask.device), logs.clamp(max=0.0).to(full_precision(emissions))
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return emissions.float().softmax(dim=-1).gather(2, tags[..., None])[..., 0] * mask
@@ -132,21 +153,9 @@ class SoftmaxDecoder(Decoder):
         further = going_on(found[:, 1:], self.goes_on[tags[:, :-1]], mask[:, 1:])
         return span_products(chosen, chosen, further, spans)
 
-    def _allowed(self, emissions: Tensor) -> Tensor:
-        """Viterbi with scores 0 for allowed steps.
-
-        Emissions are 0 at padding, where O, which may follow anything, then costs nothing: padding
-        cannot change the path before it.
-        """
-        best = emissions[:, 0] + self.starts
-        pointers: list[Tensor] = []
-        for word in range(1, emissions.shape[1]):
-            totals, pointer = (best[:, :, None] + self.steps).max(dim=1)
-            pointers.append(pointer)
-            best = totals + emissions[:, word]
-        tag = best.argmax(dim=-1)
-        path = [tag]
-        for pointer in reversed(pointers):
-            tag = pointer.gather(1, tag[:, None])[:, 0]
-            path.append(tag)
-        return torch.stack(path[::-1], dim=1)
+    def _arrays(self, emissions: Tensor, mask: Tensor) -> tuple[Array, Array, Array, Array, Whole]:
+        """As a chain whose steps cost nothing, unless they are forbidden."""
+        starts, steps = (part.cpu().double().numpy() for part in (self.starts, self.steps))
+        mask = mask.cpu()
+        scores = by_word(emissions.cpu(), mask).numpy()
+        return scores, starts, steps, np.zeros_like(starts), mask.sum(dim=1).numpy()

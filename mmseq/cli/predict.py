@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
-    from mmseq.tagger import TaggedSentence
+    from mmseq.tagged import Span, TaggedSentence
 
 COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 
@@ -89,6 +89,12 @@ def evaluate(
     default="auto",
     help="Of the input: text, or a reader [by its ending; standard input: text].",
 )
+@click.option(
+    "--best",
+    metavar="K",
+    type=click.IntRange(min=1),
+    help="Also the K best ways to tag each sentence, with their probabilities.",
+)
 def predict(
     run: Path,
     text: str | None,
@@ -97,11 +103,14 @@ def predict(
     images: str | None,
     target: str | None,
     form: str,
+    best: int | None,
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
     Takes one sentence, a file, or standard input. Of --text the sentence is printed with its
-    entities marked, and so is everything on a terminal; files and pipes get JSON lines.
+    entities marked, and so is everything on a terminal; files and pipes get JSON lines. With
+    --best a sentence is printed K times, each time after its probability; in JSON these are its
+    "alternatives".
 
     \b
     Examples:
@@ -128,18 +137,18 @@ def predict(
     tagger = load(run)
     tagger.reporter = Warnings()
     if text is not None:
-        _write(tagger.stream([tagger.sentence(text, list(image))]), target, pretty=True)
+        _write(tagger.stream([tagger.sentence(text, list(image))], best), target, pretty=True)
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
     stream = sentences(tagger, source or "-", form, Path(images) if images else None)
-    _write(tagger.stream(stream), target, pretty=sys.stdout.isatty())
+    _write(tagger.stream(stream, best), target, pretty=sys.stdout.isatty())
 
 
 def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:
     if target is None:
         for sentence in tagged:
-            click.echo(_coloured(sentence) if pretty else _json(sentence))
+            click.echo(_printed(sentence) if pretty else _json(sentence))
             sys.stdout.flush()
         return
     with new_file(Path(target)) as file:
@@ -158,13 +167,23 @@ def _json(sentence: TaggedSentence) -> str:
     return json.dumps(sentence.to_dict(), ensure_ascii=False)
 
 
-def _coloured(sentence: TaggedSentence) -> str:
+def _printed(sentence: TaggedSentence) -> str:
+    """The text with its entities; alternatives a line each."""
+    if not sentence.alternatives:
+        return _coloured(sentence.text, sentence.spans)
+    return "\n".join(
+        f"{other.probability:.4f}  {_coloured(sentence.text, other.spans)}"
+        for other in sentence.alternatives
+    )
+
+
+def _coloured(text: str, spans: Sequence[Span]) -> str:
     """The text with ``[entity TYPE 0.98]``, coloured by type (click drops colours in a pipe)."""
     parts, position = [], 0
-    for span in sentence.spans:
+    for span in spans:
         colour = COLOURS[sum(span.type.encode()) % len(COLOURS)]
-        parts.append(sentence.text[position : span.start_char])
+        parts.append(text[position : span.start_char])
         marked = f"[{span.text} {span.type} {span.score:.2f}]"
         parts.append(click.style(marked, fg=colour, bold=True))
         position = span.end_char
-    return "".join([*parts, sentence.text[position:]])
+    return "".join([*parts, text[position:]])

@@ -15,6 +15,7 @@ from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
+from mmseq.testing.k_best import K, check_best_of_all, check_k_best, gives_k_best
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tensors import LARGE
@@ -40,9 +41,10 @@ def check_decoder(
 
     Its loss must be a negative log-likelihood: exp(-loss) over all tag paths of three words sums
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
-    scores the probabilities of the tags, its own `span_scores` those of entities. `unused`: weights
-    that get no gradient. Raises `mmseq.testing.ContractError` for a broken contract,
-    `mmseq.UserError` for a wrong name or option.
+    scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
+    the most probable paths in order. `unused`: weights that get no gradient. Raises
+    `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
+    option.
     """
     subject = Subject("decoder", component, options)
     _Check(subject, unused).run()
@@ -74,6 +76,9 @@ class _Check:
         with torch.no_grad():
             check_repeats(subject, decoder, lambda: self.outputs(EVERY))
             self.enumerated()
+            if gives_k_best(decoder):
+                emissions, _, mask = self.cut(EVERY)
+                check_k_best(subject, decoder, emissions, mask)
             check_batches(subject, self.outputs)
             check_state(
                 subject,
@@ -114,7 +119,10 @@ class _Check:
         losses = [
             decoder.loss(emissions[[i]], tags[[i]], mask[[i]]).detach() for i in range(len(mask))
         ]
-        return Outputs(mask, given, {"loss": torch.stack(losses)})
+        whole = {"loss": torch.stack(losses)}
+        if gives_k_best(decoder):
+            whole["probabilities of k_best"] = decoder.k_best(emissions, mask, K)[1].exp()
+        return Outputs(mask, given, whole)
 
     def sums(self) -> None:
         """The loss is a scalar, summed over what is counted; the count an int."""
@@ -194,6 +202,8 @@ class _Check:
                 )
 
             self.entities(emissions, paths, likelihood)
+            if gives_k_best(decoder):
+                check_best_of_all(subject, decoder, emissions, likelihood, allowed)
 
     def entities(self, emissions: Tensor, paths: Tensor, likelihood: Tensor) -> None:
         """Scores of entities; a decoder's own are their probabilities over all paths."""
