@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import sys
 import traceback
 
@@ -16,7 +17,11 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
-    sys.exit(run([a for a in arguments if a != "--debug"], debug=debug))
+    code = run([a for a in arguments if a != "--debug"], debug=debug)
+    # What is there now goes with the process. The interpreter would look for rings among millions
+    # of objects of torch and its like several times as it ends, which takes longer than tagging.
+    gc.freeze()
+    sys.exit(code)
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:

@@ -89,3 +89,16 @@ def test_the_top_level_names_are_there_when_asked_for():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "module 'mmseq' has no attribute 'Nonsense'\n"
+
+
+def test_at_the_end_nothing_is_left_to_collect_and_exit_handlers_are_called():
+    program = (
+        "import atexit, gc\n"
+        "from mmseq.__main__ import main\n"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 10_000, gc.collect()))\n"
+        "main(['list', 'fusion', '--json'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "True 0"

@@ -5,7 +5,9 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoModel
 
+from mmseq.builtins.first_weights import NothingDrawn
 from mmseq.builtins.text_transformer import TransformerEncoder
 from mmseq.components import Sizes, TextInputs
 from mmseq.config import Config
@@ -243,9 +245,36 @@ def test_a_finished_run_rebuilds_it_without_the_original(make, tiny_encoder, tmp
     assert rebuilt.window == encoder.window
 
 
-def test_half_precision_files_are_read_and_rebuilt_in_full_precision(make, tiny_encoder, tmp_path):
-    from transformers import AutoModel
+def test_rebuilding_draws_no_weights_that_the_run_s_own_replace(make, tmp_path):
+    make().save_assets(tmp_path)
+    before = torch.get_rng_state()
+    rebuilt = make(assets=tmp_path, case="off")
+    assert torch.get_rng_state().equal(before)
+    assert not rebuilt.model.get_input_embeddings().weight.any()
 
+
+@pytest.mark.parametrize("kind", ["albert", "deberta-v2", "electra", "modernbert", "roberta", "t5"])
+def test_a_model_made_without_drawing_is_the_same_once_its_weights_are_loaded(kind):
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "d_model": 32}
+    sizes |= {"intermediate_size": 32, "num_layers": 2, "num_heads": 4, "d_kv": 8, "d_ff": 32}
+    known = AutoConfig.for_model(kind)
+    own = {name: size for name, size in sizes.items() if hasattr(known, name)}
+    config = AutoConfig.for_model(kind, vocab_size=50, pad_token_id=0, **own)
+    drawn = AutoModel.from_config(config).eval()
+    before = torch.get_rng_state()
+    with NothingDrawn():
+        made = AutoModel.from_config(config).eval()
+    assert torch.get_rng_state().equal(before)
+    made.load_state_dict(drawn.state_dict())
+    pieces = torch.arange(5, 15)[None]
+    inputs = {"input_ids": pieces} | ({"decoder_input_ids": pieces} if kind == "t5" else {})
+    with torch.no_grad():
+        assert made(**inputs)[0].equal(drawn(**inputs)[0])
+    buffers = dict(drawn.named_buffers())
+    assert all(buffer.equal(buffers[name]) for name, buffer in made.named_buffers())
+
+
+def test_half_precision_files_are_read_and_rebuilt_in_full_precision(make, tiny_encoder, tmp_path):
     folder = shutil.copytree(tiny_encoder, tmp_path / "half")
     AutoModel.from_pretrained(folder).half().save_pretrained(folder)
     encoder = make(model=str(folder))

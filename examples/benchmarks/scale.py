@@ -10,9 +10,7 @@ second. What many sentences take beyond a thousand is what grows with them.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -21,29 +19,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from generated import write
 from interleaved import tell
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 FEW = 1000
-WORDS, NAMES = 5000, 500
 SETTINGS = (
     *("text_encoder.name=bilstm", "text_encoder.vectors=", "text_encoder.hidden=16"),
     *("text_encoder.word_width=16", "train.batch_size=64", "train.epochs=1", "train.device=cpu"),
 )
-
-
-def write(path: Path, sentences: int, seed: int) -> None:
-    """Sentences of 5 to 30 words, a tenth of them names of two types."""
-    draw = random.Random(seed)
-    with path.open("w", encoding="utf-8") as file:
-        for _ in range(sentences):
-            tokens, tags = [], []
-            for _ in range(draw.randint(5, 30)):
-                name = draw.random() < 0.1
-                number = draw.randrange(NAMES if name else WORDS)
-                tokens.append(f"{'Name' if name else 'word'}{number}")
-                tags.append(("B-PER", "B-LOC")[number % 2] if name else "O")
-            file.write(json.dumps({"tokens": tokens, "tags": tags}) + "\n")
 
 
 def watched(arguments: Sequence[str]) -> tuple[float, list[int]]:

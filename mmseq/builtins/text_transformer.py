@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from mmseq.builtins.first_weights import NothingDrawn
 from mmseq.builtins.padding import padded
 from mmseq.builtins.windows import WindowedSentence, cut
 from mmseq.builtins.word_shape import SHAPES, word_shape
@@ -288,7 +289,8 @@ def _build(assets: Path) -> tuple[Any, Any]:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
     _quiet()
     structure = AutoConfig.from_pretrained(assets)
-    network = AutoModel.from_config(structure)  # type: ignore[no-untyped-call]
+    with NothingDrawn():
+        network = AutoModel.from_config(structure)  # type: ignore[no-untyped-call]
     # Without these files the library makes up a tokenizer that knows no word, or other rules.
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if not (assets / name).is_file():
