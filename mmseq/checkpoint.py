@@ -6,6 +6,8 @@ import json
 import os
 import random
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,36 @@ from torch.optim import Optimizer
 
 from mmseq.errors import UserError
 from mmseq.model import Model
+from mmseq.processes import process_count, process_index
+from mmseq.runs import resuming
 
 CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Generators:
+    """Where the random generators of one process stand."""
+
+    tensors: dict[str, Tensor]
+    python: list[Any]
+    """JSON"""
+
+    @classmethod
+    def here(cls) -> Generators:
+        """Those of this process."""
+        tensors = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["cuda"] = torch.cuda.get_rng_state()
+        version, internal, gauss = random.getstate()
+        return cls(tensors, [version, list(internal), gauss])
+
+    def restore(self) -> None:
+        """Set this process's generators."""
+        torch.set_rng_state(self.tensors["cpu"])
+        if "cuda" in self.tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.tensors["cuda"])
+        version, internal, gauss = self.python
+        random.setstate((version, tuple(internal), gauss))
 
 
 class Checkpoints:
@@ -34,8 +64,14 @@ class Checkpoints:
     def exists(self) -> bool:
         return (self.folder / CURRENT).is_file()
 
-    def save(self, model: Model, optimiser: Optimizer, progress: dict[str, Any]) -> None:
-        """Write everything that resuming needs; `progress` is JSON."""
+    def save(
+        self,
+        model: Model,
+        optimiser: Optimizer,
+        progress: dict[str, Any],
+        generators: Sequence[Generators],
+    ) -> None:
+        """Write everything that resuming needs; `progress` is JSON, `generators` one a process."""
         name = f"step-{progress['step']:08d}-{progress['epoch']:04d}"
         target = self.folder / name
         temporary = self.folder / f"{name}.part"
@@ -45,8 +81,10 @@ class Checkpoints:
         try:
             _write(tensors_of(model), temporary / "model.safetensors")
             _write(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
-            _write(_random_states(), temporary / "random.safetensors")
-            state = {**progress, "python_random": _python_random()}
+            numbered = list(enumerate(generators))
+            states = {f"{n}.{name}": t for n, own in numbered for name, t in own.tensors.items()}
+            _write(states, temporary / "random.safetensors")
+            state = {**progress, "generators": [own.python for own in generators]}
             (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
         except (OSError, UserError):
             shutil.rmtree(temporary, ignore_errors=True)
@@ -58,16 +96,22 @@ class Checkpoints:
                 shutil.rmtree(other, ignore_errors=True)
 
     def load(self, model: Model, optimiser: Optimizer) -> dict[str, Any]:
-        """Take up the current checkpoint; gives back `progress`."""
+        """Take up the current checkpoint; gives back `progress`. `UserError` where other than as
+        many processes resume as wrote it: their batches and what they draw would be others.
+        """
         folder = self.folder
         try:
             folder /= (self.folder / CURRENT).read_text(encoding="utf-8").strip()
             progress: dict[str, Any] = json.loads(
                 (folder / "progress.json").read_text(encoding="utf-8")
             )
+            python = progress.pop("generators")
+            _require_processes(folder, len(python))
             load_weights(model, folder / "model.safetensors")
             _load_optimiser(model, optimiser, load_file(folder / "optimiser.safetensors"))
-            _restore_random(load_file(folder / "random.safetensors"), progress)
+            states, own = load_file(folder / "random.safetensors"), f"{process_index()}."
+            mine = {n.removeprefix(own): t for n, t in states.items() if n.startswith(own)}
+            Generators(mine, python[process_index()]).restore()
         except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
             raise UserError(
                 f"{folder}: damaged checkpoint ({error}); start again in another folder (--output)."
@@ -150,24 +194,12 @@ def _load_optimiser(model: Model, optimiser: Optimizer, tensors: dict[str, Tenso
         optimiser.state[parameter][field] = value.to(place)
 
 
-def _random_states() -> dict[str, Tensor]:
-    states = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def _restore_random(states: dict[str, Tensor], progress: dict[str, Any]) -> None:
-    torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])
-    version, internal, gauss = progress.pop("python_random")
-    random.setstate((version, tuple(internal), gauss))
-
-
-def _python_random() -> list[Any]:
-    version, internal, gauss = random.getstate()
-    return [version, list(internal), gauss]
+def _require_processes(folder: Path, written: int) -> None:
+    if process_count() != written:
+        raise UserError(
+            f"{folder}: the processes of this run were {written}, and here are {process_count()}; "
+            f"go on with as many: {resuming(folder.parents[1], written)}"
+        )
 
 
 def _write(tensors: dict[str, Tensor], path: Path) -> None:

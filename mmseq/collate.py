@@ -272,13 +272,13 @@ def epoch_steps(
     batches = training_order(lengths, train.batch_size * processes, train.seed, epoch)
     if processes > 1:
         # A batch with fewer sentences than processes would leave one with nothing to do: its
-        # sentences join the batch before.
+        # sentences join the batch before, those of the first one the batch after.
         merged: list[list[int]] = []
         for batch in batches:
-            if len(batch) < processes and merged:
+            if merged and min(len(batch), len(merged[-1])) < processes:
                 merged[-1] = merged[-1] + batch
             else:
                 merged.append(batch)
-        batches = [batch[process::processes] for batch in merged if len(batch) >= processes]
+        batches = [batch[process::processes] for batch in merged]
     size = train.accumulate
     return [batches[i : i + size] for i in range(0, len(batches), size)]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from mmseq.collate import Batch, Collator, Prepared, by_length, lengths_of
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model
-from mmseq.processes import process_count
+from mmseq.processes import from_all, process_count, process_index
 
 BATCH = 64
 """Sentences at a time in evaluation: results do not depend on it beyond rounding."""
@@ -56,18 +56,14 @@ def predict(
     active = list(model.tasks) if tasks is None else tasks
     found: list[tuple[int, Prediction]] = []
     lengths = lengths_of(sentences)
-    rank = distributed.get_rank() if process_count() > 1 else 0
     for number, indexes in enumerate(by_length(lengths, BATCH)):
-        if number % process_count() != rank:
+        if number % process_count() != process_index():
             continue
         batch = collator.batch([sentences[i] for i in indexes]).to(device)
         found += zip(indexes, _decode(model, batch, active, scores, best), strict=True)
         if progress:
             progress(len(indexes))
-    if process_count() > 1:
-        gathered: list[list[tuple[int, Prediction]] | None] = [None] * process_count()
-        distributed.all_gather_object(gathered, found)
-        found = [item for part in gathered if part for item in part]
+    found = [item for part in from_all(found) for item in part]
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 
 

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
+
+T = TypeVar("T")
 
 
 def process_count() -> int:
     """Number of processes training together."""
     return distributed.get_world_size() if _running() else 1
+
+
+def process_index() -> int:
+    """The number of this process among them, from 0."""
+    return distributed.get_rank() if _running() else 0
 
 
 def gather(vectors: Tensor) -> tuple[Tensor, int]:
@@ -46,6 +53,20 @@ def all_sum(tensor: Tensor) -> Tensor:
     total = tensor.detach().clone()
     distributed.all_reduce(total)
     return total
+
+
+def from_all(value: T) -> list[T]:
+    """`value` of every process, in their order. Small ones: they travel pickled."""
+    if not _running():
+        return [value]
+    values: list[Any] = [None] * process_count()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def any_of_all(wish: bool, device: torch.device) -> bool:
+    """Does any process wish it? All learn the same, on `device`, and go on alike."""
+    return wish if not _running() else bool(all_sum(torch.tensor(int(wish), device=device)).item())
 
 
 def sum_gradients(module: nn.Module) -> None:

@@ -87,6 +87,12 @@ def held(folder: Path) -> AbstractContextManager[None]:
     return locked(folder / "config.toml", f"{folder}: another process is training this run.")
 
 
+def resuming(folder: Path, processes: int) -> str:
+    """The command that goes on with a run in as many processes."""
+    launcher = f"torchrun --nproc-per-node {processes} -m " if processes > 1 else ""
+    return f"{launcher}mmseq train --resume --output {folder}"
+
+
 def _component_records(config: Config) -> list[dict[str, str]]:
     """Who provided what, so that a reader of the run knows what to install."""
     return [

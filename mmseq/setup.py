@@ -34,6 +34,7 @@ from mmseq.example import Example
 from mmseq.examplestore import ExampleStore
 from mmseq.features import FeatureTable
 from mmseq.labels import label_names
+from mmseq.launch import require_launcher, require_seen, require_sentences
 from mmseq.lookup import suiting_reader
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures
@@ -111,6 +112,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     if setup.accelerator.is_main_process:
         runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
     setup.accelerator.wait_for_everyone()
+    require_seen(setup.folder)
     return setup
 
 
@@ -149,8 +151,13 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         require_tags(split)
         check_known(split, labels)
     accelerator = _accelerator(config.train)
+    require_sentences(train)
     if not accelerator.is_main_process:
         reporter = Reporter(quiet=True)
+    if process_count() > 1:
+        reporter.line(
+            f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
+        )
     model, fitted = build_seeded(config, labels, train.examples)
     if model.preparation >= config.train.epochs:
         raise UserError(
@@ -336,6 +343,7 @@ def _stem(config: Config) -> str:
 
 
 def _accelerator(train: TrainConfig) -> Accelerator:
+    require_launcher()
     precision = train.precision
     if precision == "auto":
         precision = "bf16" if _has_bf16(train) else "no"

@@ -13,7 +13,7 @@ import torch
 from accelerate.utils import set_seed
 
 from mmseq import runs
-from mmseq.checkpoint import Checkpoints, load_weights
+from mmseq.checkpoint import Checkpoints, Generators, load_weights
 from mmseq.collate import Batch, epoch_steps, hidden_pictures, lengths_of
 from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Config
@@ -27,7 +27,7 @@ from mmseq.memory import keep_freed_memory
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, rates_of, schedule
 from mmseq.predictions import write_predictions
-from mmseq.processes import all_sum, process_count
+from mmseq.processes import any_of_all, from_all, process_count
 from mmseq.progress import Best, Progress
 from mmseq.setup import Setup, new_run, resume_run
 from mmseq.step import Step, Stepper
@@ -148,9 +148,10 @@ class Trainer:
                 advance(1, loss_text(progress.means()))
                 unfinished = progress.in_epoch < len(steps)
                 every = self.settings.checkpoint_steps
-                if unfinished and (self.ctrl_c.pressed or (every and progress.step % every == 0)):
+                stop = self._pressed()
+                if unfinished and (stop or (every and progress.step % every == 0)):
                     progress.add_seconds("training", time.perf_counter() - started)
-                    self._save()
+                    self._save(stop)
                     started = time.perf_counter()
         progress.add_seconds("training", time.perf_counter() - started)
 
@@ -230,7 +231,7 @@ class Trainer:
         self._take_reasons([callback.on_epoch(event) for callback in self._own_callbacks()])
         self._agree_to_stop()
         self._tell_epoch(event)
-        self._save()
+        self._save(self._pressed())
 
     def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
         """Predicted tags of a split, and their scores as in metrics.json."""
@@ -253,6 +254,8 @@ class Trainer:
         best = self.progress.best
         if best.epoch:
             load_weights(self.model, self.checkpoints.best)
+            # Before the main process removes them.
+            self.accelerator.wait_for_everyone()
         self.progress.prepared = True
         metrics: dict[str, Any] = {"best_epoch": best.epoch or self.progress.epoch}
         if best.valid is not None:
@@ -302,9 +305,12 @@ class Trainer:
     def _agree_to_stop(self) -> None:
         """The other processes learn here that a callback asked to stop."""
         reason = self.progress.stop_reason
-        wish = torch.tensor(float(bool(reason)), device=self.accelerator.device)
-        if all_sum(wish).item() and not reason:
+        if any_of_all(bool(reason), self.accelerator.device) and not reason:
             self.progress.stop_reason = "asked to by the main process"
+
+    def _pressed(self) -> bool:
+        """Ctrl-C has reached a process. It does not reach all in the same step: all ask."""
+        return any_of_all(self.ctrl_c.pressed, self.accelerator.device)
 
     def _tell_step(self, done: Step) -> None:
         progress = self.progress
@@ -330,14 +336,17 @@ class Trainer:
             f"{self._epoch_name(event.epoch)}  {loss_text(event.losses)}{valid}{mark}"
         )
 
-    def _save(self) -> None:
-        """A checkpoint; after Ctrl-C also the end."""
+    def _save(self, stop: bool) -> None:
+        """A checkpoint; with `stop` also the end."""
+        generators = from_all(Generators.here())
         if self.accelerator.is_main_process:
             callbacks = {name: callback.state() for name, callback in self.callbacks.items()}
             state = {**self.progress.to_json(), "callbacks": callbacks}
-            self.checkpoints.save(self.model, self.optimiser, state)
-        if self.ctrl_c.pressed:
+            self.checkpoints.save(self.model, self.optimiser, state, generators)
+        if stop:
+            # Launchers end the others as soon as one has ended.
+            self.accelerator.wait_for_everyone()
             raise Interrupted(
                 f"Stopped after epoch {self.progress.epoch}, step {self.progress.step}; everything "
-                f"is kept. Go on with: mmseq train --resume --output {self.folder}"
+                f"is kept. Go on with: {runs.resuming(self.folder, process_count())}"
             )

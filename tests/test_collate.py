@@ -3,8 +3,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmseq.collate import BUCKET, Collator, ExtraField, by_length, lengths_of, training_order
+from mmseq.collate import (
+    BUCKET,
+    Collator,
+    ExtraField,
+    by_length,
+    epoch_steps,
+    lengths_of,
+    training_order,
+)
 from mmseq.components import PerWord, TextEncoder, TextStates
+from mmseq.config import TrainConfig
 from mmseq.errors import UserError
 from mmseq.example import Example
 
@@ -51,6 +60,21 @@ def test_buckets_keep_the_order_random():
     batches = training_order([1] * count, 2, seed=0, epoch=0)
     assert any(abs(a - b) > count / 3 for a, b in batches)
     assert flat(batches) != sorted(flat(batches))
+
+
+@pytest.mark.parametrize(("sentences", "processes"), [(17, 2), (19, 4), (3, 3), (1000, 7)])
+def test_processes_share_every_sentence_and_none_is_idle(sentences, processes):
+    """Also where the batch of the few that are left comes first."""
+    train, lengths, few_first = TrainConfig(batch_size=4), LENGTHS[:sentences], 0
+    for epoch in range(20):
+        first = training_order(lengths, 4 * processes, train.seed, epoch)[0]
+        few_first += len(first) < processes
+        shares = [epoch_steps(lengths, train, epoch, p, processes) for p in range(processes)]
+        assert len({len(share) for share in shares}) == 1
+        assert all(batch for share in shares for step in share for batch in step)
+        found = [i for share in shares for step in share for batch in step for i in batch]
+        assert sorted(found) == list(range(sentences))
+    assert few_first or sentences not in (17, 19)
 
 
 def test_nothing_to_order():
