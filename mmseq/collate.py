@@ -85,6 +85,8 @@ class Prepared:
     images: tuple[Path, ...]
     """Those that can be used"""
     extras: Mapping[str, list[list[float]]]
+    pieces: int
+    """How long it is to the text encoder"""
 
 
 class Collator:
@@ -106,12 +108,15 @@ class Collator:
     def prepare(self, example: Example) -> Prepared:
         """What does not change from epoch to epoch. Tags must be known to the model."""
         usable = self._pictures.has if self._pictures else lambda path: False
+        encoded = self._encoder.encode(example.tokens)
+        pieces = self._encoder.pieces(encoded)
         return Prepared(
             example,
-            self._encoder.encode(example.tokens),
+            encoded,
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self.extras(example),
+            len(example.tokens) if pieces is None else pieces,
         )
 
     def prepared(self, examples: Sequence[Example]) -> Sequence[Prepared]:

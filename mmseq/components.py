@@ -208,6 +208,12 @@ class TextEncoder(nn.Module, ABC):
     def encode(self, tokens: Sequence[str]) -> Any:
         """One sentence in the encoder's own form; computed once and kept. At least one word."""
 
+    def pieces(self, encoded: Any) -> int | None:  # noqa: ARG002
+        """How long a sentence is to the encoder, of its `encode` result: its sub-words, say.
+        Prediction batches sentences alike in it; None: as long as it has words.
+        """
+        return None
+
     @abstractmethod
     def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
         """A batch of `encode` results, padded. Runs on the CPU."""

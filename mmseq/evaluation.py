@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, distributed
 
-from mmseq.collate import Batch, Collator, Prepared, by_length, lengths_of
+from mmseq.collate import Batch, Collator, Prepared, by_length
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model
@@ -16,6 +16,9 @@ from mmseq.processes import process_count
 
 BATCH = 64
 """Sentences at a time in evaluation: results do not depend on it beyond rounding."""
+
+CHUNK = 512
+"""Sentences among which those alike in length are batched; no more need be ready at once."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def predict(
     tasks: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
-    """Predictions in the order of `sentences`; several processes share the batches.
+    """Predictions in the order of `sentences`; several processes share them by chunks.
 
     `tasks`: auxiliary tasks that may refine (all by default). `progress` gets the number of
     sentences of each batch done.
@@ -48,15 +51,18 @@ def predict(
     model.eval()
     active = list(model.tasks) if tasks is None else tasks
     found: list[tuple[int, Prediction]] = []
-    lengths = lengths_of(sentences)
     rank = distributed.get_rank() if process_count() > 1 else 0
-    for number, indexes in enumerate(by_length(lengths, BATCH)):
+    size = max(1, min(CHUNK, -(-len(sentences) // process_count())))
+    for number, start in enumerate(range(0, len(sentences), size)):
         if number % process_count() != rank:
             continue
-        batch = collator.batch([sentences[i] for i in indexes]).to(device)
-        found += zip(indexes, _decode(model, batch, active, scores), strict=True)
-        if progress:
-            progress(len(indexes))
+        chunk = sentences[start : start + size]
+        for indexes in by_length([sentence.pieces for sentence in chunk], BATCH):
+            batch = collator.batch([chunk[i] for i in indexes]).to(device)
+            places = [start + i for i in indexes]
+            found += zip(places, _decode(model, batch, active, scores), strict=True)
+            if progress:
+                progress(len(indexes))
     if process_count() > 1:
         gathered: list[list[tuple[int, Prediction]] | None] = [None] * process_count()
         distributed.all_gather_object(gathered, found)

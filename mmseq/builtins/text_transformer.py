@@ -161,6 +161,9 @@ class TransformerEncoder(TextEncoder):
         shapes = () if self.case is None else [1 + SHAPES.index(word_shape(t)) for t in tokens]
         return cut([w or [unknown] for w in words], self.before, self.after, self.window, shapes)
 
+    def pieces(self, encoded: Any) -> int:
+        return sum(len(window) for window in encoded.windows)
+
     def sub_words(self, tokens: Sequence[str]) -> int:
         """Number of sub-words of a sentence, special tokens not counted."""
         return len(
