@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from mmseq.collate import Batch, Collator, Prepared, by_length, lengths_of
+from mmseq.collate import Batch, Collator, Prepared, by_length
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model
@@ -17,6 +17,9 @@ from mmseq.processes import from_all, process_count, process_index
 
 BATCH = 64
 """Sentences at a time in evaluation: results do not depend on it beyond rounding."""
+
+CHUNK = 512
+"""Sentences among which those alike in length are batched; no more need be ready at once."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ def predict(
     tasks: Sequence[str] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> list[Prediction]:
-    """Predictions in the order of `sentences`; several processes share the batches.
+    """Predictions in the order of `sentences`; several processes share them by chunks.
 
     `scores`: with probabilities, and with the `best` so many tag sequences. `tasks`: auxiliary
     tasks that may refine (all by default). `progress` gets the number of sentences of each batch
@@ -55,14 +58,17 @@ def predict(
     model.eval()
     active = list(model.tasks) if tasks is None else tasks
     found: list[tuple[int, Prediction]] = []
-    lengths = lengths_of(sentences)
-    for number, indexes in enumerate(by_length(lengths, BATCH)):
+    size = max(1, min(CHUNK, -(-len(sentences) // process_count())))
+    for number, start in enumerate(range(0, len(sentences), size)):
         if number % process_count() != process_index():
             continue
-        batch = collator.batch([sentences[i] for i in indexes]).to(device)
-        found += zip(indexes, _decode(model, batch, active, scores, best), strict=True)
-        if progress:
-            progress(len(indexes))
+        chunk = sentences[start : start + size]
+        for indexes in by_length([sentence.length for sentence in chunk], BATCH):
+            batch = collator.batch([chunk[i] for i in indexes]).to(device)
+            places = [start + i for i in indexes]
+            found += zip(places, _decode(model, batch, active, scores, best), strict=True)
+            if progress:
+                progress(len(indexes))
     found = [item for part in from_all(found) for item in part]
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 

@@ -1,0 +1,74 @@
+"""Linear layers in 8 bits, for prediction on a CPU."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import Tensor, nn
+
+from mmseq.errors import UserError
+
+
+class Int8Linear(nn.Module):
+    """A linear layer whose weights are 8-bit integers, with a scale for each output.
+
+    Its input is rounded to 7 bits over the range that it has in the batch (torch's dynamic
+    quantisation), so that a sentence's results depend a little on the sentences beside it. Raises
+    AttributeError or RuntimeError where torch cannot multiply so.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.in_features, self.out_features = linear.in_features, linear.out_features
+        weight = linear.weight.detach().float()
+        scales = (weight.abs().amax(dim=1) / 127).clamp(min=torch.finfo(torch.float32).tiny)
+        zeros = torch.zeros(len(scales), dtype=torch.long)
+        with warnings.catch_warnings():
+            # torch is to lose its quantised tensors one day; a user can do nothing about that.
+            warnings.simplefilter("ignore")
+            whole = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+            self._packed = torch.ops.quantized.linear_prepack(whole, linear.bias)
+
+    @property
+    def weight(self) -> Tensor:
+        """(outputs, inputs) as multiplied, in 32 bits: for code that looks into a layer."""
+        whole: Tensor = torch.ops.quantized.linear_unpack(self._packed)[0].dequantize()
+        return whole
+
+    @property
+    def bias(self) -> Tensor | None:
+        """(outputs,), as it was."""
+        bias: Tensor | None = torch.ops.quantized.linear_unpack(self._packed)[1]
+        return bias
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(…, inputs) to (…, outputs), in 32 bits."""
+        # 7 bits: without them processors that lack the newer instructions overflow.
+        result: Tensor = torch.ops.quantized.linear_dynamic(values, self._packed, True)
+        return result
+
+
+def quantise(part: nn.Module, title: str) -> int:
+    """Put an `Int8Linear` in place of each linear layer of a model's `part`; gives their number.
+
+    Subclasses of `nn.Linear` are left alone: their owners know why. `title`: what messages call
+    the part. Raises `UserError` where it has no linear layer, or torch no way to multiply so.
+    """
+    made: dict[nn.Module, Int8Linear] = {}
+    for owner in list(part.modules()):
+        for name, layer in list(owner.named_children()):
+            if type(layer) is not nn.Linear:
+                continue
+            if layer not in made:
+                try:
+                    made[layer] = Int8Linear(layer)
+                except (AttributeError, RuntimeError) as error:
+                    raise UserError(
+                        f"int8: torch {torch.__version__} has no 8-bit linear layers for this "
+                        "processor; leave int8 out."
+                    ) from error
+            setattr(owner, name, made[layer])
+    if not made:
+        raise UserError(f"int8: {title} has no linear layers to quantise; leave int8 out.")
+    return len(made)
