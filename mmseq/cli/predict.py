@@ -56,9 +56,11 @@ def evaluate(
     """
     from mmseq.checksums import images_sha256
     from mmseq.console import Reporter, Warnings, score_table
+    from mmseq.memory import keep_freed_memory
     from mmseq.setup import choose_split
     from mmseq.tagger import load
 
+    keep_freed_memory()
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
@@ -127,6 +129,7 @@ def predict(
     """
     from mmseq.console import Warnings
     from mmseq.inputs import check_format, sentences
+    from mmseq.memory import keep_freed_memory
     from mmseq.tagger import load
 
     if text is not None and source is not None:
@@ -141,6 +144,7 @@ def predict(
         check_format(form, source)
     if target is not None:
         require_new(Path(target))
+    keep_freed_memory()
     tagger = load(run, int8=int8)
     tagger.reporter = Warnings()
     if text is not None:
