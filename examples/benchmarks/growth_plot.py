@@ -16,6 +16,7 @@ def draw_growth(
 ) -> None:
     """Both scales logarithmic: a power is a line. The dashed line is linear growth from the end."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, StrMethodFormatter
 
     names = list(dict.fromkeys(point["grows"] for point in points))
     with plot_style():
@@ -33,6 +34,9 @@ def draw_growth(
                 axes.set_title(f"{what}: exponent {slope['exponent']:.2f}", fontsize="medium")
                 axes.set_xticks(sizes, [str(size) for size in sizes])
                 axes.set_xticks([], minor=True)
+                axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                axes.set_yticks([], minor=True)
                 axes.set_xlabel(name)
                 axes.set_ylabel(unit)
                 axes.grid(color="0.9")
