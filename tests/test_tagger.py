@@ -12,6 +12,7 @@ import mmseq
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.data import load_folder
+from mmseq.labels import spans
 from mmseq.metrics import FIGURES, variants
 from mmseq.splitter import split_words
 
@@ -243,6 +244,77 @@ def test_predict_one_sentence_marks_its_entities(run, run_cli):
     for span in tagged.spans:
         assert f"[{span.text} {span.type} {span.score:.2f}]" in line
     assert line.startswith(text[: tagged.spans[0].start_char])
+
+
+def test_alternatives_are_the_best_ways_to_tag_a_sentence(run):
+    tagger = mmseq.load(run)
+    text = "Omar Said was seen in Cape Town today"
+    several, empty, one = tagger.predict([text, "", "Jordan"], best=30)
+    (without,) = tagger.predict([text])
+    assert without.alternatives == ()
+    assert "alternatives" not in without.to_dict()
+    first = several.alternatives[0]
+    assert (first.tags, first.spans) == (several.tags, several.spans)
+    assert first.tags == without.tags
+    shares = [other.probability for other in several.alternatives]
+    assert len(shares) == len({other.tags for other in several.alternatives}) == 30
+    assert shares == sorted(shares, reverse=True)
+    assert 0 < sum(shares) <= 1 + 1e-6
+    for other in several.alternatives:
+        assert [found[:2] for found in spans(other.tags)] == [(s.start, s.end) for s in other.spans]
+        for span in other.spans:
+            assert text[span.start_char : span.end_char] == span.text
+    # An entity's score sums over all ways to tag the sentence: no less than over these.
+    for span in several.spans:
+        place = (span.start, span.end, span.type)
+        holding = [
+            other.probability
+            for other in several.alternatives
+            if place in [(s.start, s.end, s.type) for s in other.spans]
+        ]
+        assert sum(holding) <= span.score + 1e-5
+    assert [(a.tags, a.spans, a.probability) for a in empty.alternatives] == [((), (), 1.0)]
+    # One word has no more ways than tags, and a sentence begins with no I-.
+    assert {a.tags for a in one.alternatives} == {("O",), ("B-PER",), ("B-LOC",)}
+
+
+@pytest.mark.parametrize("best", [0, -1, 2.5])
+def test_a_number_of_alternatives_that_cannot_be_is_one_line(run, best):
+    with pytest.raises(mmseq.UserError, match=f"best = {best}: give a whole number from 1"):
+        mmseq.load(run).predict(["Jordan"], best=best)
+
+
+def test_a_decoder_that_gives_the_best_tags_alone_says_so(run):
+    class Best(mmseq.SoftmaxDecoder):
+        k_best = mmseq.Decoder.k_best
+
+    tagger = mmseq.load(run)
+    tagger.model.decoder = Best(mmseq.Sizes(labels=tagger.labels))
+    assert tagger.predict(["Jordan"])[0].words == ("Jordan",)
+    with pytest.raises(mmseq.UserError, match="gives the best tags alone .* leave out --best"):
+        tagger.predict(["Jordan"], best=2)
+
+
+def test_predict_prints_and_writes_alternatives(run, tmp_path, run_cli):
+    text = "Omar Said was seen in Cape Town today"
+    (tagged,) = mmseq.load(run).predict([text], best=3)
+    result = run_cli("predict", run, "--text", text, "--best", "3")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
+    for line, other in zip(lines, tagged.alternatives, strict=True):
+        assert line.startswith(f"{other.probability:.4f}  ")
+        for span in other.spans:
+            assert f"[{span.text} {span.type} {span.score:.2f}]" in line
+    target = tmp_path / "tagged.jsonl"
+    assert run_cli("predict", run, "--text", text, "--best", "3", "--output", target).code == 0
+    record = json.loads(target.read_text())
+    assert record["alternatives"][0]["entities"] == record["entities"]
+    for other, found in zip(tagged.alternatives, record["alternatives"], strict=True):
+        assert found["tags"] == list(other.tags)
+        assert found["probability"] == pytest.approx(other.probability, rel=1e-3)
+    wrong = run_cli("predict", run, "--text", text, "--best", "0")
+    assert wrong.code == 2
+    assert "--best" in wrong.err
 
 
 def test_predict_a_file_writes_json_lines_in_order(run, tiny_data, tmp_path, run_cli):

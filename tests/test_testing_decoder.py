@@ -51,7 +51,7 @@ class Endless(SoftmaxDecoder):
 class SecondFirst(SoftmaxDecoder):
     def k_best(self, emissions, mask, k):
         paths, logs = super().k_best(emissions, mask, k)
-        return paths.roll(1, dims=1), logs
+        return paths[:, [1, 0, *range(2, k)]], logs
 
 
 class Rising(SoftmaxDecoder):
@@ -92,8 +92,8 @@ class LastTagEverywhere(SoftmaxDecoder):
 DECODERS = {
     SecondFirst: "k_best \\(the first\\).*what decode gives",
     Rising: "k_best \\(log-probabilities\\).*they fall from the first",
-    Relative: "k_best \\(probabilities\\).*the most of all",
-    Often: "k_best \\(probabilities\\)",
+    Relative: "k_best \\(log-probabilities\\).*exp\\(-loss\\) of the sequence",
+    Often: "k_best \\(tags\\).*different sequences, at most",
     Skips: "k_best \\(probabilities\\).*the most of all",
     LastTagEverywhere: "k_best \\(tags\\): tags at padding",
     MeanDecoder: "loss \\(a sum\\).*no mean",

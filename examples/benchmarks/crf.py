@@ -1,7 +1,9 @@
-"""The two backends of the CRF against each other: the loss with its gradient, and decoding.
+"""The two backends of the CRF against each other: the loss with its gradient, and decoding; and
+the five best paths beside the best one.
 
 Random emissions and transitions. Sentences are all of the full length, or of any length up to it.
-Rounds alternate; a figure is how many times as fast `fast` is as `pytorch-crf` in the same round.
+Rounds alternate; a figure is how many times as fast `fast` is as the other in the same round: as
+`pytorch-crf`, which gives one path alone; beside the five best of `fast`, as these.
 
     python examples/benchmarks/crf.py [--threads 1] [--rounds 40] [--json FILE]
 """
@@ -20,6 +22,8 @@ from torch import Tensor
 from mmseq.builtins.crf import LinearChain
 from mmseq.builtins.crf_fast import FastChain
 
+SEVERAL = 5
+"""Paths of a sentence, where several are asked for"""
 SHAPES = ((32, 128, 9), (32, 24, 9), (8, 512, 9), (32, 128, 33))
 """Sentences, words, tags"""
 
@@ -46,6 +50,12 @@ class Side:
         self.chain.best_paths(self.emissions, self.mask)
         self._finish()
 
+    def decode_several(self) -> None:
+        """The `SEVERAL` best paths, with what their probabilities need."""
+        self.chain.k_best_paths(self.emissions, self.mask, SEVERAL)
+        self.chain.log_partition(self.emissions, self.mask)
+        self._finish()
+
     def _finish(self) -> None:
         if self.emissions.is_cuda:
             torch.cuda.synchronize()
@@ -66,16 +76,18 @@ def measured(
     fast.load_state_dict(reference.state_dict())
     left, right = (Side(chain, emissions, tags, lengths) for chain in (reference, fast))
     for work, ways in {
-        "loss and gradient": (left.train, right.train),
-        "decoding": (left.decode, right.decode),
+        "loss and gradient": {"pytorch-crf": left.train, "fast": right.train},
+        "decoding": {"pytorch-crf": left.decode, "fast": right.decode},
+        f"decoding {SEVERAL}, and 1": {"several": right.decode_several, "fast": right.decode},
     }.items():
-        seconds = interleave(dict(zip(("pytorch-crf", "fast"), ways, strict=True)), rounds)
+        other, fast = interleave(ways, rounds).values()
         yield {
             "sentences x words x tags": " x ".join(map(str, shape)),
             "lengths": kind,
             "work": work,
-            **{f"{name}, ms": 1e3 * statistics.median(s) for name, s in seconds.items()},
-            **ratio(seconds["pytorch-crf"], seconds["fast"]),
+            "other, ms": 1e3 * statistics.median(other),
+            "fast, ms": 1e3 * statistics.median(fast),
+            **ratio(other, fast),
         }
 
 

@@ -75,10 +75,12 @@ class _Check:
             self.shapes()
         with torch.no_grad():
             check_repeats(subject, decoder, lambda: self.outputs(EVERY))
-            self.enumerated()
+            known, allowed = self.enumerated()
             if gives_k_best(decoder):
                 emissions, _, mask = self.cut(EVERY)
                 check_k_best(subject, decoder, emissions, mask)
+                for case, likelihood in known:
+                    check_best_of_all(subject, decoder, case, likelihood, allowed)
             check_batches(subject, self.outputs)
             check_state(
                 subject,
@@ -160,12 +162,15 @@ class _Check:
         subject.require(not best[~mask].any(), "decode", "tags at padding", right)
         subject.require(not scores[~mask].any(), "scores", "numbers at padding", right)
 
-    def enumerated(self) -> None:
-        """Loss, decoding and scores against all tag paths of three words."""
+    def enumerated(self) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """Loss, decoding and scores against all tag paths of three words.
+
+        Gives the emissions and the likelihood of each path, and which paths BIO allows.
+        """
         subject, decoder = self.subject, self.decoder
         paths = torch.tensor(list(product(range(len(LABELS)), repeat=3)))
         allowed = torch.tensor([_allowed(path) for path in paths.tolist()])
-        free = []
+        free, known = [], []
         for case in range(CASES):
             draw = torch.Generator().manual_seed(case)
             emissions = 2 * torch.randn(1, 3, len(LABELS), generator=draw)
@@ -202,8 +207,8 @@ class _Check:
                 )
 
             self.entities(emissions, paths, likelihood)
-            if gives_k_best(decoder):
-                check_best_of_all(subject, decoder, emissions, likelihood, allowed)
+            known.append((emissions, likelihood))
+        return known, allowed
 
     def entities(self, emissions: Tensor, paths: Tensor, likelihood: Tensor) -> None:
         """Scores of entities; a decoder's own are their probabilities over all paths."""
