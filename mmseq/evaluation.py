@@ -68,8 +68,7 @@ def _decode(model: Model, batch: Batch, tasks: Sequence[str], scores: bool) -> l
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
     emissions = model(untagged, tasks).emissions
-    with blamed(model.title("decoder"), emissions=emissions, mask=mask):
-        tags = model.decoder.decode(emissions, mask)
+    tags = model.decode(emissions, mask)
     lengths, rows = mask.sum(dim=1).tolist(), tags.tolist()
     named = [tuple(model.labels[t] for t in row[:n]) for row, n in zip(rows, lengths, strict=True)]
     if not scores:
@@ -82,6 +81,7 @@ def _decode(model: Model, batch: Batch, tasks: Sequence[str], scores: bool) -> l
     with blamed(title, emissions=emissions, mask=mask, spans=places):
         words = model.decoder.scores(emissions, tags, mask)
         whole = model.decoder.span_scores(emissions, tags, mask, places)
+    require(title, "scores", words, Tensor, mask.shape)
     require(title, "span_scores", whole, Tensor, (len(places),))
     per_row: list[list[float]] = [[] for _ in rows]
     for (row, _, _), score in zip(entities, whole.tolist(), strict=True):

@@ -184,7 +184,7 @@ def _require_embeddings(config: Config, model: Model) -> None:
 
 def _require_extras(model: Model, splits: Mapping[str, Split]) -> None:
     """`UserError` for sentences without what the model reads of them, before any work is done."""
-    reader = Collator(model.text_encoder, model.labels, None, model.extras)
+    reader = model.collator(None)
     for split in splits.values() if model.extras else ():
         for example in split.examples:
             reader.extras(example)
@@ -221,7 +221,7 @@ def _make_ready(setup: Setup) -> None:
             reporter=setup.reporter,
         )
     setup.seconds["pictures"] = time.perf_counter() - started
-    setup.collator = Collator(model.text_encoder, model.labels, setup.pictures, model.extras)
+    setup.collator = model.collator(setup.pictures)
     setup.prepared = {
         name: setup.collator.prepared(split.examples) for name, split in splits.items()
     }

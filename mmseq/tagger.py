@@ -206,7 +206,7 @@ class Tagger:
                 device=self.device,
                 reporter=self.reporter,
             )
-        return Collator(self.model.text_encoder, self.labels, pictures, self.model.extras)
+        return self.model.collator(pictures)
 
     def _predict(self, examples: Sequence[Example], *, scores: bool = True) -> list[Prediction]:
         collator = self.collator(examples)

@@ -21,7 +21,7 @@ from mmseq.console import Reporter, loss_text
 from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.gradients import Cosines
-from mmseq.guard import ReadViews
+from mmseq.guard import ReadViews, blamed
 from mmseq.interruption import CtrlC, Interrupted
 from mmseq.memory import keep_freed_memory
 from mmseq.metrics import score
@@ -187,8 +187,8 @@ class Trainer:
         """The tasks observe the training data, and may begin."""
         started = time.perf_counter()
         self.model.eval()
-        waiting = [self.model.task(name) for name in self.tasks]
-        waiting = [task for task in waiting if task.preparation]
+        waiting = {name: self.model.task(name) for name in self.tasks}
+        waiting = {name: task for name, task in waiting.items() if task.preparation}
         steps = self._steps(self.settings.epochs)
         shown = [False] * len(self.sentences)
         with torch.no_grad(), self.reporter.progress("observing", len(steps)) as advance:
@@ -196,11 +196,14 @@ class Trainer:
                 for indexes in group:
                     batch = self._batch(indexes, shown)
                     views, _ = self.model.views(batch)
-                    for task in waiting:
-                        task.observe(ReadViews(task.views, views), batch.targets)
+                    for name, task in waiting.items():
+                        read = ReadViews(task.views, views)
+                        with blamed(self.model.title(f"aux.{name}"), "observe", views=read):
+                            task.observe(read, batch.targets)
                 advance(1, "")
-            for task in waiting:
-                task.finish()
+            for name, task in waiting.items():
+                with blamed(self.model.title(f"aux.{name}"), "finish"):
+                    task.finish()
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
         self.reporter.line("Preparation finished: all tasks train from here on.")
@@ -225,7 +228,8 @@ class Trainer:
             valid,
             progress.best.epoch,
         )
-        self.model.weighting.end_epoch(event.losses)
+        with blamed(self.model.title("weighting"), "end_epoch"):
+            self.model.weighting.end_epoch(event.losses)
         progress.sums, progress.items = {}, {}
         self._take_reasons([callback.on_epoch(event) for callback in self._own_callbacks()])
         self._agree_to_stop()
