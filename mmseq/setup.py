@@ -33,6 +33,7 @@ from mmseq.errors import UserError, unknown
 from mmseq.example import Example
 from mmseq.examplestore import ExampleStore
 from mmseq.features import FeatureTable
+from mmseq.guard import blamed
 from mmseq.labels import label_names
 from mmseq.lookup import suiting_reader
 from mmseq.model import Model, build_model
@@ -160,7 +161,10 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     _require_embeddings(config, model)
     _require_extras(model, splits)
     config = _as_built(config, model)
-    callbacks = {name: c.entry.load()(**c.options) for name, c in config.callbacks.items()}
+    callbacks = {}
+    for name, choice in config.callbacks.items():
+        with blamed(choice.entry.full_title, "its constructor"):
+            callbacks[name] = choice.entry.load()(**choice.options)
     if is_sample(config.data):
         reporter.line(sample_ceilings())
     for line in _data_lines(splits):
