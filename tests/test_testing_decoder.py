@@ -138,6 +138,21 @@ class Normalised(Weigher):
         return Weighted(torch.stack([x.log() for x in losses.values()]).sum(), right.weights)
 
 
+class Backwards(Weigher):
+    """The model would learn to make each loss larger."""
+
+    def forward(self, losses, shared, progress):
+        return weighted_sum(losses, {name: -weight for name, weight in self.weights.items()})
+
+
+class Untold(Weigher):
+    """The same, with the weights of a right one."""
+
+    def forward(self, losses, shared, progress):
+        right = super().forward(losses, shared, progress)
+        return Weighted(-right.total, right.weights)
+
+
 class Drops(Weigher):
     def forward(self, losses, shared, progress):
         weights = {name: 1.0 if name == "main" else 0.0 for name in losses}
@@ -152,6 +167,8 @@ class Forgets(Weigher):
 WEIGHTINGS = {
     NeedsAll: "absent losses are not among the losses",
     Normalised: "weights of .*weights are those that the losses have in the total",
+    Backwards: r"weights: 'main' has -1\. Right: at least 0: the total grows with every loss",
+    Untold: r"weights of .*'main' has 1, but the total grows -1 times it",
     Drops: "gradients: none for first, second",
     Forgets: "state \\(saved and loaded again\\).*buffers",
 }
