@@ -208,7 +208,13 @@ def take_initial_weights(model: Model, config: Config) -> None:
         run = Path(config.train.init)
         runs.open_run(run)
         # Its weighting stood at the end of a training; here another begins.
-        load_weights(model, run / "model.safetensors", weighting=False)
+        load_weights(
+            model,
+            run / "model.safetensors",
+            weighting=False,
+            remedy=f"--init (train.init) takes a run of the same parts, sizes and types: see "
+            f"{run / 'config.toml'}",
+        )
 
 
 def _make_ready(setup: Setup) -> None:

@@ -127,6 +127,9 @@ def predict(
         require_new(Path(target))
     tagger = load(run)
     tagger.reporter = Warnings()
+    if (image or images) and tagger.model.image_encoder is None:
+        flag = "--image" if image else "--images"
+        tagger.reporter.warning(f"{run} uses no pictures: {flag} is left out.")
     if text is not None:
         _write(tagger.stream([tagger.sentence(text, list(image))]), target, pretty=True)
         return
