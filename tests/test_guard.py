@@ -1,6 +1,8 @@
 """What goes wrong inside a plugin's component is told by its name, with the shapes it got."""
 
+import errno
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from mmseq.components import ImageStates, TextStates
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
-from mmseq.guard import blamed, require, shapes
+from mmseq.guard import blamed, rated, require, shapes
 
 COMPONENTS = """
 import torch
@@ -321,8 +323,9 @@ def test_on_the_command_line_it_is_one_line_and_exit_code_1(config, tmp_path, ru
     assert 'raise RuntimeError("no such word")' in whole.err
 
 
-def test_what_a_user_can_mend_and_memory_keep_their_errors():
-    for error in (UserError("a word too many"), torch.OutOfMemoryError("2 GiB")):
+def test_what_a_user_can_mend_and_memory_or_a_disk_used_up_keep_their_errors():
+    full = OSError(errno.ENOSPC, "no space left")
+    for error in (UserError("a word too many"), torch.OutOfMemoryError("2 GiB"), full):
         with pytest.raises(type(error)) as caught, blamed("fusion 'x'"):
             raise error
         assert caught.value is error
@@ -340,6 +343,13 @@ def test_what_is_right_passes():
     require("x", "states", torch.zeros(2, 3), torch.Tensor, (2, 3))
     require("x", "loss", torch.zeros(()), torch.Tensor)
     require("x", "forward", {}, dict)
+
+
+def test_a_rate_is_a_number_and_only_a_weighting_can_do_without():
+    assert rated(SimpleNamespace(learning_rate=0)) == ""
+    assert rated(SimpleNamespace(), needed=False) == ""
+    assert rated(SimpleNamespace()).startswith("its learning_rate is None; set ")
+    assert rated(SimpleNamespace(learning_rate=-1e-3), needed=False).endswith(", or None")
 
 
 @dataclass
