@@ -6,7 +6,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,10 +153,20 @@ def save_weights(model: Model, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def load_weights(model: Model, path: Path, *, weighting: bool = True) -> None:
+RESTORE = (
+    "config.toml, labels.json and the weights of a run belong together: restore the folder from "
+    "where it was made"
+)
+"""What to do about a run whose weights are of another model than its files describe"""
+
+
+def load_weights(
+    model: Model, path: Path, *, weighting: bool = True, remedy: str = RESTORE
+) -> None:
     """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model.
 
-    `weighting` False: the weighting keeps its own state, whatever the file has of one.
+    `weighting` False: the weighting keeps its own state, whatever the file has of one. `remedy`:
+    what to do where they are another model's.
     """
     try:
         tensors = load_file(path)
@@ -171,8 +181,26 @@ def load_weights(model: Model, path: Path, *, weighting: bool = True) -> None:
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path}: weights of another model ({reason}).") from error
+        reason = _difference(model.state_dict(), tensors)
+        raise UserError(f"{path}: weights of another model ({reason}); {remedy}.") from error
+
+
+def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """How the weights of a file differ from a model's: in tags, or the first and how many."""
+    tags, known = (len(weights.get("head.weight", ())) for weights in (given, own))
+    if tags and tags != known:
+        return f"for {tags} tags, and here are {known}"
+    places = [
+        *(f"{name} is missing" for name in own if name not in given),
+        *(f"{name} is not of this model" for name in given if name not in own),
+        *(
+            f"{name} is {tuple(given[name].shape)}, here {tuple(tensor.shape)}"
+            for name, tensor in own.items()
+            if name in given and given[name].shape != tensor.shape
+        ),
+    ]
+    more = f"; {len(places) - 1} more differ" if len(places) > 1 else ""
+    return f"{places[0] if places else 'of another kind'}{more}"
 
 
 def _optimiser_tensors(model: Model, optimiser: Optimizer) -> dict[str, Tensor]:

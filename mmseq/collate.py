@@ -16,6 +16,7 @@ from mmseq.config import TrainConfig
 from mmseq.errors import UserError
 from mmseq.example import Example, per_word
 from mmseq.examplestore import StoredExamples
+from mmseq.guard import blamed, require
 
 
 class PictureSource(Protocol):
@@ -98,21 +99,28 @@ class Collator:
         labels: Sequence[str],
         pictures: PictureSource | None,
         extras: Sequence[ExtraField] = (),
+        title: str = "text encoder",
     ) -> None:
+        """`title`: what messages call the encoder."""
         self._encoder = encoder
         self._ids = {label: index for index, label in enumerate(labels)}
         self._pictures = pictures
         self._extras = tuple(extras)
+        self._title = title
         self._sizes: dict[str, int] = {}
 
     def prepare(self, example: Example) -> Prepared:
         """What does not change from epoch to epoch. Tags must be known to the model."""
         usable = self._pictures.has if self._pictures else lambda path: False
-        encoded = self._encoder.encode(example.tokens)
+        with blamed(self._title, f"encode of {example.where}"):
+            encoded = self._encoder.encode(example.tokens)
+        with blamed(self._title, f"length of {example.where}"):
+            length = self._encoder.length(encoded, len(example.tokens))
+        require(self._title, "what length gives", length, int)
         return Prepared(
             example,
             encoded,
-            self._encoder.length(encoded, len(example.tokens)),
+            length,
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self.extras(example),
@@ -170,7 +178,7 @@ class Collator:
             for name in dict.fromkeys(field.name for field in self._extras)
         }
         return Batch(
-            TextInputs(self._encoder.collate([s.encoded for s in sentences]), mask, extras),
+            TextInputs(self._collated(sentences), mask, extras),
             Targets(
                 mask,
                 torch.tensor([bool(paths) for paths in images]),
@@ -182,6 +190,15 @@ class Collator:
             owner,
             slot,
         )
+
+    def _collated(self, sentences: Sequence[Prepared]) -> Mapping[str, Tensor]:
+        """The text encoder's own tensors."""
+        with blamed(self._title, "collate"):
+            tensors = self._encoder.collate([s.encoded for s in sentences])
+        require(self._title, "what collate gives", tensors, Mapping)
+        for name, tensor in tensors.items():
+            require(self._title, f"'{name}' of what collate gives", tensor, Tensor, None)
+        return tensors
 
 
 class PreparedLater(Sequence[Prepared]):

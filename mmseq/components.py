@@ -339,13 +339,20 @@ class AuxTask(nn.Module, ABC):
 class Decoder(nn.Module, ABC):
     """Emissions to tags."""
 
+    likelihood: bool = True
+    """`loss` is -log p of the tags; False for a loss that is none, such as focal or dice loss and
+    label smoothing: `mmseq check` then holds decoding and scores against nothing that it gives
+    """
+
     @abstractmethod
     def count(self, targets: Targets) -> int:
         """Number of items the loss sums over."""
 
     @abstractmethod
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Scalar: negative log-likelihood (natural log), SUMMED over the items."""
+        """Scalar: negative log-likelihood (natural log; but see `likelihood`), SUMMED over the
+        items.
+        """
 
     @abstractmethod
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,8 +219,12 @@ class Config:
         try:
             return cls(layers.tables)
         except UserError as error:
-            if preset and str(error) == _fault_of_preset(preset):
-                raise UserError(f"preset '{preset}': {error}") from error
+            for source, add, value in (
+                (f"preset '{preset}'", Layers.add_preset, preset),
+                (str(file), Layers.add_file, file),
+            ):
+                if value and str(error) == _fault_of(add, value):
+                    raise UserError(f"{source}: {error}") from error
             raise
 
     @classmethod
@@ -234,10 +238,10 @@ class Config:
         return cls.from_layers(file=Path(path), settings=settings)
 
 
-def _fault_of_preset(name: str) -> str:
-    """What is wrong with a preset by itself; empty: nothing."""
+def _fault_of(add: Callable[[Layers, Any], None], value: str | Path) -> str:
+    """What is wrong with a preset or file by itself; empty: nothing."""
     layers = Layers()
-    layers.add_preset(name)
+    add(layers, value)
     try:
         Config(layers.tables)
     except UserError as error:

@@ -332,8 +332,8 @@ def types_of(split: Split) -> tuple[str, ...]:
     return tuple(sorted({tagging.split_tag(tag)[1] for tag in split.facts.tags} - {""}))
 
 
-def check_known(split: Split, labels: Iterable[str]) -> None:
-    """`UserError` naming the first word whose type is not among the run's `labels`."""
+def check_known(split: Split, labels: Iterable[str], who: str = "the run") -> None:
+    """`UserError` naming the first word whose type is not among the `labels` that `who` knows."""
     known = {tagging.split_tag(label)[1] for label in labels} - {""}
     if known.issuperset(types_of(split)):
         return
@@ -341,10 +341,12 @@ def check_known(split: Split, labels: Iterable[str]) -> None:
         for index, tag in enumerate(example.tags or ()):
             kind = tagging.split_tag(tag)[1]
             if kind and kind not in known:
+                named = f"it knows {', '.join(sorted(known))}"
+                rename = f"rename it (`--map {kind}=…`) or "
                 raise UserError(
-                    f"{split.where(example, index)}: the run does not know the type of tag '{tag}' "
-                    f"(it knows {', '.join(sorted(known))}); rename it (`--map {kind}=…`) or "
-                    f"ignore it (`--map {kind}=O`)."
+                    f"{split.where(example, index)}: {who} does not know the type of tag '{tag}' "
+                    f"({named if known else 'its training data have no types'}); "
+                    f"{rename if known else ''}ignore it (`--map {kind}=O`)."
                 )
 
 

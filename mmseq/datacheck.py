@@ -10,7 +10,15 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmseq.data import SPLITS, SchemeOption, Split, check_mapping, load_file, rename_types
+from mmseq.data import (
+    SPLITS,
+    SchemeOption,
+    Split,
+    check_known,
+    check_mapping,
+    load_file,
+    rename_types,
+)
 from mmseq.errors import UserError
 from mmseq.example import Example
 from mmseq.labels import orphans, repair, spans
@@ -59,6 +67,7 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
+    problems += _unknown_types(splits)
     pictures = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
@@ -74,6 +83,20 @@ def check_folder(
             for a, b in combinations(splits.values(), 2)
         },
     }
+
+
+def _unknown_types(splits: Mapping[str, Split]) -> list[str]:
+    """What training would refuse: types that the tags of ``train`` lack, with their first place."""
+    train = splits.get("train")
+    if train is None or not train.facts.tags:
+        return []
+    found = []
+    for name, split in splits.items():
+        try:
+            check_known(split, train.facts.tags, "the training split")
+        except UserError as error:
+            found.append(f"{name}: {error}")
+    return found
 
 
 def _split(

@@ -79,14 +79,14 @@ def _decode(
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
     emissions = model(untagged, tasks).emissions
-    title = model.title("decoder")
-    with blamed(title, emissions=emissions, mask=mask):
-        tags = model.decoder.decode(emissions, mask)
+    tags = model.decode(emissions, mask)
     named = _named(model, tags, mask)
     if not scores:
         return [Prediction(names) for names in named]
+    title = model.title("decoder")
     with blamed(title, emissions=emissions, mask=mask):
         words = model.decoder.scores(emissions, tags, mask)
+    require(title, "scores", words, Tensor, mask.shape)
     whole = _span_scores(model, emissions, tags, mask, named)
     others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
     return [

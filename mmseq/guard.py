@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -25,12 +26,13 @@ class ReadViews(dict[str, Tensor]):
 
 
 @contextmanager
-def blamed(title: str, **given: object) -> Iterator[None]:
+def blamed(title: str, place: str = "", /, **given: object) -> Iterator[None]:
     """What is raised inside becomes a `ComponentError` that begins with `title` and ends with the
-    shapes of what was `given`; the exception itself is its cause.
+    shapes of what was `given`; the exception itself is its cause. `place`: the method, where one
+    is to be named.
 
-    Left as they are: what a user can mend (`UserError`), and memory that is used up, which may be
-    anybody's.
+    Left as they are: what a user can mend (`UserError`), and memory or a disk that is used up,
+    which may be anybody's.
     """
     try:
         yield
@@ -38,7 +40,10 @@ def blamed(title: str, **given: object) -> Iterator[None]:
         raise
     # A stranger's code may raise anything.
     except Exception as error:
-        raise ComponentError(f"{title} failed: {raised(error, given)}.") from error
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" in {place}" if place else ""
+        raise ComponentError(f"{title} failed{where}: {raised(error, given)}.") from error
 
 
 def raised(error: BaseException, given: Mapping[str, object]) -> str:
@@ -47,11 +52,15 @@ def raised(error: BaseException, given: Mapping[str, object]) -> str:
     return f"{one_line(error).rstrip('.')}{got}"
 
 
-def require(title: str, what: str, value: object, kind: type, shape: Sequence[int] = ()) -> None:
-    """`ComponentError` where a component gave something else than a `kind`; a tensor of `shape`."""
+def require(
+    title: str, what: str, value: object, kind: type, shape: Sequence[int] | None = ()
+) -> None:
+    """`ComponentError` where a component gave something else than a `kind`; a tensor of `shape`
+    (None: any).
+    """
     if not isinstance(value, kind):
         raise ComponentError(f"{title}: {what} is {type(value).__name__}, not {kind.__name__}.")
-    if isinstance(value, Tensor) and tuple(value.shape) != tuple(shape):
+    if isinstance(value, Tensor) and shape is not None and tuple(value.shape) != tuple(shape):
         raise ComponentError(f"{title}: {what} is {tuple(value.shape)}, not {tuple(shape)}.")
 
 
@@ -62,6 +71,29 @@ def require_number(title: str, what: str, value: Tensor, dtype: torch.dtype) -> 
     if value.dtype != dtype and not torch.is_autocast_enabled(value.device.type):
         found, right = (str(kind).removeprefix("torch.") for kind in (value.dtype, dtype))
         raise ComponentError(f"{title}: {what} is {found}, not {right}.")
+
+
+def require_labels(title: str, what: str, value: object, mask: Tensor, labels: int) -> None:
+    """`ComponentError` for what is no number of one of the `labels` for each word of `mask`."""
+    require(title, what, value, Tensor, mask.shape)
+    assert isinstance(value, Tensor)
+    if value.dtype != torch.long:
+        found = str(value.dtype).removeprefix("torch.")
+        raise ComponentError(f"{title}: {what} is {found}, not int64.")
+    strange = value[mask & ((value < 0) | (value >= labels))]
+    if len(strange):
+        raise ComponentError(
+            f"{title}: {what} holds {int(strange[0])}; the {labels} labels are 0 to {labels - 1}."
+        )
+
+
+def require_graph(title: str, what: str, value: Tensor, origins: Iterable[Tensor]) -> None:
+    """`ComponentError` for a scalar without a gradient, unless none of its `origins` has one."""
+    if not value.requires_grad and any(origin.requires_grad for origin in origins):
+        raise ComponentError(
+            f"{title}: {what} has no gradient; compute it of what it gets, without detach, item or "
+            "argmax."
+        )
 
 
 def require_finite(title: str, what: str, value: Tensor) -> None:
@@ -87,6 +119,19 @@ def announced(component: object, further: str) -> str:
     if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
         return ""
     return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
+
+
+def rated(component: object, *, needed: bool = True) -> str:
+    """What is wrong with a component's `learning_rate`, which may be None unless it is `needed`;
+    empty: nothing.
+    """
+    rate = getattr(component, "learning_rate", None)
+    if (rate is None and not needed) or (isinstance(rate, int | float) and rate >= 0):
+        return ""
+    return (
+        f"its learning_rate is {rate!r}; set self.learning_rate in the constructor, a number of at "
+        f"least 0{'' if needed else ', or None'}"
+    )
 
 
 def shapes(given: Mapping[str, object]) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from mmseq.builtins.readers import decoded
 from mmseq.data import read_examples
 from mmseq.errors import UserError, unknown
 from mmseq.example import Example
@@ -40,36 +40,45 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
     beside the file. JSON objects may have ``text`` in place of ``tokens``.
     """
-    path = Path(source)
     standard = source == "-"
-    if form == "auto":
+    path = Path("standard input" if standard else source)
+    guessed = form == "auto"
+    if guessed:
         own = suiting_reader(path, "", tagger.config.data.reader)
         form = "text" if standard else FORMATS.get(path.suffix, own)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
     if form == "text":
-        with _lines(source) as lines:
-            for number, line in enumerate(lines, 1):
-                yield tagger.sentence(line.rstrip("\r\n"), name=str(number))
+        for number, line in _lines(path, standard):
+            yield tagger.sentence(line, name=str(number))
     elif form == "jsonl":
-        with _lines(source) as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield _from_json(tagger, line, path, number, folder)
+        for number, line in _lines(path, standard):
+            if line.strip():
+                yield _from_json(tagger, line, path, number, folder)
     else:
         try:
             reader = reader_of(path, form)
         except UserError as error:
             raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
-        for example in read_examples(path, reader):
-            yield _from_example(tagger, example, folder)
+        try:
+            for example in read_examples(path, reader):
+                yield _from_example(tagger, example, folder)
+        except UserError as error:
+            # Tweets in a .txt file look like columns without tags.
+            if not guessed or form != "conll" or " tag" not in str(error):
+                raise
+            plain = "for plain text, a line each: --format text"
+            raise UserError(f"{str(error).rstrip('.')}; {plain}.") from error
 
 
-def _lines(source: str) -> IO[str]:
-    if source == "-":
-        return io.TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace", newline="\n")
-    return Path(source).open(encoding="utf-8", errors="replace", newline="\n")
+def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines, as they come."""
+    if standard:
+        yield from decoded(path, sys.stdin.buffer)
+        return
+    with path.open("rb") as file:
+        yield from decoded(path, file)
 
 
 def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:

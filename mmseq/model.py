@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mmseq.collate import Batch, ExtraField
+from mmseq.collate import Batch, Collator, ExtraField, PictureSource
 from mmseq.components import (
     AuxOutput,
     AuxTask,
@@ -25,6 +25,7 @@ from mmseq.components import (
     Targets,
     TextEncoder,
     TextStates,
+    Weighted,
     Weighting,
 )
 from mmseq.config import Choice, Config
@@ -35,12 +36,15 @@ from mmseq.guard import (
     ReadViews,
     announced,
     blamed,
+    rated,
     require,
     require_finite,
+    require_graph,
+    require_labels,
     require_number,
 )
 from mmseq.plugins import registry
-from mmseq.registry import GIVE_VECTORS, KINDS
+from mmseq.registry import GIVE_VECTORS, KINDS, RATED
 
 
 @dataclass(frozen=True)
@@ -194,7 +198,43 @@ class Model(nn.Module):
         require(self.title("decoder"), "loss", main, Tensor)
         if self.watched:
             require_finite(self.title("decoder"), "loss", main)
+            require_graph(self.title("decoder"), "loss", main, [emissions])
         return Output({"main": main, **losses}, emissions, shared)
+
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The best tags: (B, W) long, labels at every real word."""
+        title = self.title("decoder")
+        with blamed(title, emissions=emissions, mask=mask):
+            tags = self.decoder.decode(emissions, mask)
+        require_labels(title, "what decode gives", tags, mask, len(self.labels))
+        return tags
+
+    def weigh(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
+        """The mean losses of a micro-batch as one, with a weight for each."""
+        title = self.title("weighting")
+        with blamed(title, losses=losses, shared=shared):
+            weighted: Weighted = self.weighting(losses, shared, progress)
+        require(title, "what forward gives", weighted, Weighted)
+        require(title, "total", weighted.total, Tensor)
+        require_graph(title, "total", weighted.total, losses.values())
+        require(title, "weights", weighted.weights, Mapping)
+        for name in losses:
+            if name not in weighted.weights:
+                named = ", ".join(weighted.weights) or "none"
+                raise ComponentError(
+                    f"{title}: loss '{name}' has no weight in weights (there: {named}); give that "
+                    "of every loss it gets."
+                )
+            if not isinstance(weighted.weights[name], int):
+                require(title, f"weight of '{name}'", weighted.weights[name], float)
+        if self.watched and all(loss.isfinite() for loss in losses.values()):
+            require_finite(title, "total", weighted.total)
+        return weighted
+
+    def collator(self, pictures: PictureSource | None) -> Collator:
+        """What makes batches for it; without `pictures`, of the words alone."""
+        title = self.title("text_encoder")
+        return Collator(self.text_encoder, self.labels, pictures, self.extras, title)
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
         """Number of items of each loss in the batch."""
@@ -298,6 +338,10 @@ def build_model(
             raise UserError(f"{choice.entry.target} is not a torch module.")
         if choice.entry.kind in GIVE_VECTORS:
             fault = announced(component, GIVE_VECTORS[choice.entry.kind])
+            if fault:
+                raise ComponentError(f"{titles[key]}: {fault}.")
+        if choice.entry.kind in RATED:
+            fault = rated(component, needed=RATED[choice.entry.kind])
             if fault:
                 raise ComponentError(f"{titles[key]}: {fault}.")
         return component

@@ -40,6 +40,9 @@ GIVE_VECTORS = {"text_encoder": "parts", "image_encoder": "", "fusion": "views"}
 """Kinds whose components say by `width` how wide the vectors are that they give -> where they
 announce the widths of further ones."""
 
+RATED = {"text_encoder": True, "image_encoder": True, "weighting": False}
+"""Kinds whose components have a `learning_rate` of their own -> whether one without it is wrong."""
+
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 """Names stand in flags (``--aux a,b``) and keys (``--set aux.a.weight=1``)."""
 

@@ -53,9 +53,19 @@ def require_no_file(output: Path) -> None:
             raise UserError(f"{output}: {place} is a file; give a folder (--output).")
 
 
+def make(folder: Path) -> None:
+    """Make the folder; `UserError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made ({error.strerror}); give another folder (--output)."
+        ) from error
+
+
 def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
     """Make the folder with all that is known before training: config, labels, assets."""
-    folder.mkdir(parents=True, exist_ok=True)
+    make(folder)
     try:
         (folder / "config.toml").touch(exist_ok=False)
     except FileExistsError as error:

@@ -33,6 +33,7 @@ from mmseq.errors import UserError, unknown
 from mmseq.example import Example
 from mmseq.examplestore import ExampleStore
 from mmseq.features import FeatureTable
+from mmseq.guard import blamed
 from mmseq.labels import label_names
 from mmseq.launch import require_launcher, require_seen, require_sentences
 from mmseq.lookup import suiting_reader
@@ -167,7 +168,10 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     _require_embeddings(config, model)
     _require_extras(model, splits)
     config = _as_built(config, model)
-    callbacks = {name: c.entry.load()(**c.options) for name, c in config.callbacks.items()}
+    callbacks = {}
+    for name, choice in config.callbacks.items():
+        with blamed(choice.entry.full_title, "its constructor"):
+            callbacks[name] = choice.entry.load()(**choice.options)
     if is_sample(config.data):
         reporter.line(sample_ceilings())
     for line in _data_lines(splits):
@@ -191,7 +195,7 @@ def _require_embeddings(config: Config, model: Model) -> None:
 
 def _require_extras(model: Model, splits: Mapping[str, Split]) -> None:
     """`UserError` for sentences without what the model reads of them, before any work is done."""
-    reader = Collator(model.text_encoder, model.labels, None, model.extras)
+    reader = model.collator(None)
     for split in splits.values() if model.extras else ():
         for example in split.examples:
             reader.extras(example)
@@ -211,7 +215,13 @@ def take_initial_weights(model: Model, config: Config) -> None:
         run = Path(config.train.init)
         runs.open_run(run)
         # Its weighting stood at the end of a training; here another begins.
-        load_weights(model, run / "model.safetensors", weighting=False)
+        load_weights(
+            model,
+            run / "model.safetensors",
+            weighting=False,
+            remedy=f"--init (train.init) takes a run of the same parts, sizes and types: see "
+            f"{run / 'config.toml'}",
+        )
 
 
 def _make_ready(setup: Setup) -> None:
@@ -228,7 +238,7 @@ def _make_ready(setup: Setup) -> None:
             reporter=setup.reporter,
         )
     setup.seconds["pictures"] = time.perf_counter() - started
-    setup.collator = Collator(model.text_encoder, model.labels, setup.pictures, model.extras)
+    setup.collator = model.collator(setup.pictures)
     setup.prepared = {
         name: setup.collator.prepared(split.examples) for name, split in splits.items()
     }

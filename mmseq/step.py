@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mmseq.collate import Batch
-from mmseq.components import Weighted
 from mmseq.gradients import Cosines
 from mmseq.model import Model
 from mmseq.processes import all_sum, process_count, sum_gradients
@@ -73,7 +72,7 @@ class Stepper:
                     for name, loss in output.losses.items()
                     if counts[name]
                 }
-                weighted: Weighted = self.model.weighting(means, output.shared, progress)
+                weighted = self.model.weigh(means, output.shared, progress)
             if cosines:
                 cosines.add({name: output.losses[name] for name in means}, output.shared)
             self.accelerator.backward(weighted.total / scale)

@@ -176,7 +176,7 @@ class Tagger:
                 device=self.device,
                 reporter=self.reporter,
             )
-        return Collator(self.model.text_encoder, self.labels, pictures, self.model.extras)
+        return self.model.collator(pictures)
 
     def _check_best(self, best: int | None) -> None:
         """`UserError` for a number of ways that cannot be given."""

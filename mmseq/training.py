@@ -21,8 +21,9 @@ from mmseq.console import Reporter, loss_text
 from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.gradients import Cosines
-from mmseq.guard import ReadViews
+from mmseq.guard import ReadViews, blamed
 from mmseq.interruption import CtrlC, Interrupted
+from mmseq.listeners import Listeners
 from mmseq.memory import keep_freed_memory
 from mmseq.metrics import score
 from mmseq.optimiser import build_optimiser, rates_of, schedule
@@ -77,6 +78,10 @@ class Trainer:
         self.lengths = lengths_of(self.sentences)
         self.tasks = list(self.model.tasks)
         self.callbacks: dict[str, Callback] = setup.callbacks
+        self.listeners = Listeners(self.callbacks, setup.config.callbacks)
+        # They live in the main process; all processes ask them what they want to know.
+        own = self.callbacks if self.accelerator.is_main_process else {}
+        self._own_listeners = Listeners(own, setup.config.callbacks)
         self.checkpoints = Checkpoints(self.folder)
         self.optimiser = build_optimiser(self.model, self.settings)
         self.stepper = Stepper(
@@ -103,9 +108,10 @@ class Trainer:
                     self._train_epoch()
                     self._end_epoch()
             self._finish()
-        finally:
-            for callback in self._own_callbacks():
-                callback.close()
+        except BaseException as error:
+            self._own_listeners.close(error)
+            raise
+        self._own_listeners.close()
 
     def _begin(self) -> None:
         # Seeded anew, so that what building the model drew does not matter when resuming; each
@@ -114,15 +120,13 @@ class Trainer:
         if self.checkpoints.exists():
             state = self.checkpoints.load(self.model, self.optimiser)
             self.progress = Progress.from_json(state)
-            for name, callback in self.callbacks.items():
-                callback.load_state(state["callbacks"].get(name, {}))
+            self.listeners.load_states(state["callbacks"])
             self.reporter.line(
                 f"Resuming after epoch {self.progress.epoch}, step {self.progress.step}."
             )
         elif self.accelerator.is_main_process:
             self.checkpoints.remove()
-        for callback in self._own_callbacks():
-            callback.on_start(self.folder, self.progress.step)
+        self._own_listeners.start(self.folder, self.progress.step)
 
     @property
     def preparing(self) -> bool:
@@ -188,8 +192,8 @@ class Trainer:
         """The tasks observe the training data, and may begin."""
         started = time.perf_counter()
         self.model.eval()
-        waiting = [self.model.task(name) for name in self.tasks]
-        waiting = [task for task in waiting if task.preparation]
+        waiting = {name: self.model.task(name) for name in self.tasks}
+        waiting = {name: task for name, task in waiting.items() if task.preparation}
         steps = self._steps(self.settings.epochs)
         shown = [False] * len(self.sentences)
         with torch.no_grad(), self.reporter.progress("observing", len(steps)) as advance:
@@ -197,11 +201,14 @@ class Trainer:
                 for indexes in group:
                     batch = self._batch(indexes, shown)
                     views, _ = self.model.views(batch)
-                    for task in waiting:
-                        task.observe(ReadViews(task.views, views), batch.targets)
+                    for name, task in waiting.items():
+                        read = ReadViews(task.views, views)
+                        with blamed(self.model.title(f"aux.{name}"), "observe", views=read):
+                            task.observe(read, batch.targets)
                 advance(1, "")
-            for task in waiting:
-                task.finish()
+            for name, task in waiting.items():
+                with blamed(self.model.title(f"aux.{name}"), "finish"):
+                    task.finish()
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
         self.reporter.line("Preparation finished: all tasks train from here on.")
@@ -226,9 +233,10 @@ class Trainer:
             valid,
             progress.best.epoch,
         )
-        self.model.weighting.end_epoch(event.losses)
+        with blamed(self.model.title("weighting"), "end_epoch"):
+            self.model.weighting.end_epoch(event.losses)
         progress.sums, progress.items = {}, {}
-        self._take_reasons([callback.on_epoch(event) for callback in self._own_callbacks()])
+        self._tell(event)
         self._agree_to_stop()
         self._tell_epoch(event)
         self._save(self._pressed())
@@ -270,8 +278,7 @@ class Trainer:
             self.setup.write_results(metrics, self.progress)
             if not self.settings.keep_last:
                 self.checkpoints.remove()
-        for callback in self._own_callbacks():
-            callback.on_end(self.folder)
+        self._own_listeners.end(self.folder)
         self.accelerator.wait_for_everyone()
 
     # What follows serves the loop above.
@@ -288,19 +295,15 @@ class Trainer:
         batch = self.setup.collator.batch(sentences, [hidden[i] for i in indexes])
         return batch.to(self.accelerator.device)
 
-    def _own_callbacks(self) -> list[Callback]:
-        """Callbacks live in the main process."""
-        return list(self.callbacks.values()) if self.accelerator.is_main_process else []
-
     def _cosines(self) -> Cosines | None:
         """Where a callback wants the cosines of the step that begins."""
         step = self.progress.step + 1
-        asking = [name for name, c in self.callbacks.items() if c.wants_cosines(step)]
+        asking = self.listeners.wanting_cosines(step)
         return Cosines(f"callback '{asking[0]}'") if asking else None
 
-    def _take_reasons(self, reasons: Sequence[str | None]) -> None:
-        first = next((reason for reason in reasons if reason), "")
-        self.progress.stop_reason = self.progress.stop_reason or first
+    def _tell(self, event: StepEvent | EpochEvent) -> None:
+        reason = self._own_listeners.tell(event)
+        self.progress.stop_reason = self.progress.stop_reason or reason
 
     def _agree_to_stop(self) -> None:
         """The other processes learn here that a callback asked to stop."""
@@ -323,7 +326,7 @@ class Trainer:
             gradient_norm=done.gradient_norm,
             cosines=done.cosines,
         )
-        self._take_reasons([callback.on_step(event) for callback in self._own_callbacks()])
+        self._tell(event)
 
     def _epoch_name(self, number: int) -> str:
         what = "preparation" if self.preparing else "epoch"
@@ -340,8 +343,7 @@ class Trainer:
         """A checkpoint; with `stop` also the end."""
         generators = from_all(Generators.here())
         if self.accelerator.is_main_process:
-            callbacks = {name: callback.state() for name, callback in self.callbacks.items()}
-            state = {**self.progress.to_json(), "callbacks": callbacks}
+            state = {**self.progress.to_json(), "callbacks": self.listeners.states()}
             self.checkpoints.save(self.model, self.optimiser, state, generators)
         if stop:
             # Launchers end the others as soon as one has ended.

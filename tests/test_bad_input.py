@@ -2,8 +2,10 @@
 
 import errno
 import fcntl
+import io
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from safetensors import SafetensorError
@@ -223,6 +225,81 @@ def test_where_predictions_cannot_go_or_come_from(run_cli, finished, tmp_path):
     wrong = run_cli("predict", finished, "--format", "conll")
     told(wrong, "--format conll from standard input: give the file with --input.")
     told(run_cli("evaluate", finished, "--split", "tset"), "'tset' is not one of")
+
+
+def test_plain_text_in_a_file_that_looks_like_columns(run_cli, finished, tmp_path):
+    source = tmp_path / "x.txt"
+    source.write_text("Jordan is\nso tired\n")
+    wrong = run_cli("predict", finished, "--input", source)
+    told(wrong, f"{source}:1: 'is', the last column, is not a tag; ", "; for plain text, a line ")
+    told(wrong, "each: --format text.")
+    assert "--format" not in told(run_cli("predict", finished, "--input", source, "--format",
+                                          "conll"), "is not a tag")  # fmt: skip
+    right = run_cli("predict", finished, "--input", source, "--format", "text")
+    assert [json.loads(line)["text"] for line in right.out.splitlines()] == [
+        "Jordan is",
+        "so tired",
+    ]
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_what_is_no_utf8_is_refused_from_a_file_and_from_standard_input(
+    run_cli, finished, tmp_path, monkeypatch, form
+):
+    line = {"text": b"Jordan", "jsonl": b'{"text": "Jordan"}'}[form]
+    content = line + b"\ncaf\xe9\n"
+    source = tmp_path / "in"
+    source.write_bytes(content)
+    remedy = "not UTF-8 (byte 0xe9); save the file as UTF-8."
+    wrong = run_cli("predict", finished, "--input", source, "--format", form)
+    assert wrong.err == f"Error: {source}:2: {remedy}\n"
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    wrong = run_cli("predict", finished, "--format", form)
+    assert wrong.err == f"Error: standard input:2: {remedy}\n"
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
+def test_an_output_where_nothing_can_be_made(run_cli, finished, tiny_encoder, tiny_data):
+    result = run_cli("predict", finished, "--text", "a", "--output", "/proc/x.jsonl")
+    told(result, "--output /proc/x.jsonl: cannot be written (No such file or directory); give ")
+    config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none"})
+    with pytest.raises(mmseq.UserError, match=r"^/proc/run: cannot be made \(No such file"):
+        mmseq.train(config, output="/proc/run", reporter=Reporter(quiet=True))
+
+
+def test_labels_that_are_not_those_of_the_weights(run_cli, run):
+    labels = json.loads((run / "labels.json").read_text())
+    (run / "labels.json").write_text(json.dumps(labels[:-1]))
+    result = run_cli("predict", run, "--text", "a")
+    told(
+        result,
+        f"{run / 'model.safetensors'}: weights of another model (for 5 tags, and here are 4); ",
+        "; config.toml, labels.json and the weights of a run belong together: restore the folder",
+    )
+
+
+def test_the_weights_of_a_run_of_other_parts(finished, tiny_encoder, tiny_data, tmp_path):
+    settings = {"fusion.name": "none", "train.init": str(finished)}
+    config = config_of(tiny_encoder, tiny_data, **settings)
+    with pytest.raises(mmseq.UserError) as caught:
+        mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    message = str(caught.value)
+    assert message.startswith(f"{finished / 'model.safetensors'}: weights of another model (")
+    assert "(fusion.gate.bias is not of this model; " in message
+    assert " more differ); --init (train.init) " in message
+    end = f"takes a run of the same parts, sizes and types: see {finished / 'config.toml'}."
+    assert message.endswith(end)
+
+
+def test_pictures_for_a_run_that_uses_none(run_cli, tiny_encoder, tiny_data, tmp_path):
+    config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none", "train.epochs": 1})
+    run = mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    image = next((tiny_data / "images").iterdir())
+    result = run_cli("predict", run, "--text", "Jordan", "--image", image, "--image", image)
+    assert (result.code, result.err) == (0, f"{run} uses no pictures: --image is left out.\n")
+    result = run_cli("predict", run, "--input", tiny_data / "test.jsonl", "--images", tmp_path)
+    assert (result.code, result.err) == (0, f"{run} uses no pictures: --images is left out.\n")
+    assert run_cli("predict", run, "--text", "Jordan").err == ""
 
 
 def test_a_full_disk_in_prediction_names_the_file(run_cli, finished, tmp_path, monkeypatch):

@@ -124,6 +124,27 @@ def test_check_of_what_cannot_be_checked_is_one_line(site, run_cli):
     )
 
 
+def test_check_of_a_folder_is_of_the_plugin_that_it_makes(site, run_cli, tmp_path, monkeypatch):
+    site.add("bare", "import mmseq\n@mmseq.hookimpl\ndef register_components(add): ...\n")
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    refused = "Error: . is no plugin's folder, which has a pyproject.toml with a name in [project] "
+    assert run_cli("check", ".").err.startswith(refused)
+    (folder / "pyproject.toml").write_text('[project]\nname = "mmseq-bare"\n')
+    assert run_cli("check", ".").err.startswith(refused)
+    table = "[project.entry-points.mmseq]\nbare = 'mmseq_bare'\n"
+    (folder / "pyproject.toml").write_text(f'[project]\nname = "mmseq-bare"\n{table}')
+    assert run_cli("check", ".").out.startswith("plugin 'bare' of mmseq-bare 1.0 registers no ")
+    # A name is the plugin's, whatever folder is called so.
+    (folder / "bare").mkdir()
+    assert run_cli("check", "bare").code == 0
+    (folder / "pyproject.toml").write_text(f'[project]\nname = "mmseq-new"\n{table}')
+    done = run_cli("check", ".")
+    assert done.err.startswith("Error: Unknown plugin 'mmseq-new'. ")
+    assert done.err.endswith(" A new one is checked once it is installed: pip install -e DIR.\n")
+
+
 def pytest_run(adder, folder, *arguments):
     """pytest in a folder, in a process of its own that finds the plugin."""
     path = os.pathsep.join([str(adder), os.environ.get("PYTHONPATH", "")])

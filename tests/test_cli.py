@@ -5,12 +5,13 @@ import re
 import subprocess
 import sys
 import tomllib
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import click
 import pytest
 
-from mmseq import __version__
+from mmseq import __version__, components
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
 from mmseq.plugins import registry
@@ -119,6 +120,14 @@ def test_show_of_a_kind_is_its_contract_with_every_field(run_cli):
     refused = run_cli("show", "preset")
     assert refused.code == 2
     assert "A preset is a TOML file; show one by its name: " in refused.err
+
+
+def test_a_contract_leaves_out_nothing_that_its_methods_get_or_give():
+    passed = {name for name, value in vars(components).items() if is_dataclass(value)}
+    for kind, (contract, *others) in CONTRACTS.items():
+        if kind != "reader":
+            words = set(re.findall(r"\w+", inspect.getsource(getattr(components, contract))))
+            assert words & passed <= set(others), kind
 
 
 def test_the_kind_of_tasks_by_the_name_of_the_flag(run_cli):

@@ -321,11 +321,22 @@ def test_an_unknown_preset():
         ("[fusion]\nname = 'film'\n", r"my.toml: Unknown fusion 'film'"),
         ("[aux.boundry]\n", r"my.toml: Unknown aux task 'boundry'. Did you mean 'boundary'\?"),
         ("[callbacks.x]\n", r"my.toml: Unknown callback 'x'"),
+        (
+            "[train]\nepoch = 3\n",
+            r"^/.*my.toml: \[train\] has no key 'epoch'. Did you mean 'epochs'",
+        ),
+        ("[train]\nepochs = -1\n", r"^/.*my.toml: train.epochs: -1: Input should be "),
+        ("[fusion]\nheads = 3\n", r"^/.*my.toml: fusion 'gate' has no option 'heads'"),
     ],
 )
 def test_a_file_that_cannot_be(toml, text, message):
     with pytest.raises(UserError, match=message):
         Config.from_file(toml(text))
+
+
+def test_a_setting_that_cannot_be_is_not_laid_on_the_file(toml):
+    with pytest.raises(UserError, match=r"^\[train\] has no key 'epoch'"):
+        Config.from_file(toml("[train]\nepochs = 3\n"), {"train.epoch": 3})
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path):

@@ -209,6 +209,11 @@ def test_a_type_the_run_does_not_know(folder):
     assert str(caught.value).startswith(f"{data / 'test.txt'}:3: ")
     assert "'B-NEW' (it knows PER); rename it (`--map NEW=…`)" in str(caught.value)
     assert "(`--map NEW=O`)" in str(caught.value)
+    with pytest.raises(UserError) as caught:
+        check_known(splits["test"], ("O",))
+    assert str(caught.value).endswith(
+        "tag 'B-NEW' (its training data have no types); ignore it (`--map NEW=O`)."
+    )
 
 
 def test_words_of_json_lines_are_where_their_sentence_is(folder):

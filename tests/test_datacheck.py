@@ -163,6 +163,22 @@ def test_mapping_applies_to_what_is_counted(data):
     assert report["splits"]["train"]["entities"] == {"PER": 1, "PLACE": 2}
 
 
+def test_types_that_the_training_split_lacks_are_problems(tmp_path):
+    (tmp_path / "train.txt").write_text("a\tB-PER\n")
+    (tmp_path / "valid.txt").write_text("a\tO\nb\tB-PER\n\nc\tO\nd\tI-LOC\ne\tB-LOC\n")
+    (tmp_path / "test.txt").write_text("a\tB-PER\n")
+    assert check_folder(tmp_path)["problems"] == [
+        f"valid: {tmp_path / 'valid.txt'}:5: the training split does not know the type of tag "
+        "'I-LOC' (it knows PER); rename it (`--map LOC=…`) or ignore it (`--map LOC=O`)."
+    ]
+    assert check_folder(tmp_path, mapping={"LOC": "PER"})["problems"] == []
+    # Without tags, or without training data, there is nothing to compare with.
+    (tmp_path / "train.txt").write_text("a\n")
+    assert check_folder(tmp_path)["problems"] == []
+    (tmp_path / "train.txt").unlink()
+    assert check_folder(tmp_path)["problems"] == []
+
+
 def test_percentiles_are_the_lengths_so_many_sentences_do_not_exceed():
     expected = {"50": 50, "90": 90, "95": 95, "99": 99, "max": 100}
     assert percentiles(list(range(100, 0, -1))) == expected

@@ -113,6 +113,56 @@ def test_a_wrong_decoder_is_refused_and_the_message_names_the_fault(wrong, messa
         check_decoder(wrong)
 
 
+class Focal(SoftmaxDecoder):
+    """-(1 - p) log p: no likelihood, and said so."""
+
+    likelihood = False
+
+    def loss(self, emissions, tags, mask):
+        logs = emissions.float().log_softmax(dim=2).gather(2, tags[..., None])[..., 0]
+        return -((1 - logs.exp()) * logs)[mask].sum()
+
+
+class Undeclared(Focal):
+    likelihood = True
+
+
+class Halved(Focal):
+    def scores(self, emissions, tags, mask):
+        return super().scores(emissions, tags, mask) / 2
+
+
+class Doubled(Focal):
+    def span_scores(self, emissions, tags, mask, spans):
+        return 2 + super().span_scores(emissions, tags, mask, spans)
+
+
+class Averaged(Focal):
+    def loss(self, emissions, tags, mask):
+        return super().loss(emissions, tags, mask) / mask.sum()
+
+
+def test_a_loss_that_is_no_likelihood_passes_where_the_decoder_says_so():
+    check_decoder(Focal)
+
+
+NO_LIKELIHOODS = {
+    Undeclared: r"exp\(-loss\) over all 125 tag paths .*\(focal, dice, label smoothing\) set "
+    r"likelihood = False in the class",
+    Halved: r"scores \(probability of a tag\): the sum over all tags of a word differs by ",
+    Doubled: r"span_scores of B-PER O B-PER: they are from 2\.\d+ to .*probabilities, 0 to 1",
+    Averaged: r"loss \(a sum\)",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), NO_LIKELIHOODS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_what_else_is_wrong_with_such_a_decoder_is_told(wrong, message):
+    with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
+        check_decoder(wrong)
+
+
 class Weigher(mmseq.Weighting):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
@@ -135,6 +185,21 @@ class Normalised(Weigher):
         return Weighted(torch.stack([x.log() for x in losses.values()]).sum(), right.weights)
 
 
+class Backwards(Weigher):
+    """The model would learn to make each loss larger."""
+
+    def forward(self, losses, shared, progress):
+        return weighted_sum(losses, {name: -weight for name, weight in self.weights.items()})
+
+
+class Untold(Weigher):
+    """The same, with the weights of a right one."""
+
+    def forward(self, losses, shared, progress):
+        right = super().forward(losses, shared, progress)
+        return Weighted(-right.total, right.weights)
+
+
 class Drops(Weigher):
     def forward(self, losses, shared, progress):
         weights = {name: 1.0 if name == "main" else 0.0 for name in losses}
@@ -149,6 +214,8 @@ class Forgets(Weigher):
 WEIGHTINGS = {
     NeedsAll: "absent losses are not among the losses",
     Normalised: "weights of .*weights are those that the losses have in the total",
+    Backwards: r"weights: 'main' has -1\. Right: at least 0: the total grows with every loss",
+    Untold: r"weights of .*'main' has 1, but the total grows -1 times it",
     Drops: "gradients: none for first, second",
     Forgets: "state \\(saved and loaded again\\).*buffers",
 }

@@ -50,6 +50,14 @@ class ForgetsAssets(TransformerEncoder):
         self.tokenizer.save_pretrained(folder)
 
 
+class BareTensor(TransformerEncoder):
+    def __init__(self, sizes: Sizes, *, model: str = "", assets: Path | None = None) -> None:
+        super().__init__(sizes, model=model, assets=assets)
+
+    def collate(self, encoded):
+        return next(iter(super().collate(encoded).values()))
+
+
 class CopiesEmbeddings(TransformerEncoder):
     def __init__(self, sizes: Sizes, *, model: str = "", assets: Path | None = None) -> None:
         super().__init__(sizes, model=model, assets=assets)
@@ -78,6 +86,7 @@ ENCODERS = {
     LongForNothing: "length: it gives .*an int, at least 1",
     OtherSentence: "vector \\(B, sentence = 7\\).* is \\(6, 32\\)",
     SeesAhead: "part 'forward' \\(another word after it\\).*it has seen nothing after its word",
+    BareTensor: "collate: it gives Tensor. Right: a dict of names to tensors",
     CopiesEmbeddings: "embeddings: it is Tensor of its own.*one of parameters",
     PoolsPadding: "sentence 0 in a batch of one .*vector differs",
     ForgetsAssets: "constructor with assets|constructor: it raises",

@@ -70,7 +70,7 @@ def tag_all(
 
     def drawing(draw: Callable[[Path], Image.Image]) -> Collator:
         source = StandIns(encoder, draw, tagger.device)
-        return Collator(tagger.model.text_encoder, tagger.labels, source, tagger.model.extras)
+        return tagger.model.collator(source)
 
     found = {TRUE: [tags(TRUE, own)]}
     if dealt:

@@ -223,10 +223,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
     with file:
-        yield from _decoded(path, file)
+        yield from decoded(path, file)
 
 
-def _decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """Line numbers and lines, likewise, of bytes; `UserError` where those are no UTF-8."""
     for number, line in enumerate(lines, start=1):
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")

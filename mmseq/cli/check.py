@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
+
 import click
 
 from mmseq.errors import UserError, one_line, unknown
@@ -14,9 +17,9 @@ from mmseq.registry import Entry
 def check(plugin: str) -> None:
     """Check everything that a PLUGIN registers against the contracts of its kind.
 
-    PLUGIN is the name of a plugin or of its distribution. Each component is built as the engine
-    builds it, beside tiny real parts, with its default options; `pytest --mmseq` does the same.
-    Exit code 1 where one breaks its contract.
+    PLUGIN is the name of a plugin or of its distribution, or the folder of an installed one. Each
+    component is built as the engine builds it, beside tiny real parts, with its default options;
+    `pytest --mmseq` does the same. Exit code 1 where one breaks its contract.
 
     \b
     Example:
@@ -54,9 +57,16 @@ def _fault(entry: Entry) -> str:
 def _plugin(name: str) -> Plugin:
     """The plugin of that name; `UserError` where it is unknown or broken."""
     plugins = load_plugins().plugins
-    # As pip does: a module's name will do for its distribution's.
-    names = {name, name.replace("_", "-")}
-    found = next((p for p in plugins if names & {p.name, p.distribution}), None)
+
+    def named(name: str) -> Plugin | None:
+        # As pip does: a module's name will do for its distribution's.
+        names = {name, name.replace("_", "-")}
+        return next((p for p in plugins if names & {p.name, p.distribution}), None)
+
+    found = named(name)
+    if found is None and Path(name).is_dir():
+        name = _distribution(Path(name))
+        found = named(name)
     if found is None:
         whole = name.startswith("mmseq-")
         error = unknown("plugin", name, {p.distribution if whole else p.name for p in plugins})
@@ -64,3 +74,18 @@ def _plugin(name: str) -> Plugin:
     if found.error:
         raise UserError(f"{found.title} cannot be loaded: {found.error}.")
     return found
+
+
+def _distribution(folder: Path) -> str:
+    """The distribution that a plugin's folder makes; `UserError` for another folder."""
+    try:
+        text = (folder / "pyproject.toml").read_text(encoding="utf-8")
+        project = tomllib.loads(text)["project"]
+        name, _ = str(project["name"]), project["entry-points"]["mmseq"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{folder} is no plugin's folder, which has a pyproject.toml with a name in [project] "
+            "and a line in [project.entry-points.mmseq]; install it (pip install -e FOLDER), then "
+            "give the folder or the plugin's name."
+        ) from error
+    return name

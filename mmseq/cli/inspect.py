@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 CONTRACTS = {
-    "text_encoder": ("TextEncoder", "TextInputs", "TextStates", "Sizes"),
-    "image_encoder": ("ImageEncoder", "Pictures"),
-    "fusion": ("Fusion", "TextStates", "ImageStates", "Fused", "Sizes"),
+    "text_encoder": ("TextEncoder", "TextInputs", "ImageStates", "TextStates", "PerWord", "Sizes"),
+    "image_encoder": ("ImageEncoder", "Pictures", "Sizes"),
+    "fusion": ("Fusion", "TextStates", "ImageStates", "Fused", "PerWord", "Sizes"),
     "aux_task": ("AuxTask", "Targets", "AuxOutput", "Sizes"),
-    "decoder": ("Decoder", "Sizes"),
+    "decoder": ("Decoder", "Targets", "Sizes"),
     "weighting": ("Weighting", "Weighted", "Sizes"),
     "reader": ("Reader", "Example"),
     "callback": ("Callback", "StepEvent", "EpochEvent"),

@@ -29,6 +29,10 @@ def new_file(path: Path) -> Iterator[IO[str]]:
         file = path.open("x", encoding="utf-8")
     except FileExistsError as error:
         raise _exists(path, "--output") from error
+    except OSError as error:
+        raise UserError(
+            f"--output {path}: cannot be written ({error.strerror}); give another place."
+        ) from error
     try:
         with file:
             yield file

@@ -147,6 +147,9 @@ def predict(
     keep_freed_memory()
     tagger = load(run, int8=int8)
     tagger.reporter = Warnings()
+    if (image or images) and tagger.model.image_encoder is None:
+        flag = "--image" if image else "--images"
+        tagger.reporter.warning(f"{run} uses no pictures: {flag} is left out.")
     if text is not None:
         _write(tagger.stream([tagger.sentence(text, list(image))], best), target, pretty=True)
         return

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mmseq.collate import Collator, epoch_steps, lengths_of
+from mmseq.collate import epoch_steps, lengths_of
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
@@ -60,7 +60,7 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     model, settings, device = setup.model, setup.config.train, setup.accelerator.device
     model.to(device)
     examples = setup.splits["train"].examples
-    texts = Collator(model.text_encoder, model.labels, None, model.extras)
+    texts = model.collator(None)
     steps = epoch_steps(lengths_of(texts.prepared(examples)), settings, 0, 0, 1)
     # Batches are alike in length, so a few neighbours would not be like the rest.
     chosen = [steps[i * len(steps) // STEPS] for i in range(min(STEPS, len(steps)))]
@@ -76,7 +76,7 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
         every = (e for split in setup.splits.values() for e in split.examples)
         missing = pictures_to_compute(every, model.image_encoder, setup.config.data)
         picture_seconds = each * missing
-    collator = Collator(model.text_encoder, model.labels, pictures, model.extras)
+    collator = model.collator(pictures)
     prepared = {i: collator.prepare(examples[i]) for i in numbers}
     optimiser = build_optimiser(model, settings)
     stepper = Stepper(

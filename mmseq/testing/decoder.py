@@ -42,7 +42,8 @@ def check_decoder(
     Its loss must be a negative log-likelihood: exp(-loss) over all tag paths of three words sums
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
     scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
-    the most probable paths in order. `unused`: weights that get no gradient. Raises
+    the most probable paths in order. Of one whose attribute `likelihood` is False, scores are
+    probabilities, and sum to 1. `unused`: weights that get no gradient. Raises
     `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
     option.
     """
@@ -75,12 +76,16 @@ class _Check:
             self.shapes()
         with torch.no_grad():
             check_repeats(subject, decoder, lambda: self.outputs(EVERY))
-            known, allowed = self.enumerated()
-            if gives_k_best(decoder):
+            own_k_best = gives_k_best(decoder)
+            if own_k_best:
                 emissions, _, mask = self.cut(EVERY)
                 check_k_best(subject, decoder, emissions, mask)
-                for case, likelihood in known:
+            if decoder.likelihood:
+                known, allowed = self.enumerated()
+                for case, likelihood in known if own_k_best else ():
                     check_best_of_all(subject, decoder, case, likelihood, allowed)
+            else:
+                self.probabilities()
             check_batches(subject, self.outputs)
             check_state(
                 subject,
@@ -182,7 +187,9 @@ class _Check:
                 abs(mass - 1) < 1e-3,
                 "loss (negative log-likelihood)",
                 f"exp(-loss) over all {len(paths)} tag paths of three words sums to {mass:.4g}",
-                "1: loss = -log p(tags | emissions), natural log, summed over the sentence",
+                "1: loss = -log p(tags | emissions), natural log, summed over the sentence; for a "
+                "loss that is none (focal, dice, label smoothing) set likelihood = False in the "
+                "class",
             )
             best = decoder.decode(emissions, mask)[0]
             place = int((paths == best).all(dim=1).nonzero()[0, 0])
@@ -209,6 +216,29 @@ class _Check:
             self.entities(emissions, paths, likelihood)
             known.append((emissions, likelihood))
         return known, allowed
+
+    def probabilities(self) -> None:
+        """Scores that no loss says anything of: of all tags of a word they sum to 1."""
+        subject, decoder = self.subject, self.decoder
+        emissions, tags, mask = self.cut(EVERY)
+        every = [decoder.scores(emissions, tag * mask, mask) for tag in range(len(LABELS))]
+        scores = torch.stack(every)
+        low, high = float(scores.min()), float(scores.max())
+        contract, found = "scores (probability of a tag)", f"they are from {low:.4g} to {high:.4g}"
+        subject.require(low >= 0 and high < 1.001, contract, found, "probabilities, 0 to 1")
+        sums = {"the sum over all tags of a word": scores.sum(dim=0)}
+        subject.alike(contract, sums, dict.fromkeys(sums, mask.float()), "1, 0 at padding")
+        for path in ENTITIES:
+            tags = torch.tensor([[LABELS.index(name) for name in path]])
+            places = torch.tensor([(0, start, end) for start, end, _ in spans(path)])
+            contract = f"span_scores of {' '.join(path)}"
+            emissions, mask = self.emissions[:1, :3], self.mask[:1, :3]
+            with subject.running(contract, emissions=emissions, tags=tags, spans=places):
+                given = decoder.span_scores(emissions, tags, mask, places)
+            subject.tensor(contract, "it", given, (len(places),))
+            low, high = float(given.min()), float(given.max())
+            found = f"they are from {low:.4g} to {high:.4g}"
+            subject.require(low >= 0 and high < 1.001, contract, found, "probabilities, 0 to 1")
 
     def entities(self, emissions: Tensor, paths: Tensor, likelihood: Tensor) -> None:
         """Scores of entities; a decoder's own are their probabilities over all paths."""

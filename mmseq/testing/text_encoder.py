@@ -135,6 +135,9 @@ class _Check:
         with subject.running("encode and collate"):
             once = encoder.collate([encoder.encode(w) for w in words])
             again = encoder.collate([encoder.encode(w) for w in words])
+        right = "a dict of names to tensors, which forward gets as inputs.tensors"
+        given = isinstance(once, Mapping)
+        subject.require(given, "collate", f"it gives {type(once).__name__}", right)
         for sentence in words:
             with subject.running("length"):
                 found = encoder.length(encoder.encode(sentence), len(sentence))

@@ -133,3 +133,5 @@ class _Check:
         for name, value in weights.items():
             good = isinstance(value, float) and math.isfinite(value)
             self.subject.require(good, contract, f"'{name}' has {value!r}", right)
+            least = "at least 0: the total grows with every loss"
+            self.subject.require(value >= 0, contract, f"'{name}' has {value:.4g}", least)

@@ -209,7 +209,7 @@ def opened(
     things in it, the study there was begun with anything else, or another process has it.
     """
     if not (output / FILE).is_file():
-        runs.new_folder(output, "").mkdir(parents=True, exist_ok=True)
+        runs.make(runs.new_folder(output, ""))
     with locked(output, f"{output}: another process is carrying out this study."):
         begun = begun_with(space, method, seed, data)
         with closing(Study(output / FILE, space, method, seed, begun)) as study:
