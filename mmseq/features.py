@@ -17,6 +17,7 @@ from mmseq.components import ImageEncoder
 from mmseq.errors import UserError
 from mmseq.featurestore import FeatureStore, Row, StoredFeatures, default_store_root
 from mmseq.images import PictureProblem, open_picture, quiet_pillow, read_picture
+from mmseq.processes import from_all, process_count, process_index
 
 __all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root", "half_rows"]
 
@@ -96,6 +97,7 @@ def compute_features(
     device: torch.device | str = "cpu",
     progress: Callable[[int, int], None] | None = None,
     batch_size: int = BATCH,
+    shared: bool = False,
 ) -> FeatureTable:
     """Run the encoder's frozen part once for each content among `paths`.
 
@@ -104,6 +106,9 @@ def compute_features(
     zeros), so that neither the store nor its neighbours change a picture's features. `progress`
     gets (done, all) over the pictures to compute. Raises `UserError` where features do not fit half
     precision or the store cannot be written.
+
+    `shared`: several processes call this with the same pictures, and share the work out over the
+    store.
     """
     encoder.to(device)
     fingerprint = encoder.fingerprint
@@ -121,7 +126,17 @@ def compute_features(
             f"{stored.damaged} stored picture features in {stored.folder} do not match their "
             "checksums and are computed again."
         )
-    _compute(missing, table, encoder, stored, torch.device(device), progress, batch_size)
+    device = torch.device(device)
+    if stored and shared and process_count() > 1:
+        # By content, since each may have looked when the others had written some already.
+        own = [(sha, s) for sha, s in missing if int(sha, 16) % process_count() == process_index()]
+        _compute(own, table, encoder, stored, device, progress, batch_size)
+        table.new = sum(from_all(table.new))
+        stored.refresh()
+        # What is still not there: of a store on another disk, or no picture.
+        missing = [(sha, s) for sha, s in missing if sha not in stored and table.has(s[0])]
+        progress = None
+    _compute(missing, table, encoder, stored, device, progress, batch_size)
     return table
 
 

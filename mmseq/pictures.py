@@ -26,11 +26,13 @@ def ready_pictures(
     *,
     device: torch.device,
     reporter: Reporter,
+    shared: bool = False,
 ) -> FeatureTable:
     """Features of every picture of some groups of sentences, of equal ones once.
 
     They come from the store where they are in it. Says how many were new and how many reused, and
     which pictures cannot be used; with ``data.images = "strict"`` one of those is a `UserError`.
+    `shared`: all processes are here, and share the work out.
     """
     paths = list(dict.fromkeys(path for e in chain.from_iterable(groups) for path in e.images))
     with reporter.progress("pictures", len(paths)) as advance:
@@ -42,7 +44,12 @@ def ready_pictures(
             done = count
 
         table = compute_features(
-            paths, encoder, store=_store(data, encoder), device=device, progress=progress
+            paths,
+            encoder,
+            store=_store(data, encoder),
+            device=device,
+            progress=progress,
+            shared=shared,
         )
     for note in table.notes:
         reporter.line(note)

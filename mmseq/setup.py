@@ -236,6 +236,7 @@ def _make_ready(setup: Setup) -> None:
             setup.config.data,
             device=setup.accelerator.device,
             reporter=setup.reporter,
+            shared=True,
         )
     setup.seconds["pictures"] = time.perf_counter() - started
     setup.collator = model.collator(setup.pictures)

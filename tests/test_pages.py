@@ -24,9 +24,11 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("plugins/**/README.md")),
     *sorted(ROOT.glob("examples/**/README.md")),
+    ROOT / "examples" / "benchmarks" / "SCALING.md",
 ]
 FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
-OTHER_PROGRAMS = {"pip", "python", "pytest", "ruff", "twine", "torchrun", "mkdocs", "tensorboard"}
+LAUNCHERS = {"torchrun", "accelerate"}
+OTHER_PROGRAMS = {"pip", "python", "pytest", "ruff", "twine", "mkdocs", "tensorboard"} | LAUNCHERS
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,9 @@ def test_the_commands_of_a_shell_block(block, place, run_cli, site):
             continue
         if words[0] != "mmseq":
             assert words[0] in OTHER_PROGRAMS, words
+            if words[0] in LAUNCHERS:
+                parse(words[words.index("mmseq") :])
+                ran += 1
             require_extras(words)
             continue
         parse(words)

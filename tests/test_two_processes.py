@@ -1,53 +1,225 @@
-"""Two gloo processes train as one process does on the joined batch."""
+"""Two gloo processes train as one process does on the joined batch, score alike, and resume."""
 
 import json
 import os
+import random
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
+from PIL import Image
+from safetensors.torch import load_file
 
+import mmseq
+from mmseq.collate import epoch_steps
+from mmseq.config import Config
+from mmseq.console import Reporter
+from mmseq.plugins import load_plugins
+
+QUIET = Reporter(quiet=True)
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+# A free port each time: two suites may run on one machine.
+TORCHRUN.append("--standalone")
+ACCELERATE = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+ACCELERATE += ["--num_processes", "2", "--num_machines", "1", "--main_process_port", "0"]
+ACCELERATE += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+
+RUNS = {
+    "fixed": {},
+    "adversarial": {"train.adversarial": 0.5},
+    "uncertainty": {"weighting.name": "uncertainty"},
+    "gradnorm": {"weighting.name": "gradnorm"},
+    "dynamic-average": {"weighting.name": "dynamic-average"},
+    "ramp": {"weighting.name": "ramp"},
+}
+COUNTS = ((4, 0), (0, 4), (0, 0), (2, 1))
+"""Of the four batches, by length: sentences with entities and a picture in either process"""
+STEPS = len(COUNTS)
+
+PROGRAM = """
+import json, sys
+from pathlib import Path
 import mmseq
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.evaluation import _decode, predict
+from mmseq.features import FeatureStore, compute_features
+from mmseq.processes import process_index
+from mmseq.setup import new_run
+
+folder, quiet = Path(sys.argv[1]), Reporter(quiet=True)
+for file in sorted(folder.glob("*.toml")):
+    config = Config.from_file(file)
+    mmseq.train(config, output=folder / file.stem, reporter=quiet)
+
+setup = new_run(config, folder / "ragged", quiet)
+model, device, known = setup.model.eval(), setup.accelerator.device, setup.prepared["train"]
+found = {}
+for count in (1, 5, 64, 65, 129):
+    sentences = [known[i % len(known)] for i in range(count)]
+    given = predict(model, setup.collator, sentences, device=device, scores=True)
+    # Each alone, in this process.
+    right = {}
+    for sentence in sentences[: len(known)]:
+        batch = setup.collator.batch([sentence]).to(device)
+        right[id(sentence)] = _decode(model, batch, list(model.tasks), True)[0]
+    found[count] = [
+        [a.tags, b.tags, a.scores, b.scores]
+        for a, b in zip(given, [right[id(s)] for s in sentences], strict=True)
+    ]
+# Pictures, one of them none: each is decoded once, in one of the processes.
+paths = sorted((Path(config.data.path) / "images").iterdir())
+(folder / "broken.png").write_bytes(b"no picture")
+encoder, decoded = model.image_encoder, []
+transform = encoder.transform
+encoder.transform = lambda picture: decoded.append(1) or transform(picture)
+store = FeatureStore(folder / "store")
+table = compute_features([*paths, folder / "broken.png"], encoder, store=store, shared=True)
+right = compute_features(paths, encoder).rows(paths)
+found["pictures"] = {
+    "files": len(paths), "decoded": len(decoded) - len(set(table._shas.values())), "new": table.new,
+    "problems": [path.name for path in table.problems],
+    "equal": all(value.equal(right[name]) for name, value in table.rows(paths).items()),
+}
+
+single = config.replaced({"data.path": str(folder / "single")})
+try:
+    new_run(single, folder / "refused", quiet)
+except mmseq.UserError as error:
+    found["refused"] = str(error)
+(folder / f"found-{process_index()}.json").write_text(json.dumps(found))
+"""
+
+KILL = """
+import mmseq
+
+@mmseq.hookimpl
+def register_components(add):
+    add.callback("kill", "mmseq_kill.kill:Kill")
+"""
+KILLER = '''
+import os, signal
+import mmseq
+
+class Kill(mmseq.Callback):
+    """Ends a run in its seventh step as `kill -9` does, unless it is resumed."""
+
+    def on_start(self, folder, resumed_step):
+        self.fresh = resumed_step == 0
+
+    def on_step(self, event):
+        if self.fresh and event.step == 7:
+            os.kill(os.getpid(), signal.SIGKILL)
+'''
 
 
-@pytest.fixture
-def config(tiny_encoder, tiny_data, tmp_path):
-    """Without dropout, so that only the sharing out differs; all tasks, some missing pictures."""
-    encoder = shutil.copytree(tiny_encoder, tmp_path / "encoder")
+def launch(command, *arguments, site=None):
+    """Two processes on this machine, a thread each: the exit code, and what is on stderr."""
+    own = {"OMP_NUM_THREADS": "1"}
+    if site:
+        own["PYTHONPATH"] = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
+    arguments = [*command, *map(str, arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        arguments, stdout=pipe, stderr=pipe, text=True, env={**os.environ, **own}
+    ) as running:
+        try:
+            _, said = running.communicate(timeout=1800)
+        except subprocess.TimeoutExpired:
+            # It ends its processes, too; killed, it would leave them.
+            running.terminate()
+            raise
+    return running.returncode, said
+
+
+def sentence(folder, number, rich):
+    """Of number + 2 words; a rich one has entities and, by its number, one picture or two."""
+    draw = random.Random(number)
+    tokens = [draw.choice(["was", "seen", "in", "today", "great", "!"]) for _ in range(number + 2)]
+    tags, images = ["O"] * len(tokens), []
+    if rich:
+        tokens[:2], tags[:2] = draw.choice((("Ann", "Lee"), ("Bob", "Ray"))), ["B-PER", "I-PER"]
+        if number % 3:
+            tokens[-1], tags[-1] = draw.choice(("Oslo", "Lima")), "B-LOC"
+        for index in range(1 + number % 2):
+            images.append(f"{number}-{index}.png")
+            colour = tuple(draw.randrange(256) for _ in range(3))
+            Image.new("RGB", (40, 32), colour).save(folder / "images" / images[-1])
+    return {"id": str(number), "tokens": tokens, "tags": tags, "images": images}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """27 training sentences, all of different length: batches of 8, by length, are known."""
+    folder = tmp_path_factory.mktemp("two-data")
+    (folder / "images").mkdir()
+    rich = [COUNTS[i // 8][i % 2] > 0 for i in range(27)]
+    splits = {"train": enumerate(rich), "valid": [(i, True) for i in (4, 9, 2, 7, 5)]}
+    for split, sentences in {**splits, "test": [(12, True)]}.items():
+        lines = [json.dumps(sentence(folder, *each)) for each in sentences]
+        (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def make(tiny_encoder, data, tmp_path_factory):
+    """`make(batch_size, **settings)`: all tasks, no dropout: only the sharing differs."""
+    encoder = shutil.copytree(tiny_encoder, tmp_path_factory.mktemp("encoder") / "bert")
     settings = json.loads((encoder / "config.json").read_text())
     settings["hidden_dropout_prob"] = settings["attention_probs_dropout_prob"] = 0.0
     (encoder / "config.json").write_text(json.dumps(settings))
 
-    def make(batch_size, weighting, adversarial):
+    def made(batch_size, model=encoder, dropout=0.0, **own):
         return Config.from_layers(
             flags={
                 "text_encoder": {
                     "name": "transformer",
-                    "model": str(encoder),
+                    "model": str(model),
                     "learning_rate": 1e-3,
                 },
                 "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
-                "fusion": {"name": "cross-transformer", "heads": 4, "dropout": 0.0},
-                "weighting": {"name": weighting},
+                "fusion": {"name": "cross-transformer", "heads": 4, "dropout": dropout},
             },
             aux=["contrastive", "cluster", "boundary"],
             settings={
-                "data.path": str(tiny_data),
+                "data.path": str(data),
                 "aux.boundary.heads": 4,
-                "aux.boundary.dropout": 0.0,
+                "aux.boundary.dropout": dropout,
                 "callbacks.history.steps": 1,
                 "callbacks.conflict.steps": 1,
                 "train.device": "cpu",
                 "train.epochs": 3,
                 "train.batch_size": batch_size,
-                "train.adversarial": adversarial,
+                **own,
             },
         )
 
-    return make
+    return made
+
+
+@pytest.fixture(scope="module")
+def dropping(make, tiny_encoder):
+    """With dropout, which each process draws for itself; a checkpoint every three steps."""
+    settings = {"train.checkpoint_steps": 3}
+    return make(4, tiny_encoder, 0.1, **settings)
+
+
+@pytest.fixture(scope="module")
+def two(make, dropping, data, tmp_path_factory):
+    """Folder with every run by two processes, and what they found."""
+    folder = tmp_path_factory.mktemp("two")
+    for name, settings in RUNS.items():
+        make(4, **settings).save(folder / f"{name}.toml")
+    dropping.save(folder / "dropping.toml")
+    (folder / "single").mkdir()
+    first = (data / "train.jsonl").read_text().splitlines()[0]
+    (folder / "single" / "train.jsonl").write_text(first + "\n")
+    (folder / "program.py").write_text(PROGRAM)
+    code, said = launch(TORCHRUN, folder / "program.py", folder)
+    assert code == 0, said[-3000:]
+    return folder
 
 
 def steps(run):
@@ -58,41 +230,96 @@ def steps(run):
     return [{**a, **b} for a, b in zip(history, conflicts, strict=True)]
 
 
-@pytest.mark.parametrize(
-    ("weighting", "adversarial"),
-    [("fixed", 0.0), ("fixed", 0.5), ("uncertainty", 0.0), ("gradnorm", 0.0)]
-    + [("dynamic-average", 0.0), ("ramp", 0.0)],
-)
-def test_two_processes_equal_one_on_the_joined_batch(config, tmp_path, weighting, adversarial):
+def test_the_data_are_as_unequal_as_they_are_meant_to_be(make, data):
+    """By what the processes get: neither entities nor pictures here, there, or anywhere."""
+    records = [json.loads(line) for line in (data / "train.jsonl").read_text().splitlines()]
+    lengths = [len(record["tokens"]) for record in records]
+    train = make(4).train
+    shared = [[step for [step] in epoch_steps(lengths, train, 0, rank, 2)] for rank in (0, 1)]
+    for what in ("images", "entities"):
+        found = set()
+        for parts in zip(*shared, strict=True):
+            rich = [[i for i in part if set(records[i]["tags"]) != {"O"}] for part in parts]
+            assert rich == [[i for i in part if records[i]["images"]] for part in parts]
+            found.add(tuple(len(part) for part in rich))
+        assert found == set(COUNTS), what
+    joined = [step for [step] in epoch_steps(lengths, make(8).train, 0, 0, 1)]
+    assert [sorted(a + b) for a, b in zip(*shared, strict=True)] == [sorted(j) for j in joined]
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_two_processes_equal_one_on_the_joined_batch(make, two, tmp_path, name):
     """Losses, weights, gradient norms and cosines at every step, and the scores."""
-    made = config(8, weighting, adversarial)
-    one = mmseq.train(made, output=tmp_path / "one", reporter=Reporter(quiet=True))
-    config(4, weighting, adversarial).save(tmp_path / "config.toml")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    done = subprocess.run(
-        [
-            *command,
-            # A free port each time: two suites may run on one machine.
-            *("--standalone", "-m", "mmseq", "train", "--quiet"),
-            *("--config", tmp_path / "config.toml", "--output", tmp_path / "two"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=dict(os.environ, OMP_NUM_THREADS="1"),
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    two = tmp_path / "two"
-    assert len(steps(one)) == len(steps(two)) == 9
-    for a, b in zip(steps(one), steps(two), strict=True):
+    run = mmseq.train(make(8, **RUNS[name]), output=tmp_path / "one", reporter=QUIET)
+    one, both = steps(run), steps(two / name)
+    assert len(one) == len(both) == 3 * STEPS
+    for a, b in zip(one, both, strict=True):
         assert a["losses"].keys() == b["losses"].keys()
-        for name, value in a["losses"].items():
-            assert b["losses"][name] == pytest.approx(value, abs=1e-4, rel=1e-4), (a["step"], name)
-        assert b["gradient_norm"] == pytest.approx(a["gradient_norm"], rel=1e-3)
-        assert b["weights"] == pytest.approx(a["weights"], rel=1e-3)
-        assert b["cosines"] == pytest.approx(a["cosines"], abs=1e-3)
-    # The clustering task waits for an epoch, and then all are there.
-    assert [len(record["cosines"]) for record in steps(two)] == [0, 0, 0, 3, 3, 3, 3, 3, 3]
-    scores = [json.loads((run / "metrics.json").read_text()) for run in (one, two)]
-    assert scores[0]["test"] == scores[1]["test"]
-    assert scores[0]["data"] == scores[1]["data"]
+        assert b["losses"] == pytest.approx(a["losses"], abs=1e-5, rel=1e-5), a["step"]
+        assert b["gradient_norm"] == pytest.approx(a["gradient_norm"], rel=1e-4)
+        assert b["weights"] == pytest.approx(a["weights"], rel=1e-4)
+        assert b["cosines"] == pytest.approx(a["cosines"], abs=1e-4)
+    # The clustering task waits for an epoch; then one batch in four has neither entity nor picture.
+    tasks = [tuple(sorted(record["losses"].keys() - {"main"})) for record in both]
+    assert tasks[:STEPS] == [()] * STEPS
+    later = sorted(tasks[STEPS : 2 * STEPS])
+    assert later == [("boundary",)] + [("boundary", "cluster", "contrastive")] * 3
+    scores = [json.loads((r / "metrics.json").read_text()) for r in (run, two / name)]
+    for part in ("valid", "test", "data"):
+        assert scores[0][part] == scores[1][part]
+    assert [scores[1][split]["sentences"] for split in ("valid", "test")] == [5, 1]
+
+
+def test_every_sentence_is_tagged_once_and_in_its_place(two):
+    """One sentence, fewer than a batch, and batches that do not come out even."""
+    for rank in (0, 1):
+        found = json.loads((two / f"found-{rank}.json").read_text())
+        for count in (1, 5, 64, 65, 129):
+            assert len(found[str(count)]) == count
+            for tags, right_tags, scores, right_scores in found[str(count)]:
+                assert tags == right_tags
+                assert scores == pytest.approx(right_scores, abs=1e-4)
+
+
+def test_two_processes_compute_each_picture_once(two):
+    found = [json.loads((two / f"found-{rank}.json").read_text())["pictures"] for rank in (0, 1)]
+    for each in found:
+        assert each["problems"] == ["broken.png"]
+        assert each["equal"]
+        assert each["new"] == each["files"] > 20
+        assert 0 < each["decoded"] < each["files"]
+    assert sum(each["decoded"] for each in found) == found[0]["files"]
+
+
+def test_more_processes_than_sentences_are_refused(two):
+    for rank in (0, 1):
+        said = json.loads((two / f"found-{rank}.json").read_text())["refused"]
+        assert said.endswith("1 sentences for 2 processes; start fewer.")
+
+
+def test_killed_and_resumed_is_the_unbroken_run(dropping, two, site, tmp_path):
+    """Both launchers; each process goes on with its own dropout, in the middle of an epoch."""
+    site.add("kill", KILL, kill=KILLER)
+    load_plugins.cache_clear()
+    dropping.replaced({"callbacks.kill": {}}).save(tmp_path / "config.toml")
+    run = tmp_path / "broken"
+    train = ("-m", "mmseq", "train", "--quiet")
+    code, said = launch(
+        [*TORCHRUN, *train],
+        *("--config", tmp_path / "config.toml", "--output", run),
+        site=site.folder,
+    )
+    assert code != 0
+    assert f"-{int(signal.SIGKILL)}" in said
+    assert not (run / "metrics.json").exists()
+    assert (run / "last" / "current").read_text().startswith("step-00000006-")
+    with pytest.raises(mmseq.UserError, match="processes of this run were 2, and here are 1"):
+        mmseq.train(output=run, resume=True, reporter=QUIET)
+    code, said = launch([*ACCELERATE, *train], "--resume", "--output", run, site=site.folder)
+    assert code == 0, said[-3000:]
+    whole = two / "dropping"
+    for name in ("history.jsonl", "conflict.jsonl"):
+        assert (whole / name).read_bytes() == (run / name).read_bytes(), name
+    weights, right = (load_file(r / "model.safetensors") for r in (run, whole))
+    assert weights.keys() == right.keys()
+    assert all(weights[key].equal(right[key]) for key in right)
