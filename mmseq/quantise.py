@@ -56,19 +56,20 @@ def quantise(part: nn.Module, title: str) -> int:
     the part. Raises `UserError` where it has no linear layer, or torch no way to multiply so.
     """
     made: dict[nn.Module, Int8Linear] = {}
-    for owner in list(part.modules()):
-        for name, layer in list(owner.named_children()):
-            if type(layer) is not nn.Linear:
-                continue
-            if layer not in made:
-                try:
-                    made[layer] = Int8Linear(layer)
-                except (AttributeError, RuntimeError) as error:
-                    raise UserError(
-                        f"int8: torch {torch.__version__} has no 8-bit linear layers for this "
-                        "processor; leave int8 out."
-                    ) from error
-            setattr(owner, name, made[layer])
+    # A layer that several share is found by each of its names.
+    for name, layer in list(part.named_modules(remove_duplicate=False)):
+        if type(layer) is not nn.Linear:
+            continue
+        if layer not in made:
+            try:
+                made[layer] = Int8Linear(layer)
+            except (AttributeError, RuntimeError) as error:
+                raise UserError(
+                    f"int8: torch {torch.__version__} has no 8-bit linear layers for this "
+                    "processor; leave int8 out."
+                ) from error
+        owner, _, own = name.rpartition(".")
+        setattr(part.get_submodule(owner), own, made[layer])
     if not made:
         raise UserError(f"int8: {title} has no linear layers to quantise; leave int8 out.")
     return len(made)

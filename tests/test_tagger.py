@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
@@ -143,6 +144,63 @@ def test_a_sentence_alone_is_tagged_as_among_others(run, tiny_data):
         torch.testing.assert_close(
             torch.tensor(alone.scores), torch.tensor(expected.scores), atol=1e-5, rtol=0
         )
+
+
+def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch):
+    monkeypatch.setattr("mmseq.tagger.CHUNK", 5)
+    tagger = mmseq.load(run)
+    examples = load_folder(tiny_data)["train"].examples
+    made = [
+        tagger.sentence("" if number % 7 == 3 else list(e.tokens), name=str(number))
+        for number, e in enumerate(examples)
+    ]
+    found = list(tagger.stream(iter(made)))
+    assert [t.id for t in found] == [str(number) for number in range(len(examples))]
+    for sentence, tagged in zip(made, found, strict=True):
+        (alone,) = tagger.stream([sentence])
+        assert (tagged.text, tagged.words, tagged.tags) == (alone.text, alone.words, alone.tags)
+        assert tagged.scores == pytest.approx(alone.scores, abs=1e-5)
+    stream = tagger.stream(iter(made))
+    assert next(stream).id == "0"
+    stream.close()
+
+
+def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch):
+    monkeypatch.setattr("mmseq.tagger.CHUNK", 2)
+    tagger = mmseq.load(run)
+
+    def given():
+        for number in range(5):
+            yield tagger.sentence("Jordan and friends", name=str(number))
+        raise mmseq.UserError("in.jsonl:6: broken")
+
+    found = []
+    with pytest.raises(mmseq.UserError, match="in.jsonl:6: broken"):
+        found.extend(tagged.id for tagged in tagger.stream(given()))
+    # The chunk that it breaks off is not whole.
+    assert found == ["0", "1", "2", "3"]
+
+
+def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
+    """Made beside the model, in another thread."""
+    monkeypatch.setattr("mmseq.tagger.CHUNK", 2)
+    tagger = mmseq.load(run)
+    encode, threads = tagger.model.text_encoder.encode, set()
+
+    def failing(tokens):
+        threads.add(threading.current_thread())
+        if "broken" in tokens:
+            raise mmseq.UserError("a broken word")
+        return encode(tokens)
+
+    monkeypatch.setattr(tagger.model.text_encoder, "encode", failing)
+    made = [tagger.sentence(text) for text in ("Jordan", "so tired", "a", "b", "broken", "c")]
+    found = []
+    with pytest.raises(mmseq.UserError, match="a broken word"):
+        found.extend(tagged.text for tagged in tagger.stream(made))
+    assert found == ["Jordan", "so tired", "a", "b"]
+    assert len(threads) == 2
+    assert not any(t.is_alive() for t in threads - {threading.current_thread()})
 
 
 def test_one_picture_may_be_a_path_and_none_is_none(run, tiny_data):
