@@ -86,10 +86,11 @@ def sum_gradients(module: nn.Module) -> None:
     distributed.all_reduce(used)
     start = 0
     for parameter, count in zip(parameters, used.tolist(), strict=True):
+        # Not copied: gradients last as long as the step, as their sum does.
         part = flat[start : start + parameter.numel()]
         start += parameter.numel()
         # A weight that no process used keeps no gradient, as in one process.
-        parameter.grad = part.view_as(parameter).clone() if count else None
+        parameter.grad = part.view_as(parameter) if count else None
 
 
 class _AllGather(torch.autograd.Function):

@@ -4,7 +4,7 @@ The same model and the same joined batch: one process with one thread, one with 
 each. Rounds alternate; each layout is started anew in each, and its first steps do not count. Two
 processes also time the collectives of a step alone, over tensors of their true sizes.
 
-    python examples/benchmarks/processes.py [DATA] [--steps 20] [--rounds 2] [--json FILE]
+    python examples/benchmarks/processes.py [DATA] [--steps 10] [--rounds 2] [--json FILE]
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def main() -> None:
     """Print two tables; write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="?", default="sample")
-    parser.add_argument("--steps", type=int, default=20, help="that count, in each round [20]")
+    parser.add_argument("--steps", type=int, default=10, help="that count, in each round [10]")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32, help="sentences of all processes [32]")
     parser.add_argument("--json", metavar="FILE")
