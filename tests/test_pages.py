@@ -24,7 +24,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("plugins/**/README.md")),
     *sorted(ROOT.glob("examples/**/README.md")),
-    ROOT / "examples" / "benchmarks" / "SCALING.md",
+    *sorted((ROOT / "examples" / "benchmarks").glob("*.md")),
 ]
 FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 LAUNCHERS = {"torchrun", "accelerate"}

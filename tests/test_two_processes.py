@@ -64,7 +64,7 @@ for count in (1, 5, 64, 65, 129):
     right = {}
     for sentence in sentences[: len(known)]:
         batch = setup.collator.batch([sentence]).to(device)
-        right[id(sentence)] = _decode(model, batch, list(model.tasks), True)[0]
+        right[id(sentence)] = _decode(model, batch, list(model.tasks), True, 0)[0]
     found[count] = [
         [a.tags, b.tags, a.scores, b.scores]
         for a, b in zip(given, [right[id(s)] for s in sentences], strict=True)
@@ -135,9 +135,13 @@ def launch(command, *arguments, site=None):
 
 
 def sentence(folder, number, rich):
-    """Of number + 2 words; a rich one has entities and, by its number, one picture or two."""
+    """Longer with every number, and by 8 words more with every eighth, so that these lie apart in
+    sub-words too; a rich one has entities and, by its number, one picture or two.
+    """
     draw = random.Random(number)
-    tokens = [draw.choice(["was", "seen", "in", "today", "great", "!"]) for _ in range(number + 2)]
+    words = number + 2 + 8 * (number // 8)
+    # The tiny vocabulary has both whole.
+    tokens = [draw.choice(["was", "the"]) for _ in range(words)]
     tags, images = ["O"] * len(tokens), []
     if rich:
         tokens[:2], tags[:2] = draw.choice((("Ann", "Lee"), ("Bob", "Ray"))), ["B-PER", "I-PER"]

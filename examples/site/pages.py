@@ -32,6 +32,7 @@ EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.ranges")
 def own_pages() -> Iterator[str]:
     """Markdown files of the project, by their path from its root."""
     yield from ("README.md", "CHANGELOG.md", "examples/README.md", "plugins/README.md")
+    yield "examples/benchmarks/SPEED.md"
     yield "examples/benchmarks/SCALING.md"
     for path in sorted((ROOT / "plugins").glob("*/README.md")):
         yield path.relative_to(ROOT).as_posix()

@@ -76,16 +76,12 @@ class _Check:
             self.shapes()
         with torch.no_grad():
             check_repeats(subject, decoder, lambda: self.outputs(EVERY))
-            own_k_best = gives_k_best(decoder)
-            if own_k_best:
+            known = self.enumerated() if decoder.likelihood else self.probabilities()
+            if gives_k_best(decoder):
                 emissions, _, mask = self.cut(EVERY)
                 check_k_best(subject, decoder, emissions, mask)
-            if decoder.likelihood:
-                known, allowed = self.enumerated()
-                for case, likelihood in known if own_k_best else ():
-                    check_best_of_all(subject, decoder, case, likelihood, allowed)
-            else:
-                self.probabilities()
+                for case in known:
+                    check_best_of_all(subject, decoder, *case)
             check_batches(subject, self.outputs)
             check_state(
                 subject,
@@ -167,10 +163,10 @@ class _Check:
         subject.require(not best[~mask].any(), "decode", "tags at padding", right)
         subject.require(not scores[~mask].any(), "scores", "numbers at padding", right)
 
-    def enumerated(self) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    def enumerated(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Loss, decoding and scores against all tag paths of three words.
 
-        Gives the emissions and the likelihood of each path, and which paths BIO allows.
+        Gives of each case the emissions, each path's likelihood, and which paths BIO allows.
         """
         subject, decoder = self.subject, self.decoder
         paths = torch.tensor(list(product(range(len(LABELS)), repeat=3)))
@@ -214,10 +210,10 @@ class _Check:
                 )
 
             self.entities(emissions, paths, likelihood)
-            known.append((emissions, likelihood))
-        return known, allowed
+            known.append((emissions, likelihood, allowed))
+        return known
 
-    def probabilities(self) -> None:
+    def probabilities(self) -> tuple[()]:
         """Scores that no loss says anything of: of all tags of a word they sum to 1."""
         subject, decoder = self.subject, self.decoder
         emissions, tags, mask = self.cut(EVERY)
@@ -239,6 +235,7 @@ class _Check:
             low, high = float(given.min()), float(given.max())
             found = f"they are from {low:.4g} to {high:.4g}"
             subject.require(low >= 0 and high < 1.001, contract, found, "probabilities, 0 to 1")
+        return ()
 
     def entities(self, emissions: Tensor, paths: Tensor, likelihood: Tensor) -> None:
         """Scores of entities; a decoder's own are their probabilities over all paths."""

@@ -21,7 +21,8 @@ def gives_k_best(decoder: Any) -> bool:
 
 def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) -> None:
     """Of a ragged batch: different sequences in order, the first what `decode` gives, each with
-    the probability that the loss gives it, nothing at padding, -inf where there are no more.
+    the probability that the loss gives it, if that is a likelihood, nothing at padding, -inf where
+    there are no more.
     """
     with judge.running("k_best", emissions=emissions, mask=mask, k=K):
         paths, logs = decoder.k_best(emissions, mask, K)
@@ -51,14 +52,15 @@ def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) ->
         different = len(seen.unique(dim=0)) == count and 0 < count <= ways
         found = f"{seen[:, :words].tolist()} for {words} words"
         judge.require(different, "k_best (tags)", found, f"different sequences, at most {ways}")
-        one, real = emissions[[row]], mask[[row]]
-        losses = torch.stack([decoder.loss(one, tags[None], real) for tags in seen])
-        judge.alike(
-            "k_best (log-probabilities)",
-            {"their exponentials": logs[row, there[row]].exp()},
-            {"their exponentials": (-losses).exp()},
-            "exp(-loss) of the sequence",
-        )
+        if decoder.likelihood:
+            one, real = emissions[[row]], mask[[row]]
+            losses = torch.stack([decoder.loss(one, tags[None], real) for tags in seen])
+            judge.alike(
+                "k_best (log-probabilities)",
+                {"their exponentials": logs[row, there[row]].exp()},
+                {"their exponentials": (-losses).exp()},
+                "exp(-loss) of the sequence",
+            )
 
 
 def check_best_of_all(
