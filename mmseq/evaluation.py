@@ -55,7 +55,8 @@ def predict(
     tasks that may refine (all by default). `progress` gets the number of sentences of each batch
     done.
     """
-    model.eval()
+    if model.training:
+        model.eval()
     active = list(model.tasks) if tasks is None else tasks
     found: list[tuple[int, Prediction]] = []
     size = max(1, min(CHUNK, -(-len(sentences) // process_count())))
