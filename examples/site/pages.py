@@ -30,10 +30,11 @@ EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.ranges")
 
 
 def own_pages() -> Iterator[str]:
-    """Markdown files of the project, by their path from its root."""
+    """Markdown files of the project and what they show, by their path from its root."""
     yield from ("README.md", "CHANGELOG.md", "examples/README.md", "plugins/README.md")
     yield "examples/benchmarks/SPEED.md"
     yield "examples/benchmarks/SCALING.md"
+    yield "examples/benchmarks/growth.svg"
     for path in sorted((ROOT / "plugins").glob("*/README.md")):
         yield path.relative_to(ROOT).as_posix()
 
