@@ -39,7 +39,7 @@ AHEAD = 8
 """Cores that make batches for a GPU, where they are made ahead"""
 ACCUMULATE = 8
 """Micro-batches to a step, where gradients travel seldom"""
-COLLATE = 0.27e-3
+COLLATE = 0.18e-3
 """Seconds of one core for a sentence in a batch, picture included (measured)"""
 MOVED = 5 * 4 / 2e12
 """Seconds a weight: its gradient is read or written five times in GPU memory, 4 bytes, 2e12 B/s"""
