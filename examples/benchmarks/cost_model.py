@@ -41,8 +41,8 @@ ACCUMULATE = 8
 """Micro-batches to a step, where gradients travel seldom"""
 COLLATE = 0.18e-3
 """Seconds of one core for a sentence in a batch, picture included (measured)"""
-MOVED = 5 * 4 / 2e12
-"""Seconds a weight: its gradient is read or written five times in GPU memory, 4 bytes, 2e12 B/s"""
+MOVED = 2 * 4 / 2e12
+"""Seconds a weight: its gradient is read and written once in GPU memory, 4 bytes, 2e12 B/s"""
 
 STORES = {
     "regions, 16 bit (as it is)": 2 * REGIONS * PICTURE_WIDTH,

@@ -94,7 +94,9 @@ def collectives(trainer: Trainer, batch: int) -> list[dict[str, Any]]:
     add("gradients, with copying", flat, whole)
     alone = [timed(lambda: distributed.all_reduce(flat)) for _ in range(REPEATS)]
     add("gradients, all-reduce alone", flat, alone)
-    both = [timed(lambda: gather(pairs)[0].sum().backward()) for _ in range(REPEATS)]
+    both = [
+        timed(lambda: torch.autograd.grad(gather(pairs)[0].sum(), pairs)) for _ in range(REPEATS)
+    ]
     add("contrastive vectors, there and back", pairs, both)
     few = [timed(lambda: all_sum(counts)) for _ in range(REPEATS)]
     add("counts of items", counts, few)
@@ -103,7 +105,8 @@ def collectives(trainer: Trainer, batch: int) -> list[dict[str, Any]]:
 
 def made(rounds: list[dict[str, Any]], sentences: float) -> float:
     """Milliseconds to put a sentence and its pictures into a batch."""
-    return 1e3 * statistics.median(t for one in rounds for t in one["batches"]) / sentences
+    times: list[float] = [seconds for one in rounds for seconds in one["batches"]]
+    return 1e3 * statistics.median(times) / sentences
 
 
 def launched(layout: str, options: argparse.Namespace) -> dict[str, Any]:
