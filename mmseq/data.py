@@ -74,13 +74,6 @@ class Split:
             return self.examples.facts
         return Facts.of(self.examples)
 
-    @cached_property
-    def lengths(self) -> Sequence[int]:
-        """Words of each sentence."""
-        if isinstance(self.examples, StoredExamples):
-            return self.examples.lengths
-        return [len(example.tokens) for example in self.examples]
-
     def where(self, example: Example, word: int) -> str:
         """``file:line`` of a word (of its sentence, where the format has no line a word)."""
         return f"{example.file}:{example.line + word * self.word_per_line}"

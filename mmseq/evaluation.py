@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mmseq.collate import Batch, Collator, Prepared, by_length
+from mmseq.components import Decoder
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model
@@ -35,6 +36,11 @@ class Prediction:
     """Of all `tags` together; told of alternatives"""
     alternatives: tuple[Prediction, ...] = ()
     """The best tag sequences, these first; empty where they were not asked for"""
+
+
+def gives_k_best(decoder: Decoder) -> bool:
+    """Has it a `k_best` of its own?"""
+    return type(decoder).k_best is not Decoder.k_best
 
 
 @torch.no_grad()

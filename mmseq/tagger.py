@@ -15,12 +15,11 @@ from mmseq import runs
 from mmseq.ahead import one_ahead
 from mmseq.checkpoint import load_weights
 from mmseq.collate import Collator, Prepared
-from mmseq.components import Decoder
 from mmseq.config import Config
 from mmseq.console import Reporter
 from mmseq.data import Split, check_known
 from mmseq.errors import UserError
-from mmseq.evaluation import CHUNK, Prediction, predict
+from mmseq.evaluation import CHUNK, Prediction, gives_k_best, predict
 from mmseq.example import Example
 from mmseq.metrics import score
 from mmseq.model import Model, build_model
@@ -184,7 +183,7 @@ class Tagger:
             raise UserError(
                 f"best = {best!r}: give a whole number from 1, of ways to tag a sentence."
             )
-        if best is not None and type(self.model.decoder).k_best is Decoder.k_best:
+        if best is not None and not gives_k_best(self.model.decoder):
             raise UserError(
                 f"{self.model.title('decoder')} gives the best tags alone (it has no k_best); "
                 "leave out --best (in Python: best)."

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from mmseq.components import Decoder, Sizes, Targets
+from mmseq.evaluation import gives_k_best
 from mmseq.labels import spans
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
-from mmseq.testing.k_best import K, check_best_of_all, check_k_best, gives_k_best
+from mmseq.testing.k_best import K, check_best_of_all, check_k_best
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tensors import LARGE

@@ -7,16 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import Decoder
 from mmseq.testing.contract import Judge
 
 K = 7
 """Sequences asked for: more than a sentence of one word has"""
-
-
-def gives_k_best(decoder: Any) -> bool:
-    """Has it a `k_best` of its own?"""
-    return type(decoder).k_best is not Decoder.k_best
 
 
 def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) -> None:
