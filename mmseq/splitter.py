@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import unknown
@@ -79,6 +80,10 @@ def choose_splitter(examples: Iterable[Example]) -> str:
 
 def _tweet(chunk: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
     """Starts and ends of the words in a string without white space."""
+    if chunk.isascii() and chunk.isalpha():
+        # Most are: to nltk, too, letters alone are one word.
+        yield 0, len(chunk)
+        return
     plain, origin = _plain(chunk)
     for start, end in _cut(_whole(_matches(plain), plain), plain, signs_apart=signs_apart):
         # Each plain character stands for what lies between two places of the chunk.
@@ -112,6 +117,7 @@ def _matches(text: str) -> list[tuple[int, int]]:
         return [match.span() for match in _CHUNK.finditer(text)]
 
 
+@cache
 def _word_pattern() -> Any:
     from nltk.tokenize.casual import TweetTokenizer
 

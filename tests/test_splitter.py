@@ -1,12 +1,14 @@
 import random
 import re
 import time
+from string import ascii_letters
 
 import pytest
+from nltk.tokenize.casual import TweetTokenizer
 
 from mmseq.errors import UserError
 from mmseq.example import Example
-from mmseq.splitter import SPLITTERS, choose_splitter, split_words
+from mmseq.splitter import SPLITTERS, Word, choose_splitter, split_words
 
 
 def words(text, name):
@@ -94,6 +96,16 @@ def test_words_are_slices_in_order_and_leave_only_white_space(name):
             assert not text[end : word.start].strip()
             end = word.end
         assert not text[end:].strip()
+
+
+def test_letters_alone_are_one_word_to_the_pattern_that_is_not_asked_for_them():
+    """Random strings, and those that begin as links, emoticons and numbers do."""
+    draw = random.Random(1)
+    strings = ["www", "http", "https", "xD", "DD", "p", "P", "o", "O", "RT", "com", "e"]
+    strings += ["".join(draw.choices(ascii_letters, k=draw.randint(1, 20))) for _ in range(5000)]
+    for text in strings:
+        assert [m.span() for m in TweetTokenizer().WORD_RE.finditer(text)] == [(0, len(text))]
+        assert split_words(text, "tweet") == [Word(text, 0, len(text))]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from transformers.utils import logging as transformers_logging
 
 from mmseq.builtins.first_weights import NothingDrawn
 from mmseq.builtins.padding import padded
+from mmseq.builtins.transformer_attention import install
 from mmseq.builtins.windows import WindowedSentence, cut
 from mmseq.builtins.word_shape import SHAPES, word_shape
 from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
@@ -70,6 +71,7 @@ class TransformerEncoder(TextEncoder):
         self.layer = layer
         self.learning_rate = learning_rate
         self.tokenizer, self.model = _build(assets) if assets else _load(model)
+        install(self.model)
         depth = self.model.config.num_hidden_layers
         if layer != "mix" and not -1 <= layer <= depth:
             raise UserError(f"text_encoder.layer = {layer}: '{model}' has layers 0 to {depth}.")
