@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import unknown
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from mmseq.example import Example
 
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
+
+TELLING = 10_000
 
 _CHUNK = re.compile(r"\S+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -59,9 +62,10 @@ def choose_splitter(examples: Iterable[Example]) -> str:
 
     Punctuation that hangs on words (``290,``) more often than it stands alone: ``whitespace``.
     Else ``tweet-split`` where ``#`` and ``@`` stand apart from their names more often than not.
+    The first `TELLING` sentences tell: of a million, on disk, each look at all takes long.
     """
     attached = alone = apart = joined = 0
-    for example in examples:
+    for example in islice(examples, TELLING):
         for token, following in zip(example.tokens, (*example.tokens[1:], ""), strict=True):
             if token in ("#", "@"):
                 apart += following[:1].isalnum()

@@ -1,6 +1,7 @@
 import random
 import re
 import time
+from itertools import chain, repeat
 from string import ascii_letters
 
 import pytest
@@ -137,6 +138,11 @@ def test_unknown_splitter_lists_what_there_is():
 )
 def test_the_splitter_that_cuts_as_the_training_words_are_cut(sentence, expected):
     assert choose_splitter([Example(tuple(sentence.split(" ")))]) == expected
+
+
+def test_of_many_sentences_the_first_tell():
+    first, later = Example(("#", "NBA")), Example(("#NBA",))
+    assert choose_splitter(chain(repeat(first, 10_000), repeat(later))) == "tweet-split"
 
 
 def test_no_example_at_all():

@@ -14,17 +14,14 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from interleaved import ratio, tell
+from interleaved import interleave, ratio, tell
 from loops import Loop, sentences
+from served import Served, serve
 from transformers import (
     AutoModelForTokenClassification,
     AutoTokenizer,
@@ -41,23 +38,17 @@ IGNORED = -100
 BATCH = 32
 
 
-def mmseq_epoch(data: str, count: int, decoder: str) -> Callable[[], float]:
-    """Trains `count` sentences with mmseq; gives seconds."""
+def mmseq_epoch(data: str, count: int, decoder: str) -> Callable[[], object]:
+    """Trains `count` sentences with mmseq."""
     loop = Loop(data, {"decoder.name": decoder, "text_encoder.case": "off"})
     # Whole batches, drawn at random.
     steps = loop.steps(count // BATCH)
     assert sentences(steps) == count
-
-    def run() -> float:
-        started = time.perf_counter()
-        loop.run(steps)
-        return time.perf_counter() - started
-
-    return run
+    return lambda: loop.run(steps)
 
 
-def trainer_epoch(data: str, count: int) -> Callable[[], float]:
-    """Trains the same sentences with the Trainer; gives seconds."""
+def trainer_epoch(data: str, count: int) -> Callable[[], object]:
+    """Trains the same sentences with the Trainer."""
     source = resolve_package_path(DEFAULT_MODEL)
     loop = Loop(data, {})
     model = loop.trainer.model
@@ -88,57 +79,15 @@ def trainer_epoch(data: str, count: int) -> Callable[[], float]:
         use_cpu=True,
     )
 
-    def run() -> float:
-        trainer = Trainer(
-            network, arguments, DataCollatorForTokenClassification(tokenizer), train_dataset=rows
-        )
-        started = time.perf_counter()
-        trainer.train()
-        return time.perf_counter() - started
-
-    return run
+    collator = DataCollatorForTokenClassification(tokenizer)
+    return lambda: Trainer(network, arguments, collator, train_dataset=rows).train()
 
 
-WAYS: dict[str, Callable[[str, int], Callable[[], float]]] = {
+WAYS: dict[str, Callable[[str, int], Callable[[], object]]] = {
     "Trainer, softmax": trainer_epoch,
     "mmseq, softmax": lambda data, count: mmseq_epoch(data, count, "softmax"),
     "mmseq, crf": lambda data, count: mmseq_epoch(data, count, "crf"),
 }
-
-
-def serve(way: str, data: str, count: int) -> None:
-    """An epoch for each line that comes in; its seconds go out."""
-    run = WAYS[way](data, count)
-    for _ in sys.stdin:
-        sys.stderr.write(f"SECONDS {run()}\n")
-        sys.stderr.flush()
-
-
-class Served:
-    """One way, in its own process."""
-
-    def __init__(self, way: str, arguments: list[str]) -> None:
-        command = [sys.executable, str(Path(__file__)), *arguments, "--serve", way]
-        self.process: subprocess.Popen[str] = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self) -> float:
-        """Seconds of one epoch."""
-        assert self.process.stdin is not None
-        assert self.process.stderr is not None
-        self.process.stdin.write("go\n")
-        self.process.stdin.flush()
-        said = []
-        for line in self.process.stderr:
-            if line.startswith("SECONDS "):
-                return float(line.split()[1])
-            said.append(line)
-        raise SystemExit("".join(said))
 
 
 def main() -> None:
@@ -153,16 +102,13 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     if options.serve:
-        serve(options.serve, options.data, options.sentences)
+        serve(WAYS[options.serve](options.data, options.sentences))
         return
     arguments = [f"--data={options.data}", f"--sentences={options.sentences}"]
-    served = {way: Served(way, [*arguments, f"--threads={options.threads}"]) for way in WAYS}
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-    for number in range(options.rounds + 1):
-        for way in list(WAYS)[:: 1 if number % 2 else -1]:
-            found = served[way].run()
-            if number:
-                seconds[way].append(found)
+    arguments.append(f"--threads={options.threads}")
+    seconds = interleave(
+        {way: Served(__file__, way, arguments).run for way in WAYS}, options.rounds
+    )
     first, *others = WAYS
     rows: list[dict[str, Any]] = [
         {

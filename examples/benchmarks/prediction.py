@@ -3,10 +3,11 @@ against the bare model.
 
 The pipeline gets the run's own encoder and head, so that both are of one size and find about as
 many entities; it is tried at each batch size, with sentences as they stand and sorted by length,
-and the best of each counts. All read the file and write JSON lines. Rounds alternate; a figure is
-how many times as fast mmseq is as the other in the same round. Without --run a small run is trained
-first on a part of the sample data; without --input the sentences are the sample's. What 100,000
-sentences take is extrapolated from the sentences per second.
+and the best of each counts. All read the file and write JSON lines. Each lives in a process of its
+own, so that no one's settings reach another, and they take turns; a figure is how many times as
+fast mmseq is as the other in the same round. Without --run a small run is trained first on a part
+of the sample data; without --input the sentences are the sample's. What 100,000 sentences take is
+extrapolated from the sentences per second.
 
     python examples/benchmarks/prediction.py [--run RUN] [--input FILE] [--json FILE]
 """
@@ -27,11 +28,13 @@ from typing import Any
 
 import torch
 from interleaved import interleave, ratio, tell
+from served import Served, serve
 from transformers import AutoModelForTokenClassification, pipeline
 
 import mmseq
 from mmseq.console import Reporter
 from mmseq.inputs import sentences
+from mmseq.memory import keep_freed_memory
 from mmseq.samples import sample_folder
 
 BATCHES = (1, 4, 8, 16, 32, 64)
@@ -114,29 +117,43 @@ def best_batch(pipe: Any, by_length: bool, lines: Path, target: Path) -> int:
     return min(BATCHES, key=lambda batch: min(seconds[str(batch)]))
 
 
-def files(
-    tagger: mmseq.Tagger, small: mmseq.Tagger, lines: Path, folder: Path, rounds: int
-) -> Iterator[dict[str, Any]]:
-    """Rows on whole files."""
-    pipe, target = hugging_face(tagger, folder / "pipeline"), folder / "out.jsonl"
-    texts = lines.read_text(encoding="utf-8").splitlines()
+def mmseq_way(run: str, lines: Path, folder: Path, *, int8: bool) -> None:
+    """What the command does once its model is loaded, with what it sets for its process."""
+    keep_freed_memory()
+    tagger = mmseq.load(run, device="cpu", int8=int8)
+    serve(partial(ours, tagger, lines, folder / "out.jsonl"))
+
+
+def pipeline_way(run: str, lines: Path, folder: Path, *, by_length: bool) -> None:
+    """The pipeline at its best batch size; both are loaded and chosen before the time counts."""
+    pipe = hugging_face(mmseq.load(run, device="cpu"), folder / "pipeline")
     few = folder / "few.txt"
-    few.write_text("".join(f"{text}\n" for text in texts[:TRIED]), encoding="utf-8")
-    ways: dict[str, Callable[[], None]] = {
-        "mmseq": partial(ours, tagger, lines, target),
-        "mmseq, int8": partial(ours, small, lines, target),
-    }
-    for kind, by_length in (("", False), (", sorted by hand", True)):
-        batch = best_batch(pipe, by_length, few, target)
-        ways[f"pipeline, batch {batch}{kind}"] = partial(
-            theirs, pipe, batch, by_length, lines, target
-        )
-    seconds = interleave(ways, rounds)
+    with lines.open(encoding="utf-8") as file:
+        few.write_text("".join(islice(file, TRIED)), encoding="utf-8")
+    batch = best_batch(pipe, by_length, few, folder / "out.jsonl")
+    serve(partial(theirs, pipe, batch, by_length, lines, folder / "out.jsonl"), f"batch {batch}")
+
+
+WAYS: dict[str, Callable[[str, Path, Path], None]] = {
+    "mmseq": partial(mmseq_way, int8=False),
+    "mmseq, int8": partial(mmseq_way, int8=True),
+    "pipeline": partial(pipeline_way, by_length=False),
+    "pipeline, sorted by hand": partial(pipeline_way, by_length=True),
+}
+
+
+def files(run: str, lines: Path, rounds: int, threads: int) -> Iterator[dict[str, Any]]:
+    """Rows on whole files."""
+    arguments = [f"--run={run}", f"--input={lines}", f"--threads={threads}"]
+    served = {way: Served(__file__, way, arguments) for way in WAYS}
+    seconds = interleave({way: way_served.run for way, way_served in served.items()}, rounds)
+    count = len(lines.read_text(encoding="utf-8").splitlines())
     for name, times in seconds.items():
         for other in ("mmseq", "mmseq, int8"):
-            if other != name and not name.startswith("mmseq, int8"):
-                rate = len(texts) / statistics.median(times)
-                yield row(f"{other} against {name}", times, seconds[other], rate)
+            if other != name and name != "mmseq, int8":
+                what = ", ".join(filter(None, (name, served[name].about)))
+                rate = count / statistics.median(times)
+                yield row(f"{other} against {what}", times, seconds[other], rate)
 
 
 def row(work: str, slow: Sequence[float], fast: Sequence[float], rate: float) -> dict[str, Any]:
@@ -186,16 +203,21 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--json", metavar="FILE")
+    parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    if options.serve:
+        with tempfile.TemporaryDirectory() as name:
+            WAYS[options.serve](options.run, options.input, Path(name))
+        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        run = options.run or small_run(folder)
-        tagger, small = (mmseq.load(run, device="cpu", int8=int8) for int8 in (False, True))
+        run = str(options.run or small_run(folder))
+        tagger = mmseq.load(run, device="cpu")
         lines = folder / "lines.txt"
         write_lines(tagger, options.input, options.sentences, lines)
         rows = [
-            *files(tagger, small, lines, folder, options.rounds),
+            *files(run, lines, options.rounds, options.threads),
             *single(tagger, lines, 10 * options.rounds),
         ]
     title = f"Prediction on the CPU, {options.threads} thread(s), {options.sentences} sentences"
