@@ -38,7 +38,7 @@ from mmseq.memory import keep_freed_memory
 from mmseq.samples import sample_folder
 
 BATCHES = (1, 4, 8, 16, 32, 64)
-TRIED = 128
+TRIED = 256
 """Sentences on which the pipeline's batch size is chosen"""
 TRAINED = 200
 SINGLE = 20
@@ -110,9 +110,9 @@ def theirs(pipe: Any, batch: int, by_length: bool, lines: Path, target: Path) ->
 
 
 def best_batch(pipe: Any, by_length: bool, lines: Path, target: Path) -> int:
-    """The batch size at which the pipeline is fastest on these lines, the better of two tries."""
+    """The batch size at which the pipeline is fastest on these lines, the best of three tries."""
     seconds = interleave(
-        {str(b): partial(theirs, pipe, b, by_length, lines, target) for b in BATCHES}, 2
+        {str(b): partial(theirs, pipe, b, by_length, lines, target) for b in BATCHES}, 3
     )
     return min(BATCHES, key=lambda batch: min(seconds[str(batch)]))
 
