@@ -73,4 +73,4 @@ def _added(mask: Tensor, like: Tensor) -> Tensor:
     if mask.dtype != torch.bool:
         return mask
     lowest = torch.finfo(like.dtype).min
-    return torch.zeros(mask.shape, dtype=like.dtype).masked_fill_(~mask, lowest)
+    return like.new_zeros(mask.shape).masked_fill_(~mask, lowest)
