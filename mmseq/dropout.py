@@ -38,7 +38,7 @@ def _factors(like: Tensor, cut: int) -> Tensor:
     draws = torch.from_numpy(generator.random_raw((like.numel() + 3) // 4).view(np.int16))
     drawn = draws[: like.numel()].view(like.shape)
     # Straight to numbers: by way of truth values it takes six times as long.
-    kept = torch.ge(drawn, cut - STEPS // 2, out=torch.empty(like.shape, dtype=like.dtype))
+    kept = torch.ge(drawn, cut - STEPS // 2, out=torch.empty_like(like))
     return kept.mul_(STEPS / (STEPS - cut))
 
 
