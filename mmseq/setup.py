@@ -11,6 +11,7 @@ from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from torch.accelerator import is_available as has_accelerator
 from torch.cuda import is_available, is_bf16_supported
 
 from mmseq import runs
@@ -272,6 +273,8 @@ def load_data(
 def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
     if data.cache == "off":
         return None
+    if not data.cache:
+        raise UserError("data.cache is empty: give a folder, 'auto' or 'off'.")
     if data.cache == "auto":
         return ExampleStore(user_cache() / "sentences", tell=tell)
     return ExampleStore(Path(data.cache).expanduser(), least=0, tell=tell)
@@ -358,7 +361,10 @@ def _accelerator(train: TrainConfig) -> Accelerator:
     precision = train.precision
     if precision == "auto":
         precision = "bf16" if _has_bf16(train) else "no"
-    return Accelerator(cpu=train.device == "cpu", mixed_precision=precision)
+    # Asked for no CPU, accelerate takes each process of a launcher for the only one where there is
+    # no other device.
+    cpu = train.device == "cpu" or not has_accelerator()
+    return Accelerator(cpu=cpu, mixed_precision=precision)
 
 
 def _has_bf16(train: TrainConfig) -> bool:

@@ -67,6 +67,8 @@ class Tagger:
         each sentence, its `alternatives`. Raises `mmseq.UserError` where the lists differ in
         length, and for `best` with a decoder that gives the best tags alone.
         """
+        if isinstance(sentences, str):
+            raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
         for name, values in (("images", images), ("extras", extras)):
             if values is not None and len(values) != len(sentences):
                 raise UserError(
@@ -234,6 +236,14 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
                 "take the CPU (device='cpu'; on the command line, CUDA_VISIBLE_DEVICES=)."
             )
         quantise(model.text_encoder, model.title("text_encoder"))
+    try:
+        torch.empty(0, device=device)
+    # Without CUDA in torch it is the latter.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"device '{device}' cannot be used here ({reason}); take 'auto' or 'cpu'."
+        ) from error
     return Tagger(folder, config, model, torch.device(device))
 
 

@@ -117,7 +117,7 @@ class Kill(mmseq.Callback):
 
 def launch(command, *arguments, site=None):
     """Two processes on this machine, a thread each: the exit code, and what is on stderr."""
-    own = {"OMP_NUM_THREADS": "1"}
+    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     if site:
         own["PYTHONPATH"] = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
     arguments = [*command, *map(str, arguments)]
@@ -205,8 +205,10 @@ def make(tiny_encoder, data, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def dropping(make, tiny_encoder):
-    """With dropout, which each process draws for itself; a checkpoint every three steps."""
-    settings = {"train.checkpoint_steps": 3}
+    """With dropout, which each process draws for itself; a checkpoint every three steps; the device
+    left to be found, which is the CPU.
+    """
+    settings = {"train.checkpoint_steps": 3, "train.device": "auto"}
     return make(4, tiny_encoder, 0.1, **settings)
 
 
