@@ -9,12 +9,13 @@ from safetensors.torch import load_file as load_tensors
 
 import mmseq
 from mmseq import data
-from mmseq.config import Config
+from mmseq.config import Config, DataConfig
 from mmseq.console import Reporter
 from mmseq.data import load_file, load_folder
 from mmseq.errors import UserError
 from mmseq.example import Example, Facts
 from mmseq.examplestore import ExampleStore, StoredExamples
+from mmseq.setup import load_data
 
 CONLL = (
     "IMGID:one\nAnna\tB-PER\nLee\tI-PER\nran\tO\n\n"
@@ -187,3 +188,8 @@ def test_training_on_sentences_from_disk_is_the_same_to_the_bit(tiny_data, tmp_p
     assert json.loads(result.out)["test"]["f1"] == metrics["memory"]["test"]["f1"]
     shutil.rmtree(tmp_path / "kept")
     assert run_cli("evaluate", tmp_path / "disk", "--json").code == 0
+
+
+def test_an_empty_folder_for_them_is_a_users_error(tmp_path):
+    with pytest.raises(UserError, match=r"data\.cache is empty: give a folder, 'auto' or 'off'"):
+        load_data(DataConfig(path=str(tmp_path), cache=""), ["train"])

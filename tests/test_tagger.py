@@ -342,6 +342,16 @@ def test_a_number_of_alternatives_that_cannot_be_is_one_line(run, best):
         mmseq.load(run).predict(["Jordan"], best=best)
 
 
+def test_one_string_is_not_taken_for_a_list_of_sentences(run):
+    with pytest.raises(mmseq.UserError, match=r"one sentence as \[sentence\]"):
+        mmseq.load(run).predict("Jordan won")
+
+
+def test_a_device_that_is_not_there_is_one_line(run):
+    with pytest.raises(mmseq.UserError, match="^device 'nonsense' cannot be used here .*'cpu'"):
+        mmseq.load(run, device="nonsense")
+
+
 def test_a_decoder_that_gives_the_best_tags_alone_says_so(run):
     class Best(mmseq.SoftmaxDecoder):
         k_best = mmseq.Decoder.k_best
