@@ -54,6 +54,17 @@ class DataConfig(BaseModel):
     splitter: str = "auto"
     """Word splitter for plain strings; auto: the one that suits the training words."""
 
+    def store(self, key: Literal["features", "cache"], default: Path) -> Path | None:
+        """The folder that `data.KEY` names: `default` for auto, None for off. `UserError` where it
+        is empty: what is kept would go into the folder one stands in.
+        """
+        value = self.features if key == "features" else self.cache
+        if not value:
+            raise UserError(f"data.{key} is empty: give a folder, 'auto' or 'off'.")
+        if value == "off":
+            return None
+        return default if value == "auto" else Path(value).expanduser()
+
 
 class TrainConfig(BaseModel):
     """Section [train]."""

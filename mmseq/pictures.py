@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import chain
-from pathlib import Path
 
 import torch
 
@@ -97,7 +96,5 @@ def pictures_to_compute(
 
 
 def _store(data: DataConfig, encoder: ImageEncoder) -> FeatureStore | None:
-    if data.features == "off" or encoder.fingerprint is None:
-        return None
-    root = default_store_root() if data.features == "auto" else Path(data.features)
-    return FeatureStore(root)
+    root = data.store("features", default_store_root())
+    return None if root is None or encoder.fingerprint is None else FeatureStore(root)

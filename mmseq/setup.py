@@ -32,7 +32,7 @@ from mmseq.data import (
 )
 from mmseq.errors import UserError, unknown
 from mmseq.example import Example
-from mmseq.examplestore import ExampleStore
+from mmseq.examplestore import LARGE, ExampleStore
 from mmseq.features import FeatureTable
 from mmseq.guard import blamed
 from mmseq.labels import label_names
@@ -271,13 +271,10 @@ def load_data(
 
 
 def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
-    if data.cache == "off":
+    root = data.store("cache", user_cache() / "sentences")
+    if root is None:
         return None
-    if not data.cache:
-        raise UserError("data.cache is empty: give a folder, 'auto' or 'off'.")
-    if data.cache == "auto":
-        return ExampleStore(user_cache() / "sentences", tell=tell)
-    return ExampleStore(Path(data.cache).expanduser(), least=0, tell=tell)
+    return ExampleStore(root, least=LARGE if data.cache == "auto" else 0, tell=tell)
 
 
 def choose_split(

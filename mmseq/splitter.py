@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
 
 TELLING = 10_000
+"""Sentences that a splitter is chosen by"""
 
 _CHUNK = re.compile(r"\S+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")

@@ -64,8 +64,9 @@ class Tagger:
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
         sentence a file, several files, or None. `extras`: of each sentence the further fields that
         the run's components read, such as ``boxes``. `best`: also the so many best ways to tag
-        each sentence, its `alternatives`. Raises `mmseq.UserError` where the lists differ in
-        length, and for `best` with a decoder that gives the best tags alone.
+        each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
+        list, where the lists differ in length, and for `best` with a decoder that gives the best
+        tags alone.
         """
         if isinstance(sentences, str):
             raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
@@ -216,10 +217,11 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
     layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
 
     Raises `mmseq.UserError` for a folder that is no finished run, is damaged, or was made with a
-    plugin that is not installed, and where `int8` cannot be had.
+    plugin that is not installed, and where `device` or `int8` cannot be had.
     """
     folder = Path(folder)
     config, labels = runs.open_run(folder)
+    place = _device(device, int8=int8)
     try:
         model, _ = build_model(config, labels, assets=folder / "assets")
     # What a library says to a JSON file of another shape.
@@ -227,24 +229,32 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
         reason = " ".join(str(error).split())
         raise UserError(f"{folder / 'assets'}: damaged or incomplete ({reason}).") from error
     load_weights(model, folder / "model.safetensors")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     if int8:
-        if torch.device(device).type != "cpu":
+        quantise(model.text_encoder, model.title("text_encoder"))
+    return Tagger(folder, config, model, place)
+
+
+def _device(name: str, *, int8: bool) -> torch.device:
+    """The device of that name, asked for before a model is built for it; `UserError` for one that
+    cannot be used here, or not with `int8`.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if int8 and device.type != "cpu":
             raise UserError(
-                f"int8 is for the CPU, and the model would run on '{device}': leave int8 out, or "
+                f"int8 is for the CPU, and the model would run on '{name}': leave int8 out, or "
                 "take the CPU (device='cpu'; on the command line, CUDA_VISIBLE_DEVICES=)."
             )
-        quantise(model.text_encoder, model.title("text_encoder"))
-    try:
         torch.empty(0, device=device)
     # Without CUDA in torch it is the latter.
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise UserError(
-            f"device '{device}' cannot be used here ({reason}); take 'auto' or 'cpu'."
+            f"device '{name}' cannot be used here ({reason}); take 'auto' or 'cpu'."
         ) from error
-    return Tagger(folder, config, model, torch.device(device))
+    return device
 
 
 def _require_whole(text: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config import Config, DataConfig
 from mmseq.errors import UserError
 from mmseq.layers import parse_setting
 
@@ -384,3 +384,17 @@ def test_the_callers_tables_are_not_changed():
     assert mapping == {"OTHER": "MISC"}
     assert flags == {"fusion": {"name": "concat"}}
     assert options(Config.from_layers())["dropout"] == 0.1
+
+
+@pytest.mark.parametrize("key", ["features", "cache"])
+def test_where_things_are_kept(tmp_path, monkeypatch, key):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for value, folder in {
+        "auto": Path("default"),
+        "off": None,
+        "kept": Path("kept"),
+        "~/kept": tmp_path / "kept",
+    }.items():
+        assert DataConfig(**{key: value}).store(key, Path("default")) == folder
+    with pytest.raises(UserError, match=rf"data\.{key} is empty: give a folder, 'auto' or 'off'"):
+        DataConfig(**{key: ""}).store(key, Path("default"))

@@ -179,3 +179,5 @@ def test_the_commands_take_it(run, run_cli, tiny_data, tmp_path):
 def test_on_a_gpu_it_is_one_line(run):
     with pytest.raises(mmseq.UserError, match="int8 is for the CPU.* on 'cuda'"):
         mmseq.load(run, int8=True, device="cuda")
+    with pytest.raises(mmseq.UserError, match="device 'nonsense' cannot be used here"):
+        mmseq.load(run, int8=True, device="nonsense")

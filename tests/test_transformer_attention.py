@@ -92,31 +92,28 @@ def test_without_a_mask_all_is_seen(parts):
 
 
 def causal(parts):
-    options = {"is_causal": True, "dropout": 1.0 - 1e-9}
-    return (*parts, None), options
+    return Layer(), parts, {"is_causal": True}
 
 
 def fewer_keys(parts):
     query, key, value = parts
     layer = Layer()
     layer.num_key_value_groups = HEADS
-    return (query, key[:, :1], value[:, :1], None), {"dropout": 0.0, "layer": layer}
+    return layer, (query, key[:, :1], value[:, :1]), {}
 
 
 def biased(parts):
-    return (*parts, None), {"position_bias": torch.full((1, 1, LENGTH, LENGTH), 2.0).double()}
+    return Layer(), parts, {"position_bias": torch.full((1, 1, LENGTH, LENGTH), 2.0).double()}
 
 
 @pytest.mark.parametrize("kind", [causal, fewer_keys, biased])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_what_is_not_alike_is_the_library_s(parts, kind, dropout):
-    given, options = kind(parts)
-    layer = options.pop("layer", Layer())
-    options["dropout"] = dropout
+    layer, given, options = kind(parts)
     torch.manual_seed(1)
-    found, _ = attend(layer, *given, **options)
+    found, _ = attend(layer, *given, None, dropout, **options)
     torch.manual_seed(1)
-    assert found.equal(sdpa_attention_forward(layer, *given, **options)[0])
+    assert found.equal(sdpa_attention_forward(layer, *given, None, dropout, **options)[0])
 
 
 TOKENS = dict.fromkeys([f"{name}_token_id" for name in ("pad", "bos", "eos", "cls", "sep")], 0)
@@ -144,14 +141,19 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_model_trains_with_the_attention_it_predicts_with(kind, monkeypatch):
-    """Drops nothing: what is left must be the library's."""
-    drawn = []
+@pytest.fixture
+def drawn(monkeypatch):
+    """The shares that were asked for; nothing is dropped."""
+    asked = []
     monkeypatch.setattr(
-        "mmseq.builtins.transformer_attention.drop",
-        lambda values, p: drawn.append(p) or values,
+        "mmseq.builtins.transformer_attention.drop", lambda values, p: asked.append(p) or values
     )
+    return asked
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_trains_with_the_attention_it_predicts_with(kind, drawn):
+    """Drops nothing: what is left must be the library's."""
     torch.manual_seed(1)
     model = small(kind, **KINDS[kind])
     ids = torch.randint(5, 50, (3, 9))
@@ -168,12 +170,7 @@ def test_a_model_trains_with_the_attention_it_predicts_with(kind, monkeypatch):
     torch.testing.assert_close(after[seen], before[seen])
 
 
-def test_a_bert_s_attention_drops_in_training_and_only_there(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        "mmseq.builtins.transformer_attention.drop",
-        lambda values, p: drawn.append(p) or values,
-    )
+def test_a_bert_s_attention_drops_in_training_and_only_there(drawn):
     model = small("bert")
     install(model)
     ids = torch.randint(5, 50, (3, 9))

@@ -206,12 +206,11 @@ def main() -> None:
     parser.add_argument("--serve", choices=WAYS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    if options.serve:
-        with tempfile.TemporaryDirectory() as name:
-            WAYS[options.serve](options.run, options.input, Path(name))
-        return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.serve:
+            WAYS[options.serve](options.run, options.input, folder)
+            return
         run = str(options.run or small_run(folder))
         tagger = mmseq.load(run, device="cpu")
         lines = folder / "lines.txt"
