@@ -44,11 +44,10 @@ def config_of(tiny_encoder, tiny_data, **settings):
 
 
 @pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, tmp_path_factory):
+def finished(tiny_encoder, tiny_data, run_once):
     """A finished run with pictures and its last checkpoint."""
     config = config_of(tiny_encoder, tiny_data, **{"train.keep_last": True})
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+    return run_once(config)
 
 
 @pytest.fixture
@@ -82,7 +81,7 @@ def test_settings_that_cannot_be(run_cli, tiny_data, tmp_path, arguments, words)
 
 def test_a_word_splitter_that_is_not_there(tiny_encoder, tiny_data, tmp_path):
     config = config_of(tiny_encoder, tiny_data, **{"data.splitter": "tweets"})
-    with pytest.raises(mmseq.UserError, match="Did you mean 'tweet"):
+    with pytest.raises(mmseq.UserError, match="'tweet"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert not (tmp_path / "run").exists()
 
@@ -90,7 +89,7 @@ def test_a_word_splitter_that_is_not_there(tiny_encoder, tiny_data, tmp_path):
 def test_losses_that_are_no_numbers_stop_the_run(tiny_encoder, tiny_data, tmp_path):
     rates = dict.fromkeys(["train.learning_rate", "text_encoder.learning_rate"], 1e30)
     config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none", **rates})
-    with pytest.raises(mmseq.UserError, match="not finite at step .*lower the learning rates"):
+    with pytest.raises(mmseq.UserError, match="finite .*learning rate"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
@@ -120,7 +119,7 @@ def test_two_runs_never_share_a_folder(tiny_encoder, tiny_data, tmp_path, monkey
         begin(folder, *arguments)
 
     monkeypatch.setattr(runs, "begin", late)
-    with pytest.raises(mmseq.UserError, match="another run has begun there"):
+    with pytest.raises(mmseq.UserError, match="another run"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert (tmp_path / "run" / "config.toml").read_text() == "of the other run"
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.toml"]
@@ -263,7 +262,7 @@ def test_an_output_where_nothing_can_be_made(run_cli, finished, tiny_encoder, ti
     result = run_cli("predict", finished, "--text", "a", "--output", "/proc/x.jsonl")
     told(result, "--output /proc/x.jsonl: cannot be written (No such file or directory); give ")
     config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none"})
-    with pytest.raises(mmseq.UserError, match=r"^/proc/run: cannot be made \(No such file"):
+    with pytest.raises(mmseq.UserError, match="^/proc/run: .*No such file"):
         mmseq.train(config, output="/proc/run", reporter=Reporter(quiet=True))
 
 

@@ -225,13 +225,13 @@ def test_without_arguments_it_is_the_help(run_cli):
         (["trian"], "No such command 'trian'"),
         (["train", "--fusoin", "x"], "See mmseq train --help."),
         (["train", "--seed", "x"], "Invalid value for '--seed'"),
-        (["train", "a", "b"], "Got unexpected extra argument (b). See mmseq train --help."),
-        (["show"], "Missing argument 'KIND'. See mmseq show --help."),
+        (["train", "a", "b"], "extra argument (b)"),
+        (["show"], "'KIND'"),
         (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
-        (["train", "--aux", "contrastve"], "Unknown aux task 'contrastve'. Did you mean 'contra"),
+        (["train", "--aux", "contrastve"], "'contrastve'. Did you mean 'contrastive'"),
         (["train", "--aux", "cluster", "--set", "aux.cluster.wieght=1"], "mean 'weight'?"),
         (["train", "--set", "train.epochs=-1"], "train.epochs: -1: "),
-        (["train", "--set", "epochs"], "--set epochs: write --set section.key=value."),
+        (["train", "--set", "epochs"], "--set section.key=value"),
         (["train", "--config", "no.toml"], "no.toml: No such file"),
         (["train", "--preset", "mlmnr"], "Did you mean 'mlmner'?"),
         (["train", "no/such/folder", "--aux", "none"], "no/such/folder"),
@@ -259,8 +259,7 @@ def test_an_aux_task_whose_view_the_fusion_lacks(run_cli, tiny_encoder, tiny_dat
     result = run_cli("train", tiny_data, *arguments, "--set", encoder)
     assert result.code == 2
     assert re.search(
-        "^Error: aux task 'contrastive' reads the view 'text', which neither fusion 'none' nor "
-        r"text encoder 'transformer' offers \(views here: fused, words\)\. Fusions that do: .*gate",
+        "^Error: aux task 'contrastive' .*'text'.*'none' .*'transformer' .*fused, words.*gate",
         result.err,
         re.MULTILINE,
     )

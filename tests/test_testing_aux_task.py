@@ -157,9 +157,9 @@ def test_views_that_are_a_string_and_an_option_called_weight_are_refused():
         def __init__(self, sizes: mmseq.Sizes, *, weight: float = 3.0) -> None:
             super().__init__(sizes)
 
-    with pytest.raises(ContractError, match=r"they are the string 'fused'. Right: .*\('fused',\)"):
+    with pytest.raises(ContractError, match=r"'fused'.*\('fused',\)"):
         check_aux_task(Letters)
-    with pytest.raises(ContractError, match="takes 'weight', which is the engine's own"):
+    with pytest.raises(ContractError, match="'weight'.*engine"):
         check_aux_task(Weighted)
 
 
@@ -167,7 +167,5 @@ def test_a_task_whose_view_nobody_has_is_told_what_there_is():
     class Lonely(Tags):
         views = ("nowhere",)
 
-    with pytest.raises(
-        ContractError, match="nothing offers 'nowhere'. Right: one of .*fused.*words"
-    ):
+    with pytest.raises(ContractError, match="'nowhere'.*fused.*words"):
         check_aux_task(Lonely)

@@ -208,5 +208,5 @@ def test_a_wrong_fusion_is_refused_and_the_message_names_the_fault(wrong, messag
 
 def test_a_weight_named_as_unused_is_allowed():
     check_fusion(WeightUnused, unused=["spare.weight", "spare.bias"])
-    with pytest.raises(ContractError, match="unused 'sparse' is no weight of it"):
+    with pytest.raises(ContractError, match="'sparse' .*weight"):
         check_fusion(WeightUnused, unused=["sparse"])

@@ -151,8 +151,8 @@ def test_every_mistake_of_a_space_file_is_told_at_once(told, tiny_data):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[space]", "nothing to search: write keys with ranges or lists of choices in [space]."),
-        ("trials = 2", "nothing to search: write keys with ranges or lists of choices in [space]."),
+        ("[space]", "nothing to search"),
+        ("trials = 2", "nothing to search"),
         (
             "[space]\ntrain.epochs = { low = 1 }",
             "train.epochs: no 'high'; write { low = …, high = … }.",
