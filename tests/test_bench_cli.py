@@ -55,10 +55,8 @@ def test_what_cannot_be_a_bench(run_cli, arguments, line):
 
 def test_gpus_are_for_clusters(run_cli, plan, tmp_path):
     told = run_cli("bench", plan, "--gpus", "1", "--output", tmp_path / "out")
-    assert (told.code, told.err) == (
-        2,
-        "Error: --gpus belongs to --ray; without it runs share the machine's GPU.\n",
-    )
+    assert told.code == 2
+    assert told.err.startswith("Error: --gpus belongs to --ray")
 
 
 @pytest.mark.process

@@ -289,15 +289,14 @@ def test_debug_is_taken_anywhere_on_the_line():
 def test_a_broken_plugin_under_strict_loading_is_one_line_and_exit_code_2(site):
     site.add("broken", "import no_such_library", version="0.3")
     path = {"PYTHONPATH": str(site.folder)}
-    line = (
-        "plugin 'broken' of mmseq-broken 0.3 cannot be loaded: ModuleNotFoundError: No module "
-        "named 'no_such_library'; it is left out."
-    )
+    line = "plugin 'broken' of mmseq-broken 0.3 .*ModuleNotFoundError: .*'no_such_library'.*\n"
     result = mmseq("list", "fusion", **path)
-    assert (result.returncode, result.stderr) == (0, f"mmseq: {line}\n")
+    assert result.returncode == 0
+    assert re.fullmatch(f"mmseq: {line}", result.stderr)
     assert "gate" in result.stdout
     result = mmseq("list", "fusion", MMSEQ_STRICT_PLUGINS="1", **path)
-    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"Error: {line}\n")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(f"Error: {line}", result.stderr)
     result = mmseq("list", "fusion", MMSEQ_LOAD_PLUGINS="", **path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "cross-transformer" not in result.stdout

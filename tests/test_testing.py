@@ -20,9 +20,9 @@ from mmseq.testing import (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[fusion]\nname = 'gate'\n", "first line: .*a comment that describes it"),
-        ("# Mine\n[fusion]\nname = 'gat'\n", "contents: .*Did you mean 'gate'"),
-        ("# Mine\n[fusion]\nname = 'gate'\ndropuot = 0.1\n", "no option 'dropuot'"),
+        ("[fusion]\nname = 'gate'\n", "first line: .*comment"),
+        ("# Mine\n[fusion]\nname = 'gat'\n", "contents: .*'gate'"),
+        ("# Mine\n[fusion]\nname = 'gate'\ndropuot = 0.1\n", "'dropuot'"),
         ("# Mine\n[fusion\n", "contents: "),
         ("# Mine\n[fusions]\n", "contents: .*fusions"),
     ],

@@ -122,16 +122,16 @@ class Counts(Tags):
 
 
 TASKS = {
-    MeanLoss: "loss \\(a sum\\).*the batch twice has .*no mean",
+    MeanLoss: "loss \\(a sum\\).*mean",
     NanWithoutItems: "loss \\(a scalar\\) of sentences \\[1\\].*nan",
-    ReadsPadding: "mask \\(padding words changed\\): loss differs.*looks at targets.mask",
+    ReadsPadding: "mask \\(padding words changed\\): loss differs.*targets.mask",
     CountsSentences: "count: 1, sentence by sentence 5",
     CountIsATensor: "count.*it is tensor\\(.*an int",
     Undeclared: "loss \\(a sum\\).*additive = False",
-    DeclaredMean: "loss \\(a sum\\).*at least about twice as much",
-    DetachedViews: "gradients of its inputs: none for any view",
-    RefinesUnannounced: "refines: it gives refined emissions unannounced",
-    RefinesByTags: "prediction.*emissions differs.*the same as with tags",
+    DeclaredMean: "loss \\(a sum\\).*twice",
+    DetachedViews: "gradients of its inputs: .*view",
+    RefinesUnannounced: "refines: .*unannounced",
+    RefinesByTags: "prediction.*emissions differs.*tags",
     Counts: "state \\(saved and loaded again\\).*loss differs",
 }
 

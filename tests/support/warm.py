@@ -177,7 +177,7 @@ class Process:
                     stream.close()
 
 
-def run(*arguments, input="", timeout=300, check=False, **settings):
+def run(*arguments, input="", timeout=600, check=False, **settings):
     """`subprocess.run` with both outputs captured."""
     with tempfile.TemporaryFile("w+") as given, tempfile.TemporaryFile() as out:
         given.write(input)
