@@ -262,7 +262,11 @@ def _load(model: str) -> tuple[Any, Any]:
     try:
         tokenizer = _tokenizer(source)
         network, report = AutoModel.from_pretrained(
-            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            source,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
         )
         _require_whole(tokenizer, report["missing_keys"])
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
@@ -290,9 +294,9 @@ def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
 def _build(assets: Path) -> tuple[Any, Any]:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
     _quiet()
-    structure = AutoConfig.from_pretrained(assets)
+    structure = AutoConfig.from_pretrained(assets, trust_remote_code=False)
     with NothingDrawn():
-        network = AutoModel.from_config(structure)  # type: ignore[no-untyped-call]
+        network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
     # Without these files the library makes up a tokenizer that knows no word, or other rules.
     for name in ("tokenizer.json", "tokenizer_config.json"):
         if not (assets / name).is_file():
@@ -317,7 +321,9 @@ def _tokenizer(source: str) -> Any:
     tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
     if getattr(tokenizer, "add_prefix_space", True) is False:
         # Byte-level tokenizers refuse split words unless each begins with a space.
-        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, add_prefix_space=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, use_fast=True, add_prefix_space=True, trust_remote_code=False
+        )
     return tokenizer
 
 

@@ -10,6 +10,8 @@ from timm.data import config as data_config
 from timm.data import transforms_factory
 from torch import Tensor, nn
 
+NAMES = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
+"""What a transform is described by"""
 WIDEST = 8
 """Longest over shortest side of what is resized before a crop"""
 
@@ -20,12 +22,16 @@ def describe_transform(net: nn.Module, *, whole_page: bool) -> dict[str, Any]:
     config: dict[str, Any] = resolve(net)
     if whole_page:
         config |= {"crop_mode": "squash", "crop_pct": 1.0}
-    names = ("input_size", "interpolation", "mean", "std", "crop_pct", "crop_mode")
-    return {name: list(v) if isinstance(v := config[name], tuple) else v for name in names}
+    return {name: list(v) if isinstance(v := config[name], tuple) else v for name in NAMES}
 
 
 def build_transform(config: Mapping[str, Any]) -> Callable[[Image.Image], Tensor]:
-    """The transform that `describe_transform` described: RGB picture to (3, H, W)."""
+    """The transform that `describe_transform` described: RGB picture to (3, H, W).
+
+    `ValueError` for any other key: what a run folder holds is not passed on to timm unseen.
+    """
+    if others := sorted(set(config) - set(NAMES)):
+        raise ValueError(f"'{others[0]}' does not describe a transform")
     listed: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
     }
