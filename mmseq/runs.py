@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.config import Config
 from mmseq.errors import UserError, closest
+from mmseq.layers import SECTIONS, SINGLE, read_toml
 from mmseq.lock import locked
 from mmseq.metrics import VARIANTS, variants
 from mmseq.plugins import registry
@@ -90,6 +91,37 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
     for key, learned in fitted.items():
         (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
         write_json(folder / "assets" / key / "fitted.json", learned)
+
+
+FIRST_KEYS = {
+    "data": "path splits image_folder reader scheme map images image_dropout features splitter",
+    "train": "seed epochs batch_size accumulate learning_rate weight_decay warmup gradient_clip "
+    "precision device checkpoint_steps keep_last init",
+}
+"""What config.toml of every run holds; keys that came later have their default in older runs"""
+
+
+def own_config(folder: Path) -> Config:
+    """The config of a run. `UserError` where its file is empty or lacks a part: with defaults in
+    their place, it would be another run.
+    """
+    path = folder / "config.toml"
+    tables = read_toml(path)
+    missing = [f"[{section}]" for section in SECTIONS if section not in tables]
+    missing += [f"{s}.name" for s in SINGLE if s in tables and "name" not in tables[s]]
+    missing += [
+        f"{section}.{key}"
+        for section, keys in FIRST_KEYS.items()
+        for key in keys.split()
+        if key not in tables.get(section, {key})
+    ]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(
+            f"{path}: incomplete: {missing[0]}{more} missing, as after a kill or a full disk; "
+            "restore the file, or start again in another folder (--output)."
+        )
+    return Config.from_file(path)
 
 
 def held(folder: Path) -> AbstractContextManager[None]:
@@ -177,7 +209,7 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
     labels = read_json(folder / "labels.json")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise UserError(f"{folder / 'labels.json'}: damaged: not a list of tag names.")
-    return Config.from_file(folder / "config.toml"), labels
+    return own_config(folder), labels
 
 
 def component_versions(config: Config) -> dict[str, str]:

@@ -127,7 +127,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     if (folder / "metrics.json").is_file():
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
     runs.require_components(folder)
-    setup = assemble(Config.from_file(folder / "config.toml"), folder, reporter)
+    setup = assemble(runs.own_config(folder), folder, reporter)
     if not Checkpoints(folder).exists():
         # Killed before its first checkpoint, it has only its config: it starts from the beginning.
         take_initial_weights(setup.model, setup.config)
