@@ -7,12 +7,12 @@ when first used, so that the command line starts fast.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import ComponentError, UserError
 from mmseq.hookspecs import Add, hookimpl
 from mmseq.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
+from mmseq.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from mmseq.attention import attend, check_heads, masked_softmax
@@ -52,11 +52,6 @@ if TYPE_CHECKING:
     from mmseq.tagged import Alternative, Span, TaggedSentence
     from mmseq.tagger import Tagger, load
     from mmseq.training import train
-
-try:
-    __version__ = version("mmseq")
-except PackageNotFoundError:
-    __version__ = "0"
 
 _LAZY = {
     "mmseq.attention": ("attend", "check_heads", "masked_softmax"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
 from mmseq.errors import UserError, closest
-
-if TYPE_CHECKING:
-    from mmseq.registry import Entry
+from mmseq.plugins import registry
+from mmseq.registry import Entry
 
 ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
@@ -70,8 +69,6 @@ def find_split(folder: Path, split: str, reader: str = "auto") -> Path | None:
 
 
 def _named(name: str) -> dict[str, Entry]:
-    from mmseq.plugins import registry
-
     entry = registry().get("reader", name)
     suffixes = getattr(entry.load(), "suffixes", None)
     if not good_suffixes(suffixes):
@@ -87,8 +84,6 @@ def good_suffixes(suffixes: object) -> TypeGuard[tuple[str, ...]]:
 
 
 def _from_engine() -> dict[str, Entry]:
-    from mmseq.plugins import registry
-
     names = [e.name for e in registry().entries("reader") if e.distribution == "mmseq"]
     return {suffix: reader for name in names for suffix, reader in _named(name).items()}
 
@@ -99,8 +94,6 @@ def _from_plugins() -> dict[str, Entry]:
 
 def _by_suffix() -> dict[str, list[Entry]]:
     """Plugins' readers of each file ending."""
-    from mmseq.plugins import registry
-
     found: dict[str, list[Entry]] = {}
     names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
     for name in sorted(names):

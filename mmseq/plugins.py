@@ -17,6 +17,7 @@ from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
 from mmseq.registry import KINDS, Entry, Registry, check_registration
 from mmseq.sources import find_module
+from mmseq.version import __version__
 
 if TYPE_CHECKING:
     import click
@@ -174,8 +175,6 @@ def _commands(group: click.Group) -> Iterator[tuple[click.Group, dict[str, click
 def _provider(point: EntryPoint) -> tuple[str, str]:
     """Distribution and version; a distribution without metadata goes by the plugin's name."""
     if point is ENGINE:
-        from mmseq import __version__
-
         return "mmseq", __version__
     if point.dist is None:
         return point.name, "?"
@@ -192,8 +191,6 @@ def _require_engine(point: EntryPoint) -> None:
     pip sees to it when it installs the plugin, but not when mmseq changes afterwards.
     """
     from packaging.requirements import Requirement
-
-    from mmseq import __version__
 
     for line in _requirements(point):
         asked = Requirement(line)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import click
 
-from mmseq import __version__
 from mmseq.cli.audit import audit
 from mmseq.cli.bench import bench
 from mmseq.cli.check import check
@@ -21,6 +20,7 @@ from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.cli.tune import tune
 from mmseq.plugins import load_plugins
+from mmseq.version import __version__
 
 COMMANDS = (
     train,
