@@ -19,32 +19,19 @@ if TYPE_CHECKING:
     from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
     from mmseq.builtins.text_transformer import TransformerEncoder
     from mmseq.builtins.weighting import weighted_sum
-    from mmseq.components import (
-        AuxOutput,
-        AuxTask,
-        Callback,
-        Decoder,
-        EpochEvent,
-        Fused,
-        Fusion,
-        ImageEncoder,
-        ImageStates,
-        PerWord,
-        Pictures,
-        Sizes,
-        StepEvent,
-        Targets,
-        TextEncoder,
-        TextInputs,
-        TextStates,
-        Weighted,
-        Weighting,
-    )
     from mmseq.config import Config
     from mmseq.console import Reporter
-    from mmseq.data import Reader
+    from mmseq.contracts.aux_task import AuxOutput, AuxTask
+    from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+    from mmseq.contracts.decoder import Decoder
+    from mmseq.contracts.example import Example
+    from mmseq.contracts.fusion import Fused, Fusion
+    from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+    from mmseq.contracts.reader import Reader
+    from mmseq.contracts.states import ImageStates, PerWord, Sizes, Targets, TextStates
+    from mmseq.contracts.text_encoder import TextEncoder, TextInputs
+    from mmseq.contracts.weighting import Weighted, Weighting
     from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
-    from mmseq.example import Example
     from mmseq.plugins import list_components
     from mmseq.processes import all_sum, gather
     from mmseq.recurrent import run_lstm
@@ -58,31 +45,18 @@ _LAZY = {
     "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
     "mmseq.builtins.text_transformer": ("TransformerEncoder",),
     "mmseq.builtins.weighting": ("weighted_sum",),
-    "mmseq.components": (
-        "AuxOutput",
-        "AuxTask",
-        "Callback",
-        "Decoder",
-        "EpochEvent",
-        "Fused",
-        "Fusion",
-        "ImageEncoder",
-        "ImageStates",
-        "PerWord",
-        "Pictures",
-        "Sizes",
-        "StepEvent",
-        "Targets",
-        "TextEncoder",
-        "TextInputs",
-        "TextStates",
-        "Weighted",
-        "Weighting",
-    ),
     "mmseq.config": ("Config",),
     "mmseq.console": ("Reporter",),
-    "mmseq.data": ("Reader",),
-    "mmseq.example": ("Example",),
+    "mmseq.contracts.aux_task": ("AuxOutput", "AuxTask"),
+    "mmseq.contracts.callback": ("Callback", "EpochEvent", "StepEvent"),
+    "mmseq.contracts.decoder": ("Decoder",),
+    "mmseq.contracts.example": ("Example",),
+    "mmseq.contracts.fusion": ("Fused", "Fusion"),
+    "mmseq.contracts.image_encoder": ("ImageEncoder", "Pictures"),
+    "mmseq.contracts.reader": ("Reader",),
+    "mmseq.contracts.states": ("ImageStates", "PerWord", "Sizes", "Targets", "TextStates"),
+    "mmseq.contracts.text_encoder": ("TextEncoder", "TextInputs"),
+    "mmseq.contracts.weighting": ("Weighted", "Weighting"),
     "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
     "mmseq.plugins": ("list_components",),
     "mmseq.processes": ("all_sum", "gather"),

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmseq.example import Example
+from mmseq.contracts.example import Example
 from mmseq.images import PictureProblem, read_picture
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseq.components import PerWord, Targets, TextEncoder, TextInputs
 from mmseq.config import TrainConfig
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import PerWord, Targets
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
-from mmseq.example import Example, per_word
+from mmseq.example import per_word
 from mmseq.examplestore import StoredExamples
 from mmseq.guard import blamed, require
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mmseq import labels as tagging
+from mmseq.contracts.example import Example
 from mmseq.errors import ComponentError, UserError, closest, one_line
-from mmseq.example import Example, Facts, renamed
+from mmseq.example import Facts, renamed
 from mmseq.examplestore import ExampleStore, StoredExamples
 from mmseq.lookup import (
     PictureFolder,
@@ -27,30 +27,14 @@ from mmseq.lookup import (
 if TYPE_CHECKING:
     from mmseq.registry import Entry
 
+
 SPLITS = ("train", "valid", "test")
+
+
 CONVERSIONS = {"bioes": tagging.bioes_to_bio, "iob1": tagging.iob1_to_bio}
+
+
 SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
-
-
-class Reader(ABC):
-    """A file to examples.
-
-    It has no options, since files are read by their ending. A file that cannot be opened or is no
-    UTF-8 need not be looked after: the engine says so.
-    """
-
-    suffixes: ClassVar[tuple[str, ...]]
-    """File endings it reads, with the dot"""
-    word_per_line: ClassVar[bool] = False
-    """True: word i of a sentence stands i lines below its first, which messages then name"""
-    example_file: ClassVar[str] = ""
-    """A small file of the format, two sentences or more: `mmseq show` prints it, checks read it"""
-
-    @abstractmethod
-    def read(self, path: Path) -> Iterator[Example]:
-        """Examples in file order; `UserError` naming file, line and remedy for a bad line.
-        Tags as written; pictures as file names, which the engine looks up.
-        """
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmseq.contracts.example import Example
 from mmseq.data import (
     SPLITS,
     SchemeOption,
@@ -20,7 +21,6 @@ from mmseq.data import (
     rename_types,
 )
 from mmseq.errors import UserError
-from mmseq.example import Example
 from mmseq.labels import orphans, repair, spans
 from mmseq.lookup import find_split, no_split, not_found
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmseq.collate import Batch, Collator, Prepared, by_length
-from mmseq.components import Decoder
+from mmseq.contracts.decoder import Decoder
 from mmseq.guard import blamed, require
 from mmseq.labels import spans
 from mmseq.model import Model

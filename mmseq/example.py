@@ -4,36 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
+from mmseq.contracts.example import Example
 from mmseq.errors import UserError
 from mmseq.labels import map_types, spans
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One sentence with its tags and pictures."""
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...] | None = None
-    """BIO, one a word; None where the data has none"""
-    images: tuple[Path, ...] = ()
-    """As the reader gives them: names; after loading: files in the picture folder"""
-    id: str = ""
-    extras: Mapping[str, Any] = field(default_factory=dict)
-    """Every further field, as read"""
-    file: Path | None = None
-    line: int = 0
-    """Where it was read: line of the first word (CoNLL) or of the object (JSONL), from 1"""
-
-    @property
-    def where(self) -> str:
-        """``file:line`` for messages; of a sentence that is from no file, its name."""
-        if self.file is None:
-            return f"sentence '{self.id}'" if self.id else "the sentence"
-        return f"{self.file}:{self.line}"
 
 
 def renamed(example: Example, mapping: Mapping[str, str]) -> Example:

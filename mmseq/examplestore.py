@@ -27,8 +27,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, overload
 
+from mmseq.contracts.example import Example
 from mmseq.errors import UserError
-from mmseq.example import Example, Facts, renamed
+from mmseq.example import Facts, renamed
 
 FORMAT = 1
 LARGE = 64 << 20

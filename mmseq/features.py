@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmseq.components import ImageEncoder
+from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
 from mmseq.featurestore import FeatureStore, Row, StoredFeatures, default_store_root
 from mmseq.images import PictureProblem, open_picture, quiet_pillow, read_picture

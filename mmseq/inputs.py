@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.builtins.readers import decoded
+from mmseq.contracts.example import Example
 from mmseq.data import read_examples
 from mmseq.errors import UserError, unknown
-from mmseq.example import Example
 from mmseq.lookup import PictureFolder, reader_of, suiting_reader
 from mmseq.plugins import registry
 from mmseq.tagged import Sentence

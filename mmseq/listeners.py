@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Choice
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import ComponentError, one_line
 from mmseq.guard import blamed, require
 

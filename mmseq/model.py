@@ -13,25 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.collate import Batch, Collator, ExtraField, PictureSource
-from mmseq.components import (
-    AuxOutput,
-    AuxTask,
-    Decoder,
-    Fused,
-    Fusion,
-    ImageEncoder,
-    ImageStates,
-    Sizes,
-    Targets,
-    TextEncoder,
-    TextStates,
-    Weighted,
-    Weighting,
-)
 from mmseq.config import Choice, Config
+from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.example import Example
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.contracts.states import ImageStates, Sizes, Targets, TextStates
+from mmseq.contracts.text_encoder import TextEncoder
+from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.dropout import quicken
 from mmseq.errors import ComponentError, UserError
-from mmseq.example import Example
 from mmseq.guard import (
     ReadViews,
     announced,

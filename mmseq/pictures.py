@@ -9,11 +9,11 @@ from itertools import chain
 
 import torch
 
-from mmseq.components import ImageEncoder
 from mmseq.config import DataConfig
 from mmseq.console import Reporter
+from mmseq.contracts.example import Example
+from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
-from mmseq.example import Example
 from mmseq.features import FeatureStore, FeatureTable, compute_features, default_store_root
 from mmseq.images import PictureProblem, read_picture, summarise
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmseq.contracts.example import Example
 from mmseq.errors import UserError
-from mmseq.example import Example
 
 FOLDER = "predictions"
 

@@ -50,6 +50,13 @@ TAKEN = {("aux_task", "none"), ("image_encoder", "none"), ("reader", "auto")}
 """What flags and settings use for no component, or any."""
 
 
+def contract_of(kind: str) -> type:
+    """The class that components of a kind derive from, each in a module of its kind's name."""
+    module = importlib.import_module(f"mmseq.contracts.{kind}")
+    contract: type = getattr(module, kind.title().replace("_", ""))
+    return contract
+
+
 def check_registration(kind: str, name: str, target: Target) -> None:
     """`ValueError` for a name or a target that no config could use."""
     if not isinstance(name, str) or not NAME.fullmatch(name) or (kind, name) in TAKEN:
@@ -137,8 +144,6 @@ class Entry:
 
         `UserError` naming the distribution where that fails, or where it is not of its kind.
         """
-        import mmseq
-
         target: Any = self.target
         if isinstance(target, str):
             module, _, attribute = target.partition(":")
@@ -156,11 +161,11 @@ class Entry:
                     f"{self.full_title} cannot be loaded from '{self.target}': "
                     f"{reason.rstrip('.')}."
                 ) from error
-        contract = self.kind.title().replace("_", "")
-        if not (isinstance(target, type) and issubclass(target, getattr(mmseq, contract))):
+        contract = contract_of(self.kind)
+        if not (isinstance(target, type) and issubclass(target, contract)):
             raise UserError(
                 f"{self.full_title}: {self.target} is not a class that derives from "
-                f"mmseq.{contract}."
+                f"mmseq.{contract.__name__}."
             )
         return target
 

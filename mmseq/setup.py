@@ -18,9 +18,10 @@ from mmseq import runs
 from mmseq.checkpoint import Checkpoints, load_weights, save_weights
 from mmseq.checksums import images_sha256
 from mmseq.collate import Collator, Prepared
-from mmseq.components import Callback
 from mmseq.config import Config, DataConfig, TrainConfig
 from mmseq.console import Reporter, score_table
+from mmseq.contracts.callback import Callback
+from mmseq.contracts.example import Example
 from mmseq.data import (
     Split,
     check_known,
@@ -31,7 +32,6 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import UserError, unknown
-from mmseq.example import Example
 from mmseq.examplestore import LARGE, ExampleStore
 from mmseq.features import FeatureTable
 from mmseq.guard import blamed

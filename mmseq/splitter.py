@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mmseq.errors import unknown
 
 if TYPE_CHECKING:
-    from mmseq.example import Example
+    from mmseq.contracts.example import Example
 
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
 

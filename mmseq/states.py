@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from mmseq.collate import by_length
+from mmseq.contracts.example import Example
 from mmseq.data import require_split, require_tags, types_of
 from mmseq.errors import UserError
 from mmseq.evaluation import BATCH
-from mmseq.example import Example
 from mmseq.labels import split_tag
 from mmseq.setup import build_seeded, choose_split, load_data, take_initial_weights
 from mmseq.tagger import Tagger, load

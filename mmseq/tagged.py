@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mmseq.contracts.example import Example
 from mmseq.evaluation import Prediction
-from mmseq.example import Example
 from mmseq.labels import spans
 
 

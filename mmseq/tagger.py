@@ -17,10 +17,10 @@ from mmseq.checkpoint import load_weights
 from mmseq.collate import Collator, Prepared
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.example import Example
 from mmseq.data import Split, check_known
 from mmseq.errors import UserError
 from mmseq.evaluation import CHUNK, Prediction, gives_k_best, predict
-from mmseq.example import Example
 from mmseq.metrics import score
 from mmseq.model import Model, build_model
 from mmseq.pictures import ready_pictures

@@ -15,9 +15,9 @@ from accelerate.utils import set_seed
 from mmseq import runs
 from mmseq.checkpoint import Checkpoints, Generators, load_weights
 from mmseq.collate import Batch, epoch_steps, hidden_pictures, lengths_of
-from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Config
 from mmseq.console import Reporter, loss_text
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError
 from mmseq.evaluation import predict
 from mmseq.gradients import Cosines

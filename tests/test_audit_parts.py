@@ -21,8 +21,8 @@ from mmseq.audit.scores import condition_scores
 from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.audit.verdict import Verdict, verdict
 from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import Sizes
-from mmseq.example import Example
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes
 from mmseq.images import PictureProblem
 
 CPU = torch.device("cpu")

@@ -3,7 +3,7 @@
 from PIL import Image
 
 from mmseq.checksums import images_sha256
-from mmseq.example import Example
+from mmseq.contracts.example import Example
 
 
 def example(*paths):

@@ -11,9 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
-from mmseq import __version__, components
+from mmseq import __version__
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
+from mmseq.contracts import states as components
 from mmseq.plugins import registry
 from mmseq.registry import FILES, KINDS
 

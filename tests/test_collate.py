@@ -12,10 +12,11 @@ from mmseq.collate import (
     lengths_of,
     training_order,
 )
-from mmseq.components import PerWord, TextEncoder, TextStates
 from mmseq.config import TrainConfig
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import PerWord, TextStates
+from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.errors import UserError
-from mmseq.example import Example
 
 LENGTHS = [(i * 7919) % 40 + 1 for i in range(1000)]
 

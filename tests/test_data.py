@@ -10,8 +10,9 @@ import pytest
 import mmseq
 from mmseq import plugins
 from mmseq.config import DataConfig
+from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
 from mmseq.data import (
-    Reader,
     check_known,
     load_file,
     load_folder,
@@ -21,7 +22,7 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import ComponentError, UserError
-from mmseq.example import Example, per_word
+from mmseq.example import per_word
 from mmseq.lookup import suiting_reader
 from mmseq.registry import Entry, Registry
 from mmseq.setup import choose_split

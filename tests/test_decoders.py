@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder, forbidden_steps
-from mmseq.components import Sizes, Targets
+from mmseq.contracts.states import Sizes, Targets
 
 LABELS = ("O", "B-X", "I-X")
 LENGTHS = (4, 1, 0, 3)

@@ -11,9 +11,10 @@ import mmseq
 from mmseq import data
 from mmseq.config import Config, DataConfig
 from mmseq.console import Reporter
+from mmseq.contracts.example import Example
 from mmseq.data import load_file, load_folder
 from mmseq.errors import UserError
-from mmseq.example import Example, Facts
+from mmseq.example import Facts
 from mmseq.examplestore import ExampleStore, StoredExamples
 from mmseq.setup import load_data
 

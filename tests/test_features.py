@@ -8,7 +8,8 @@ from PIL import Image
 from torch import nn
 
 from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import ImageEncoder, Pictures, Sizes
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.features import FeatureStore, compute_features
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import mmseq
-from mmseq.components import ImageStates, TextStates
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.states import ImageStates, TextStates
 from mmseq.errors import UserError
 from mmseq.guard import blamed, rated, require, shapes
 

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseq.builtins.image_timm import TimmEncoder
 from mmseq.builtins.timm_transform import without_strips
-from mmseq.components import Sizes
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.weights import LITE0, resolve_package_path
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-from mmseq.components import Decoder, Sizes
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes
 from mmseq.labels import orphans
 
 LABELS = ("O", "B-X", "I-X", "B-Y", "I-Y")

@@ -5,8 +5,8 @@ import errno
 import pytest
 
 import mmseq
-from mmseq.components import Callback, EpochEvent
 from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback, EpochEvent
 from mmseq.errors import ComponentError, UserError
 from mmseq.listeners import Listeners
 

@@ -9,23 +9,14 @@ from mmseq.builtins.decoders import SoftmaxDecoder
 from mmseq.builtins.fusion import GateFusion, NoFusion
 from mmseq.builtins.weighting import FixedWeighting
 from mmseq.collate import Batch, Collator, ExtraField
-from mmseq.components import (
-    AuxOutput,
-    AuxTask,
-    Fused,
-    Fusion,
-    ImageEncoder,
-    PerWord,
-    Pictures,
-    Sizes,
-    Targets,
-    TextEncoder,
-    TextInputs,
-    TextStates,
-)
 from mmseq.config import Choice, Config
+from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.example import Example
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import PerWord, Sizes, Targets, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
-from mmseq.example import Example
 from mmseq.model import Model, build_model
 from mmseq.registry import Entry
 

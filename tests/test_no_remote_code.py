@@ -10,7 +10,7 @@ import timm
 
 from mmseq.builtins.image_timm import TimmEncoder
 from mmseq.builtins.text_transformer import TransformerEncoder
-from mmseq.components import Sizes
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 
 ROOT = Path(__file__).parents[1]

@@ -8,10 +8,10 @@ from PIL import Image
 
 import mmseq.images
 from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import Sizes
 from mmseq.config import DataConfig
 from mmseq.console import Reporter
-from mmseq.example import Example
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes
 from mmseq.pictures import pictures_to_compute, ready_pictures
 
 CPU = torch.device("cpu")

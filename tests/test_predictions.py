@@ -1,8 +1,8 @@
 import pytest
 
 from mmseq import UserError
+from mmseq.contracts.example import Example
 from mmseq.data import load_file
-from mmseq.example import Example
 from mmseq.predictions import read_predictions, write_predictions
 
 SENTENCES = [

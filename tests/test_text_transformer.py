@@ -9,8 +9,9 @@ from transformers import AutoConfig, AutoModel
 
 from mmseq.builtins.first_weights import NothingDrawn
 from mmseq.builtins.text_transformer import TransformerEncoder
-from mmseq.components import Sizes, TextInputs
 from mmseq.config import Config
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.text_encoder import TextInputs
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",))

@@ -9,13 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmseq.errors import UserError
-from mmseq.weights import (
-    LITE0,
-    lite0_safetensors,
-    resolve_package_path,
-    user_cache,
-    weights_file,
-)
+from mmseq.weights import LITE0, lite0_safetensors, resolve_package_path, user_cache, weights_file
 
 
 def install(folder, distribution, package, files):

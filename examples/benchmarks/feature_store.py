@@ -34,7 +34,8 @@ from PIL import Image
 from torch import Tensor
 
 from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import ImageEncoder, Pictures, Sizes
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import Sizes
 from mmseq.features import BATCH, FeatureStore, compute_features
 from mmseq.images import PictureProblem, open_picture, read_picture
 

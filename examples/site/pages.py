@@ -19,8 +19,26 @@ from mmseq.scaffold.kinds import TRAIN, written
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = ("Config", "train", "load")
 """Public names that a user of the Python interface begins with"""
+CONTRACTS = (
+    "mmseq.contracts",
+    *(
+        f"mmseq.contracts.{module}"
+        for module in (
+            "example",
+            "states",
+            "text_encoder",
+            "image_encoder",
+            "fusion",
+            "aux_task",
+            "decoder",
+            "weighting",
+            "reader",
+            "callback",
+        )
+    ),
+)
 ELSEWHERE = {
-    "mmseq.components": "contracts.md",
+    **dict.fromkeys(CONTRACTS, "contracts.md"),
     "mmseq.hookspecs": "hooks.md",
     "mmseq.ranges": "hooks.md",
 }
@@ -62,7 +80,7 @@ def _modules(title: str, about: str, *modules: str) -> str:
 
 
 def _contracts() -> str:
-    return _modules("Contracts", "What a component gets and gives.", "mmseq.components")
+    return _modules("Contracts", "What a component gets and gives.", *CONTRACTS)
 
 
 def _examples() -> str:

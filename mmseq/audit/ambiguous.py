@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mmseq.contracts.example import Example
 from mmseq.counts import Counts
-from mmseq.example import Example
 from mmseq.labels import spans
 
 Name = tuple[str, ...]

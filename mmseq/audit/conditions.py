@@ -12,7 +12,7 @@ from PIL import Image
 from mmseq.audit.derangement import Contents, clashes, derangement
 from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.collate import Collator, Prepared
-from mmseq.components import ImageEncoder
+from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data import Split
 from mmseq.errors import UserError
 from mmseq.evaluation import predict

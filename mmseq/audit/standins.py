@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmseq.components import ImageEncoder
+from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.features import BATCH, half_rows
 from mmseq.featurestore import Row
 from mmseq.images import decode_picture, read_picture

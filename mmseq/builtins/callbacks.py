@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.builtins.steplog import append, drop_after
-from mmseq.components import Callback, EpochEvent, StepEvent
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.ranges import Count, Natural
 
 

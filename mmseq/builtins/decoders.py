@@ -14,7 +14,8 @@ from mmseq.builtins.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.crf_fast import FastChain
 from mmseq.builtins.span_scores import continuations, going_on, span_products
 from mmseq.builtins.viterbi import Array, Whole, k_best, viterbi
-from mmseq.components import Decoder, Sizes, Targets
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes, Targets
 
 
 def forbidden_steps(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:

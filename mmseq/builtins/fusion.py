@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmseq.components import Fused, Fusion, ImageStates, Sizes, TextStates
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.ranges import Count, Dropout
 
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from mmseq.builtins.uncertainty import check_trained
 from mmseq.builtins.weighting import weighted_sum
-from mmseq.components import Sizes, Weighted, Weighting
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.gradients import shared_gradients
 from mmseq.processes import all_sum, process_count
 from mmseq.ranges import NonNegative, Positive

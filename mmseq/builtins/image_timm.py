@@ -27,7 +27,8 @@ from mmseq.builtins.timm_backbone import (
     used_names,
 )
 from mmseq.builtins.timm_transform import build_transform, describe_transform
-from mmseq.components import ImageEncoder, Pictures, Sizes
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.ranges import NonNegative
 from mmseq.weights import LITE0_MODEL

@@ -15,9 +15,10 @@ from mmseq.builtins.first_weights import initialise_lstm, initialise_vectors
 from mmseq.builtins.padding import padded
 from mmseq.builtins.vocabulary import FIRST_CHARACTER, UNKNOWN, Vocabulary
 from mmseq.builtins.word_vectors import WordVectors, read_word_vectors
-from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
-from mmseq.example import Example
 from mmseq.ranges import Count, Dropout, Natural, NonNegative, Share
 from mmseq.recurrent import run_lstm
 

@@ -19,7 +19,8 @@ from mmseq.builtins.padding import padded
 from mmseq.builtins.transformer_attention import install
 from mmseq.builtins.windows import WindowedSentence, cut
 from mmseq.builtins.word_shape import SHAPES, word_shape
-from mmseq.components import ImageStates, Sizes, TextEncoder, TextInputs, TextStates
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
 from mmseq.ranges import Dropout, Natural, NonNegative
 from mmseq.weights import resolve_package_path

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 from accelerate.tracking import GeneralTracker
 
-from mmseq.components import Callback, EpochEvent, StepEvent
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.runs import read_json
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mmseq.components import Sizes, Weighted, Weighting
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.errors import UserError
 from mmseq.ranges import Positive
 

@@ -10,7 +10,8 @@ import torch
 from annotated_types import Gt, Le
 from torch import Tensor
 
-from mmseq.components import Sizes, Weighted, Weighting
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.ranges import Positive
 
 

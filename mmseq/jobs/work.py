@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from mmseq.components import Callback, EpochEvent, StepEvent
 from mmseq.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.interruption import Interrupted
 from mmseq.jobs.job import Event

@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 from unicodedata import normalize
 
+from mmseq.contracts.example import Example
 from mmseq.data import SchemeOption, Split, check_mapping, load_file, rename_types
 from mmseq.errors import UserError
-from mmseq.example import Example
 from mmseq.labels import spans
 
 Span = tuple[int, int, str]

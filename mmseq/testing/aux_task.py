@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import AuxOutput, AuxTask, Fusion, Sizes, Targets
+from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.fusion import Fusion
+from mmseq.contracts.states import Sizes, Targets
 from mmseq.errors import UserError
 from mmseq.guard import ReadViews
 from mmseq.plugins import registry

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import Decoder, Sizes, Targets
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes, Targets
 from mmseq.evaluation import gives_k_best
 from mmseq.labels import spans
 from mmseq.testing.contract import Outputs

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from mmseq.components import ImageEncoder, Pictures
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.images import open_picture
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import no_strays

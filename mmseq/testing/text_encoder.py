@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from mmseq.collate import Batch
-from mmseq.components import ImageStates, TextEncoder, TextInputs, TextStates
+from mmseq.contracts.states import ImageStates, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.model import image_states
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from mmseq.collate import Batch, Collator, ExtraField, Prepared
-from mmseq.components import ImageStates, PerWord, Sizes, TextEncoder, TextStates
-from mmseq.example import Example
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
+from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.features import FeatureTable, compute_features
 from mmseq.labels import label_names
 from mmseq.model import image_states

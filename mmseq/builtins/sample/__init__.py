@@ -4,11 +4,6 @@ A name such as Jordan or Chelsea is a person, a place, an organisation or a work
 picture. The generator knows the best score that words alone can reach.
 """
 
-from mmseq.builtins.sample.write import (
-    SAMPLE_VERSION,
-    SampleSummary,
-    SplitSummary,
-    write_sample,
-)
+from mmseq.builtins.sample.write import SAMPLE_VERSION, SampleSummary, SplitSummary, write_sample
 
 __all__ = ["SAMPLE_VERSION", "SampleSummary", "SplitSummary", "write_sample"]
