@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import ComponentError, UserError
 from mmseq.hookspecs import Add, hookimpl
-from mmseq.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
+from mmseq.registry.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
 from mmseq.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mmseq.attention import attend, check_heads, masked_softmax
-    from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-    from mmseq.builtins.text_transformer import TransformerEncoder
-    from mmseq.builtins.weighting import weighted_sum
-    from mmseq.config import Config
+    from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+    from mmseq.builtins.text.transformer import TransformerEncoder
+    from mmseq.builtins.weighting.computed import weighted_sum
+    from mmseq.config.config import Config
     from mmseq.console import Reporter
     from mmseq.contracts.aux_task import AuxOutput, AuxTask
     from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
@@ -31,21 +30,21 @@ if TYPE_CHECKING:
     from mmseq.contracts.states import ImageStates, PerWord, Sizes, Targets, TextStates
     from mmseq.contracts.text_encoder import TextEncoder, TextInputs
     from mmseq.contracts.weighting import Weighted, Weighting
-    from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
-    from mmseq.plugins import list_components
+    from mmseq.layers.attention import attend, check_heads, masked_softmax
+    from mmseq.layers.recurrent import run_lstm
     from mmseq.processes import all_sum, gather
-    from mmseq.recurrent import run_lstm
-    from mmseq.states import EntityStates, entity_states
-    from mmseq.tagged import Alternative, Span, TaggedSentence
-    from mmseq.tagger import Tagger, load
-    from mmseq.training import train
+    from mmseq.registry.plugins import list_components
+    from mmseq.tables.drawing import PLOT_COLOURS, plot_style, render_figure
+    from mmseq.tagging.sentences import Alternative, Span, TaggedSentence
+    from mmseq.tagging.states import EntityStates, entity_states
+    from mmseq.tagging.tagger import Tagger, load
+    from mmseq.training.loop import train
 
 _LAZY = {
-    "mmseq.attention": ("attend", "check_heads", "masked_softmax"),
-    "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
-    "mmseq.builtins.text_transformer": ("TransformerEncoder",),
-    "mmseq.builtins.weighting": ("weighted_sum",),
-    "mmseq.config": ("Config",),
+    "mmseq.builtins.decoding.decoders": ("CrfDecoder", "SoftmaxDecoder"),
+    "mmseq.builtins.text.transformer": ("TransformerEncoder",),
+    "mmseq.builtins.weighting.computed": ("weighted_sum",),
+    "mmseq.config.config": ("Config",),
     "mmseq.console": ("Reporter",),
     "mmseq.contracts.aux_task": ("AuxOutput", "AuxTask"),
     "mmseq.contracts.callback": ("Callback", "EpochEvent", "StepEvent"),
@@ -57,14 +56,15 @@ _LAZY = {
     "mmseq.contracts.states": ("ImageStates", "PerWord", "Sizes", "Targets", "TextStates"),
     "mmseq.contracts.text_encoder": ("TextEncoder", "TextInputs"),
     "mmseq.contracts.weighting": ("Weighted", "Weighting"),
-    "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
-    "mmseq.plugins": ("list_components",),
+    "mmseq.layers.attention": ("attend", "check_heads", "masked_softmax"),
+    "mmseq.layers.recurrent": ("run_lstm",),
     "mmseq.processes": ("all_sum", "gather"),
-    "mmseq.recurrent": ("run_lstm",),
-    "mmseq.states": ("EntityStates", "entity_states"),
-    "mmseq.tagged": ("Alternative", "Span", "TaggedSentence"),
-    "mmseq.tagger": ("Tagger", "load"),
-    "mmseq.training": ("train",),
+    "mmseq.registry.plugins": ("list_components",),
+    "mmseq.tables.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
+    "mmseq.tagging.sentences": ("Alternative", "Span", "TaggedSentence"),
+    "mmseq.tagging.states": ("EntityStates", "entity_states"),
+    "mmseq.tagging.tagger": ("Tagger", "load"),
+    "mmseq.training.loop": ("train",),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
 

@@ -13,10 +13,11 @@ import tomli_w
 from safetensors import SafetensorError
 
 import mmseq
-from mmseq import checkpoint, runs
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.tagger import Tagger
+from mmseq.runs import folder as runs
+from mmseq.tagging.tagger import Tagger
+from mmseq.training import checkpoint
 
 
 def told(result, *words):

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from mmseq.builtins.callbacks import Conflict, EarlyStopping, History
-from mmseq.config import Config
+from mmseq.builtins.callbacks.history import Conflict, EarlyStopping, History
+from mmseq.config.config import Config
 from mmseq.contracts.callback import EpochEvent, StepEvent
 from mmseq.errors import UserError
 

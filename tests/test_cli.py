@@ -15,8 +15,8 @@ from mmseq import __version__
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
 from mmseq.contracts import states as components
-from mmseq.plugins import registry
-from mmseq.registry import FILES, KINDS
+from mmseq.registry.entries import FILES, KINDS
+from mmseq.registry.plugins import registry
 
 
 def command_lines(group, path=()):

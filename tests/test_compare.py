@@ -15,10 +15,10 @@ from mmseq.comparison.sources import read_runs
 from mmseq.comparison.systems import gather
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
-from mmseq.counts import sentence_counts
 from mmseq.errors import UserError
-from mmseq.predictions import write_predictions
-from mmseq.significance import adjusted, difference
+from mmseq.runs.predictions import write_predictions
+from mmseq.scoring.counts import sentence_counts
+from mmseq.scoring.significance import adjusted, difference
 
 
 def sentences(number, seed=0):

@@ -4,7 +4,7 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder, forbidden_steps
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder, forbidden_steps
 from mmseq.contracts.states import Sizes, Targets
 
 LABELS = ("O", "B-X", "I-X")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmseq.builtins.fusion import ConcatFusion, GateFusion, NoFusion, PooledPicture
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.errors import UserError
 

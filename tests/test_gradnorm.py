@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.gradnorm import GradNormWeighting
+from mmseq.builtins.weighting.gradnorm import GradNormWeighting
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 

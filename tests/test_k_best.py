@@ -6,10 +6,10 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import Sizes
-from mmseq.labels import orphans
+from mmseq.data.tags import orphans
 
 LABELS = ("O", "B-X", "I-X", "B-Y", "I-Y")
 BACKENDS = ("fast", "pytorch-crf")

@@ -8,7 +8,7 @@ import mmseq
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent
 from mmseq.errors import ComponentError, UserError
-from mmseq.listeners import Listeners
+from mmseq.training.callbacks import Listeners
 
 SOURCE = """
 import mmseq

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import timm
 
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.builtins.text_transformer import TransformerEncoder
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.builtins.text.transformer import TransformerEncoder
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 

@@ -2,8 +2,8 @@ import pytest
 
 from mmseq import UserError
 from mmseq.contracts.example import Example
-from mmseq.data import load_file
-from mmseq.predictions import read_predictions, write_predictions
+from mmseq.data.splits import load_file
+from mmseq.runs.predictions import read_predictions, write_predictions
 
 SENTENCES = [
     Example(("so", "tired"), ("O", "O"), id="1"),

@@ -8,8 +8,8 @@ import pytest
 from nltk.tokenize.casual import TweetTokenizer
 
 from mmseq.contracts.example import Example
+from mmseq.data.splitter import SPLITTERS, Word, choose_splitter, split_words
 from mmseq.errors import UserError
-from mmseq.splitter import SPLITTERS, Word, choose_splitter, split_words
 
 
 def words(text, name):

@@ -5,8 +5,8 @@ import torch
 
 import mmseq
 from mmseq import Sizes, Weighted
-from mmseq.builtins.decoders import SoftmaxDecoder
-from mmseq.builtins.weighting import weighted_sum
+from mmseq.builtins.decoding.decoders import SoftmaxDecoder
+from mmseq.builtins.weighting.computed import weighted_sum
 from mmseq.testing import ContractError, check_decoder, check_weighting
 
 

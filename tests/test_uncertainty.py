@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.uncertainty import UncertaintyWeighting
+from mmseq.builtins.weighting.uncertainty import UncertaintyWeighting
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 

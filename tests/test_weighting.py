@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.weighting import DynamicAverageWeighting, FixedWeighting, RampWeighting
-from mmseq.config import Config
+from mmseq.builtins.weighting.computed import DynamicAverageWeighting, FixedWeighting, RampWeighting
+from mmseq.config.config import Config
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 

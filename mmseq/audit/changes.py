@@ -9,7 +9,7 @@ from typing import Any
 
 from mmseq.audit.conditions import NONE, SHUFFLED, TRUE, Tagged
 from mmseq.contracts.example import Example
-from mmseq.counts import sentence_counts
+from mmseq.scoring.counts import sentence_counts
 
 
 @dataclass(frozen=True)

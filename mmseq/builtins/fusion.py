@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mmseq.contracts.fusion import Fused, Fusion
 from mmseq.contracts.states import ImageStates, Sizes, TextStates
-from mmseq.ranges import Count, Dropout
+from mmseq.registry.ranges import Count, Dropout
 
 
 class NoFusion(Fusion):

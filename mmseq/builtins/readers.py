@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
+from mmseq.data.folder import PICTURE_SUFFIXES
+from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError
-from mmseq.labels import TAG_FORM, is_tag
-from mmseq.lookup import PICTURE_SUFFIXES
 
 _BLANK = " \t"
 _PICTURE = "IMGID:"

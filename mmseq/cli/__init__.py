@@ -19,7 +19,7 @@ from mmseq.cli.score import score
 from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.cli.tune import tune
-from mmseq.plugins import load_plugins
+from mmseq.registry.plugins import load_plugins
 from mmseq.version import __version__
 
 COMMANDS = (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from mmseq.contracts.example import Example
-from mmseq.labels import spans
+from mmseq.data.tags import spans
 from mmseq.scoring.figures import figures
 from mmseq.scoring.pairs import Compared, Span
 

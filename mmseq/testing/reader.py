@@ -10,9 +10,9 @@ from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
+from mmseq.data.folder import SUFFIXES, good_suffixes
+from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
-from mmseq.labels import is_tag
-from mmseq.lookup import SUFFIXES, good_suffixes
 from mmseq.testing.subject import Subject
 
 

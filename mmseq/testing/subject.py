@@ -12,10 +12,10 @@ from torch import nn
 
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.guard import announced
-from mmseq.options import REQUIRED, Option, check_options, options_of
-from mmseq.plugins import registry
-from mmseq.registry import GIVE_VECTORS, KINDS, WEIGHT_TAKEN, contract_of
+from mmseq.model.guard import announced
+from mmseq.registry.entries import GIVE_VECTORS, KINDS, WEIGHT_TAKEN, contract_of
+from mmseq.registry.options import REQUIRED, Option, check_options, options_of
+from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Judge
 from mmseq.testing.tiny import tiny_sentences
 
