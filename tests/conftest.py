@@ -20,7 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mmseq.__main__ import run  # noqa: E402
 from mmseq.console import Reporter
-from mmseq.plugins import ENGINE, Plugins, load_plugins
+from mmseq.registry.plugins import ENGINE, Plugins, load_plugins
 
 KEPT = Path(__file__).parent / "support" / "plugins"
 PERSONS = ["Anna Kowalski", "Jordan", "Omar Said", "Li Wei", "Chelsea", "Rosa Parks"]
@@ -213,7 +213,7 @@ def echo_config(tiny_encoder, tiny_data, echoes):
     """A text-only run of 4 epochs with 6 steps each and those tasks, at most a second."""
 
     def make(aux=("echo", "mirror", "apart"), weighting="fixed", **settings):
-        from mmseq.config import Config
+        from mmseq.config.config import Config
 
         return Config.from_layers(
             flags={

@@ -17,8 +17,8 @@ import pytest
 import warm
 from once import once
 
-from mmseq.data import load_file
-from mmseq.plugins import load_plugins
+from mmseq.data.splits import load_file
+from mmseq.registry.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

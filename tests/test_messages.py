@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mmseq import __version__
-from mmseq.config import Config
+from mmseq.config.config import Config
 
 PAGE = Path(__file__).with_name("messages.txt")
 BLOCK = re.compile(r"^\$ (mmseq .*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)

@@ -11,7 +11,7 @@ from mmseq_mlmner.silhouette import silhouette
 from safetensors.numpy import load_file
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 
 CENTERS = "tasks.cluster.centers"
 

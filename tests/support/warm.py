@@ -23,8 +23,9 @@ from pathlib import Path
 
 PRELOADED = (
     "accelerate",
+    "mmseq.jobs.work",
+    "mmseq.tagging.tagger",
     "mmseq.testing",
-    "mmseq.training",
     "nltk.tokenize",
     "seqeval.metrics",
     "timm",
