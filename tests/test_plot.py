@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from mmseq_mlmner.cluster_plot import cluster_plot
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot.clusters import cluster_plot
+from mmseq_mlmner.plot.silhouette import silhouette
 from safetensors.numpy import load_file
 
 import mmseq

@@ -2,8 +2,8 @@ import math
 
 import numpy as np
 import pytest
-from mmseq_mlmner import silhouette as module
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot import silhouette as module
+from mmseq_mlmner.plot.silhouette import silhouette
 
 
 def of(points, types):

@@ -48,7 +48,7 @@ def plot(
     if output is not None:
         _require_new(output)
     try:
-        from mmseq_mlmner.cluster_plot import cluster_plot
+        from mmseq_mlmner.plot.clusters import cluster_plot
     except ImportError as error:
         raise mmseq.UserError(
             f"mmseq plot draws with matplotlib, which cannot be imported ({error}): "

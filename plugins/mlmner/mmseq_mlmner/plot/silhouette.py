@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mmseq_mlmner.pca import Array
+from mmseq_mlmner.plot.pca import Array
 
 ROWS = 1024
 """Words whose distances to all others are held at once"""
