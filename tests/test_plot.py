@@ -253,10 +253,11 @@ def test_a_run_that_cannot_be_plotted_is_one_line(run, run_cli, damage, words):
     assert len(result.err.strip().splitlines()) == 1
 
 
-def test_without_matplotlib_the_extra_is_named(run):
+@pytest.mark.parametrize("package", ["matplotlib", "sklearn"])
+def test_without_a_package_the_extra_is_named(run, package):
     program = (
         "import sys\n"
-        "sys.modules['matplotlib'] = None\n"  # as if it were not installed
+        f"sys.modules[{package!r}] = None\n"  # as if it were not installed
         "from mmseq.__main__ import main\n"
         f"main(['plot', {str(run)!r}, '--clusters'])\n"
     )
@@ -264,5 +265,6 @@ def test_without_matplotlib_the_extra_is_named(run):
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 2
+    assert package in done.stderr
     assert "pip install 'mmseq-mlmner[report]'" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
