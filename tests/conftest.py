@@ -15,7 +15,7 @@ from PIL import Image
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mmseq.__main__ import run  # noqa: E402
-from mmseq.plugins import ENGINE, Plugins, load_plugins
+from mmseq.registry.plugins import ENGINE, Plugins, load_plugins
 
 PERSONS = ["Anna Kowalski", "Jordan", "Omar Said", "Li Wei", "Chelsea", "Rosa Parks"]
 PLACES = ["Oslo", "New York", "Jordan", "Lima", "Chelsea", "Cape Town"]
@@ -220,7 +220,7 @@ def echo_config(tiny_encoder, tiny_data, echoes):
     """A text-only run of 4 epochs with 6 steps each and those tasks, at most a second."""
 
     def make(aux=("echo", "mirror", "apart"), weighting="fixed", **settings):
-        from mmseq.config import Config
+        from mmseq.config.config import Config
 
         return Config.from_layers(
             flags={

@@ -5,16 +5,19 @@ import fcntl
 import io
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+import tomli_w
 from safetensors import SafetensorError
 
 import mmseq
-from mmseq import checkpoint, runs
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.tagger import Tagger
+from mmseq.runs import folder as runs
+from mmseq.tagging.tagger import Tagger
+from mmseq.training import checkpoint
 
 
 def told(result, *words):
@@ -357,3 +360,43 @@ def test_a_dry_run_tells_of_missing_pictures(run_cli, tiny_data, tiny_encoder, t
     assert result.code == 0, result.err
     line = f"Pictures missing: 1; their sentences go on without. First: {data / 'train.jsonl'}:2:"
     assert f"{line} {first}" in result.out
+
+
+def without(path, *parts):
+    """Take sections and keys out of a TOML file."""
+    tables = tomllib.loads(path.read_text())
+    for part in parts:
+        section, _, key = part.partition(".")
+        if key:
+            del tables[section][key]
+        else:
+            del tables[section]
+    path.write_text(tomli_w.dumps(tables))
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        (None, "[text_encoder] and "),
+        (("train",), "[train] missing"),
+        (("aux",), "[aux] missing"),
+        (("data.path", "fusion.name"), "fusion.name and 1 more"),
+        (("train.init",), "train.init missing"),
+    ],
+)
+def test_a_run_with_an_incomplete_config_is_neither_resumed_nor_loaded(run, run_cli, parts, word):
+    config = run / "config.toml"
+    if parts is None:
+        config.write_bytes(b"")
+    else:
+        without(config, *parts)
+    told(run_cli("predict", run, "--text", "hi"), f"{config}: incomplete", word)
+    (run / "metrics.json").unlink()
+    before = sorted(run.rglob("*"))
+    told(run_cli("train", "--resume", "--output", run), f"{config}: incomplete", word)
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_run_made_before_a_key_existed_has_its_default(run, run_cli):
+    without(run / "config.toml", "data.cache", "train.adversarial")
+    assert run_cli("predict", run, "--text", "hi").code == 0

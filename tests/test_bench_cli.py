@@ -108,7 +108,7 @@ def test_a_dry_run_outlives_a_process_that_prints_much_and_is_killed(
 
 
 def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
-    from mmseq.config import Config
+    from mmseq.config.config import Config
     from mmseq.jobs.probe import probe
 
     config = Config.from_layers(
@@ -125,7 +125,8 @@ def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
         },
     )
     found = probe(config.tables(), 1)
-    from mmseq.setup import build_seeded, load_data
+    from mmseq.data.source import load_data
+    from mmseq.training.setup import build_seeded
 
     train = load_data(config.data, ["train"])["train"].examples
     model, _ = build_seeded(config, ("O", "B-LOC", "I-LOC", "B-PER", "I-PER"), train)

@@ -139,7 +139,7 @@ def test_another_version_is_another_experiment(plan, site, tmp_path):
     shutil.rmtree(package)
     shutil.rmtree(site.folder / "mmseq_own-1.0.dist-info")
     versioned("1.1")
-    from mmseq.plugins import load_plugins
+    from mmseq.registry.plugins import load_plugins
 
     load_plugins.cache_clear()
     (second,) = found(own)

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from mmseq.builtins.callbacks import Conflict, EarlyStopping, History
-from mmseq.components import EpochEvent, StepEvent
-from mmseq.config import Config
+from mmseq.builtins.callbacks.history import Conflict, EarlyStopping, History
+from mmseq.config.config import Config
+from mmseq.contracts.callback import EpochEvent, StepEvent
 from mmseq.errors import UserError
 
 

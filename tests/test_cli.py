@@ -11,11 +11,12 @@ from pathlib import Path
 import click
 import pytest
 
-from mmseq import __version__, components
+from mmseq import __version__
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
-from mmseq.plugins import registry
-from mmseq.registry import FILES, KINDS
+from mmseq.contracts import states as components
+from mmseq.registry.entries import FILES, KINDS
+from mmseq.registry.plugins import registry
 
 
 def command_lines(group, path=()):

@@ -3,19 +3,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from mmseq.collate import (
-    BUCKET,
-    Collator,
-    ExtraField,
-    by_length,
-    epoch_steps,
-    lengths_of,
-    training_order,
-)
-from mmseq.components import PerWord, TextEncoder, TextStates
-from mmseq.config import TrainConfig
+from mmseq.config.config import TrainConfig
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import PerWord, TextStates
+from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.errors import UserError
-from mmseq.example import Example
+from mmseq.model.batch import Collator, ExtraField
+from mmseq.model.order import BUCKET, by_length, epoch_steps, lengths_of, training_order
 
 LENGTHS = [(i * 7919) % 40 + 1 for i in range(1000)]
 

@@ -14,11 +14,11 @@ from mmseq.comparison.pairs import compare
 from mmseq.comparison.sources import read_runs
 from mmseq.comparison.systems import gather
 from mmseq.console import Reporter
-from mmseq.counts import sentence_counts
+from mmseq.contracts.example import Example
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.predictions import write_predictions
-from mmseq.significance import adjusted, difference
+from mmseq.runs.predictions import write_predictions
+from mmseq.scoring.counts import sentence_counts
+from mmseq.scoring.significance import adjusted, difference
 
 
 def sentences(number, seed=0):

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq.config import Config, DataConfig
+from mmseq.config.config import Config, DataConfig
+from mmseq.config.layering import parse_setting
 from mmseq.errors import UserError
-from mmseq.layers import parse_setting
 
 PRESET = """# A film, briefly
 [fusion]

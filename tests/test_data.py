@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq import plugins
-from mmseq.config import DataConfig
-from mmseq.data import (
-    Reader,
+from mmseq.config.config import DataConfig
+from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
+from mmseq.data.folder import suiting_reader
+from mmseq.data.sentences import per_word
+from mmseq.data.source import choose_split
+from mmseq.data.splits import (
     check_known,
     load_file,
     load_folder,
@@ -21,10 +24,8 @@ from mmseq.data import (
     types_of,
 )
 from mmseq.errors import ComponentError, UserError
-from mmseq.example import Example, per_word
-from mmseq.lookup import suiting_reader
-from mmseq.registry import Entry, Registry
-from mmseq.setup import choose_split
+from mmseq.registry import plugins
+from mmseq.registry.entries import Entry, Registry
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 
@@ -326,7 +327,7 @@ def test_ten_thousand_sentences_load_in_seconds(folder):
 def test_reading_data_needs_no_torch(folder):
     data = folder({"train.txt": "a\tO\n"})
     code = (
-        "import sys; from pathlib import Path; import mmseq.metrics, mmseq.splitter\n"
+        "import sys; from pathlib import Path; import mmseq.scoring.metrics, mmseq.data.splitter\n"
         "from mmseq.datacheck import check_folder; check_folder(Path(sys.argv[1]))\n"
         "print(sorted({'torch', 'transformers', 'timm', 'nltk', 'sklearn'} & set(sys.modules)))"
     )

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from mmseq.data import load_file
-from mmseq.plugins import load_plugins
+from mmseq.data.splits import load_file
+from mmseq.registry.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"

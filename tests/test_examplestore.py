@@ -8,14 +8,15 @@ import torch
 from safetensors.torch import load_file as load_tensors
 
 import mmseq
-from mmseq import data
-from mmseq.config import Config, DataConfig
+from mmseq.config.config import Config, DataConfig
 from mmseq.console import Reporter
-from mmseq.data import load_file, load_folder
+from mmseq.contracts.example import Example
+from mmseq.data import splits as data
+from mmseq.data.sentences import Facts
+from mmseq.data.source import load_data
+from mmseq.data.splits import load_file, load_folder
+from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError
-from mmseq.example import Example, Facts
-from mmseq.examplestore import ExampleStore, StoredExamples
-from mmseq.setup import load_data
 
 CONLL = (
     "IMGID:one\nAnna\tB-PER\nLee\tI-PER\nran\tO\n\n"

@@ -7,10 +7,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import ImageEncoder, Pictures, Sizes
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.features import FeatureStore, compute_features
+from mmseq.pictures.features import FeatureStore, compute_features
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,9 @@ import signal
 import numpy as np
 import pytest
 
-import mmseq.featurestore
+import mmseq.pictures.store
 from mmseq.errors import UserError
-from mmseq.featurestore import FeatureStore, default_store_root
+from mmseq.pictures.store import FeatureStore, default_store_root
 
 
 def row(value):
@@ -208,7 +208,7 @@ def _fill(root, start, stop):
 
 
 def _fill_without_fcntl(root, start, stop):
-    mmseq.featurestore.fcntl = None
+    mmseq.pictures.store.fcntl = None
     _fill(root, start, stop)
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mmseq.builtins.fusion import ConcatFusion, GateFusion, NoFusion, PooledPicture
-from mmseq.components import ImageStates, Sizes, TextStates
-from mmseq.config import Config
+from mmseq.config.config import Config
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O", "B-X", "I-X"), text=6, image=4)

@@ -8,11 +8,11 @@ import torch
 from safetensors.torch import load_file
 
 import mmseq
-from mmseq.checkpoint import load_weights
 from mmseq.console import Reporter
-from mmseq.gradients import Cosines, shared_gradients
-from mmseq.setup import new_run
-from mmseq.training import Trainer
+from mmseq.layers.gradients import Cosines, shared_gradients
+from mmseq.runs.weights import load_weights
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run
 
 
 def states(*values):

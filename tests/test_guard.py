@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import mmseq
-from mmseq.components import ImageStates, TextStates
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.states import ImageStates, TextStates
 from mmseq.errors import UserError
-from mmseq.guard import blamed, rated, require, shapes
+from mmseq.model.guard import blamed, rated, require, shapes
 
 COMPONENTS = """
 import torch

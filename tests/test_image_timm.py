@@ -10,11 +10,11 @@ from safetensors.torch import save_file
 from timm.data import create_transform, resolve_model_data_config
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.builtins.timm_transform import without_strips
-from mmseq.components import Sizes
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.builtins.images.timm_transform import without_strips
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.weights import LITE0, resolve_package_path
+from mmseq.packaged import LITE0, resolve_package_path
 
 SIZES = Sizes(("O",))
 FAMILIES = ["test_vit", "test_resnet", "test_efficientnet", "test_convnext", "test_byobnet"]

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from mmseq import UserError
-from mmseq.config import Config
+from mmseq.config.config import Config
+from mmseq.files import read_json
 from mmseq.jobs.job import Event, Job
 from mmseq.jobs.shipping import load_run, pack_data, pack_run, unpack_data
 from mmseq.jobs.work import work
-from mmseq.runs import read_json
 
 
 @pytest.fixture

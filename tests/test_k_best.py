@@ -6,9 +6,10 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-from mmseq.components import Decoder, Sizes
-from mmseq.labels import orphans
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes
+from mmseq.data.tags import orphans
 
 LABELS = ("O", "B-X", "I-X", "B-Y", "I-Y")
 BACKENDS = ("fast", "pytorch-crf")

@@ -3,7 +3,7 @@
 import pytest
 
 import mmseq
-from mmseq.launch import require_launcher, require_seen
+from mmseq.training.launch import require_launcher, require_seen
 
 
 def test_a_launcher_that_shares_the_model_out_is_refused(monkeypatch):

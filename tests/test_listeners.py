@@ -5,10 +5,10 @@ import errno
 import pytest
 
 import mmseq
-from mmseq.components import Callback, EpochEvent
 from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback, EpochEvent
 from mmseq.errors import ComponentError, UserError
-from mmseq.listeners import Listeners
+from mmseq.training.callbacks import Listeners
 
 SOURCE = """
 import mmseq

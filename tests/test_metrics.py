@@ -6,9 +6,9 @@ from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 from seqeval.scheme import IOB2, Entities
 
-from mmseq.counts import sentence_counts
-from mmseq.labels import label_names, repair, spans
-from mmseq.metrics import FIGURES, score, variants
+from mmseq.data.tags import label_names, repair, spans
+from mmseq.scoring.counts import sentence_counts
+from mmseq.scoring.metrics import FIGURES, score, variants
 
 
 def test_scores_counted_by_hand():

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from mmseq import __version__
-from mmseq.config import Config
-from mmseq.plugins import load_plugins, registry
+from mmseq.config.config import Config
+from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.names import PluginName
 from mmseq.scaffold.write import version_range
 

@@ -15,7 +15,7 @@ import pytest
 import mmseq
 from mmseq.bench.plan import Problems
 from mmseq.cli import build
-from mmseq.data import load_file
+from mmseq.data.splits import load_file
 from mmseq.testing import check_plan
 from mmseq.tune.search import read_search, space_of
 

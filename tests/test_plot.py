@@ -12,7 +12,7 @@ from mmseq_mlmner.plot.silhouette import silhouette
 from safetensors.numpy import load_file
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
 
 CENTERS = "tasks.cluster.centers"

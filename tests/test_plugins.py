@@ -5,7 +5,7 @@ import pytest
 
 from mmseq import __version__
 from mmseq.errors import UserError
-from mmseq.plugins import ENGINE, Plugins, load_plugins
+from mmseq.registry.plugins import ENGINE, Plugins, load_plugins
 
 FILM = """
 import mmseq

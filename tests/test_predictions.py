@@ -1,9 +1,9 @@
 import pytest
 
 from mmseq import UserError
-from mmseq.data import load_file
-from mmseq.example import Example
-from mmseq.predictions import read_predictions, write_predictions
+from mmseq.contracts.example import Example
+from mmseq.data.splits import load_file
+from mmseq.runs.predictions import read_predictions, write_predictions
 
 SENTENCES = [
     Example(("so", "tired"), ("O", "O"), id="1"),

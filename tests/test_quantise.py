@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.data import load_folder
-from mmseq.quantise import Int8Linear, quantise
+from mmseq.data.splits import load_folder
+from mmseq.layers.quantise import Int8Linear, quantise
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from annotated_types import Ge, Interval
 
 import mmseq
 from mmseq.errors import UserError
-from mmseq.options import check_options, options_of
-from mmseq.ranges import limits
+from mmseq.registry.options import check_options, options_of
+from mmseq.registry.ranges import limits
 
 
 class Component:

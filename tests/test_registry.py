@@ -7,9 +7,9 @@ import pytest
 
 import mmseq
 from mmseq.errors import UserError
-from mmseq.options import options_of
-from mmseq.plugins import registry
-from mmseq.registry import FILES, KINDS, Entry, Registry
+from mmseq.registry.entries import FILES, KINDS, Entry, Registry
+from mmseq.registry.options import options_of
+from mmseq.registry.plugins import registry
 
 if TYPE_CHECKING:
     from mmseq import Sizes
@@ -202,7 +202,9 @@ def test_a_target_that_cannot_be_loaded(site, target, cause):
     assert entry(target).description == ""
 
 
-@pytest.mark.parametrize("target", [Gadget, "mmseq.registry:KINDS", "mmseq.registry:Entry"])
+@pytest.mark.parametrize(
+    "target", [Gadget, "mmseq.registry.entries:KINDS", "mmseq.registry.entries:Entry"]
+)
 def test_a_target_of_another_kind(target):
     with pytest.raises(UserError, match=r"^fusion 'f' of mmseq-x 1.2: .* derives from mmseq.Fus"):
         entry(target, "fusion", "f").load()

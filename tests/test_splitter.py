@@ -7,9 +7,9 @@ from string import ascii_letters
 import pytest
 from nltk.tokenize.casual import TweetTokenizer
 
+from mmseq.contracts.example import Example
+from mmseq.data.splitter import SPLITTERS, Word, choose_splitter, split_words
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.splitter import SPLITTERS, Word, choose_splitter, split_words
 
 
 def words(text, name):

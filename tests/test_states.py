@@ -9,10 +9,10 @@ import torch
 from accelerate.utils import set_seed
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.data import load_folder
-from mmseq.model import build_model
+from mmseq.data.splits import load_folder
+from mmseq.model.assembly import build_model
 
 
 def trained(tiny_encoder, tiny_data, folder, settings=()):

@@ -130,10 +130,10 @@ def test_without_matplotlib_the_extra_is_named_and_the_table_still_printed(bench
 
 def test_real_runs_make_a_table(tiny_encoder, tiny_data, tmp_path, run_cli):
     """What training writes is what a table reads: scores, counts, checksums, parameters."""
-    from mmseq.config import Config
+    from mmseq.config.config import Config
     from mmseq.console import Reporter
-    from mmseq.counts import sentence_counts
-    from mmseq.predictions import read_predictions
+    from mmseq.runs.predictions import read_predictions
+    from mmseq.scoring.counts import sentence_counts
 
     for seed in (1, 2):
         config = Config.from_layers(

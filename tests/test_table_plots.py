@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 
-from mmseq.drawing import render_figure
 from mmseq.errors import UserError
+from mmseq.tables.drawing import render_figure
 from mmseq.tables.layout import Layout, LayoutRow
 from mmseq.tables.learning_curves import learning_curves
 from mmseq.tables.strip_plot import strip_plot

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from mmseq.errors import UserError
-from mmseq.significance import difference, holm
+from mmseq.scoring.significance import difference, holm
 from mmseq.tables.grid import grid, seeds_text, signed
 from mmseq.tables.groups import group
 from mmseq.tables.layout import Layout, LayoutRow, layout_of

@@ -10,12 +10,12 @@ import pytest
 import torch
 
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.data import load_folder
-from mmseq.labels import spans
-from mmseq.metrics import FIGURES, variants
-from mmseq.splitter import split_words
+from mmseq.data.splits import load_folder
+from mmseq.data.splitter import split_words
+from mmseq.data.tags import spans
+from mmseq.scoring.metrics import FIGURES, variants
 
 UNFINISHED = ("model.safetensors", "metrics.json")
 """What a run gets last."""
@@ -147,7 +147,7 @@ def test_a_sentence_alone_is_tagged_as_among_others(run, tiny_data):
 
 
 def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch):
-    monkeypatch.setattr("mmseq.tagger.CHUNK", 5)
+    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 5)
     tagger = mmseq.load(run)
     examples = load_folder(tiny_data)["train"].examples
     made = [
@@ -166,7 +166,7 @@ def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch)
 
 
 def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch):
-    monkeypatch.setattr("mmseq.tagger.CHUNK", 2)
+    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
     tagger = mmseq.load(run)
 
     def given():
@@ -183,7 +183,7 @@ def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch
 
 def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
     """Made beside the model, in another thread."""
-    monkeypatch.setattr("mmseq.tagger.CHUNK", 2)
+    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
     tagger = mmseq.load(run)
     encode, threads = tagger.model.text_encoder.encode, set()
 
@@ -236,8 +236,8 @@ def test_the_run_is_whole_without_what_it_was_made_from(run, tiny_data, tmp_path
     (moved / "config.toml").write_text(text.replace(model, 'model = "/nowhere/at/all"'))
     program = f"""
 import json, sys, mmseq
-from mmseq.data import load_folder
-from mmseq.metrics import FIGURES, variants
+from mmseq.data.splits import load_folder
+from mmseq.scoring.metrics import FIGURES, variants
 from pathlib import Path
 examples = load_folder(Path({str(tiny_data)!r}))["test"].examples
 tagged = mmseq.load({str(moved)!r}).predict(

@@ -5,14 +5,8 @@ import torch
 from torch import nn
 
 import mmseq
-from mmseq import (
-    AuxOutput,
-    Sizes,
-)
-from mmseq.testing import (
-    ContractError,
-    check_aux_task,
-)
+from mmseq import AuxOutput, Sizes
+from mmseq.testing import ContractError, check_aux_task
 
 
 class Tags(mmseq.AuxTask):

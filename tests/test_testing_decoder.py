@@ -4,17 +4,10 @@ import pytest
 import torch
 
 import mmseq
-from mmseq import (
-    Sizes,
-    Weighted,
-)
-from mmseq.builtins.decoders import SoftmaxDecoder
-from mmseq.builtins.weighting import weighted_sum
-from mmseq.testing import (
-    ContractError,
-    check_decoder,
-    check_weighting,
-)
+from mmseq import Sizes, Weighted
+from mmseq.builtins.decoding.decoders import SoftmaxDecoder
+from mmseq.builtins.weighting.computed import weighted_sum
+from mmseq.testing import ContractError, check_decoder, check_weighting
 
 
 class MeanDecoder(SoftmaxDecoder):

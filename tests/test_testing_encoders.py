@@ -4,17 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from mmseq import (
-    Sizes,
-    TextStates,
-)
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.builtins.text_transformer import TransformerEncoder
-from mmseq.testing import (
-    ContractError,
-    check_image_encoder,
-    check_text_encoder,
-)
+from mmseq import Sizes, TextStates
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.builtins.text.transformer import TransformerEncoder
+from mmseq.testing import ContractError, check_image_encoder, check_text_encoder
 
 
 class OtherSentence(TransformerEncoder):

@@ -8,15 +8,8 @@ import torch
 from torch import nn
 
 import mmseq
-from mmseq import (
-    Fused,
-    Sizes,
-    attend,
-)
-from mmseq.testing import (
-    ContractError,
-    check_fusion,
-)
+from mmseq import Fused, Sizes, attend
+from mmseq.testing import ContractError, check_fusion
 
 
 class Attention(mmseq.Fusion):

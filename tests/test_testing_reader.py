@@ -5,15 +5,8 @@ from functools import partial
 import pytest
 
 import mmseq
-from mmseq import (
-    Example,
-    UserError,
-)
-from mmseq.testing import (
-    ContractError,
-    check_callback,
-    check_reader,
-)
+from mmseq import Example, UserError
+from mmseq.testing import ContractError, check_callback, check_reader
 
 
 class Lines(mmseq.Reader):

@@ -6,13 +6,14 @@ import pytest
 import torch
 
 from mmseq import Config, load, train
-from mmseq.builtins.text_recurrent import BiLstmEncoder, WordDropout
-from mmseq.builtins.vocabulary import UNKNOWN, UNKNOWN_CHARACTER, Vocabulary
-from mmseq.components import Sizes, TextInputs
+from mmseq.builtins.text.recurrent import BiLstmEncoder, WordDropout
+from mmseq.builtins.text.vocabulary import UNKNOWN, UNKNOWN_CHARACTER, Vocabulary
 from mmseq.console import Reporter
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.text_encoder import TextInputs
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.plugins import registry
+from mmseq.registry.plugins import registry
 
 SIZES = Sizes(labels=("O",))
 TRAINING = [

@@ -7,10 +7,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModel
 
-from mmseq.builtins.first_weights import NothingDrawn
-from mmseq.builtins.text_transformer import TransformerEncoder
-from mmseq.components import Sizes, TextInputs
-from mmseq.config import Config
+from mmseq.builtins.text.first_weights import NothingDrawn
+from mmseq.builtins.text.transformer import TransformerEncoder
+from mmseq.config.config import Config
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.text_encoder import TextInputs
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",))

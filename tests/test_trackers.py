@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq.builtins import tracker
-from mmseq.builtins.tracker import flat
-from mmseq.builtins.tracker_mlflow import MLflow
-from mmseq.builtins.tracker_wandb import Wandb
-from mmseq.config import Config
+from mmseq.builtins.callbacks import tracker
+from mmseq.builtins.callbacks.mlflow import MLflow
+from mmseq.builtins.callbacks.tracker import flat
+from mmseq.builtins.callbacks.wandb import Wandb
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.training import Trainer
+from mmseq.training.loop import Trainer
 
 for package in ("tensorboard", "wandb", "mlflow", "sqlalchemy", "alembic"):
     pytest.importorskip(
@@ -233,7 +233,7 @@ def test_a_killed_run_goes_on_in_its_trackers_with_every_step_once(config, logge
     run = tmp_path / "run"
     program = f"""
 import os, signal, mmseq
-from mmseq import training
+from mmseq.training import loop as training
 from mmseq.console import Reporter
 step = training.Trainer._train_step
 def killed(self, group, hidden):

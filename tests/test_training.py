@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file
 
 import mmseq
-from mmseq.collate import hidden_pictures
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.setup import new_run
-from mmseq.training import Trainer
+from mmseq.model.order import hidden_pictures
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_killed_and_resumed_is_the_unbroken_run(config, tmp_path, checkpoint_ste
     config(**settings).save(tmp_path / "config.toml")
     program = f"""
 import os, signal, mmseq
-from mmseq import training
+from mmseq.training import loop as training
 from mmseq.console import Reporter
 step = training.Trainer._train_step
 def killed(self, group, hidden):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
 from mmseq.jobs.job import Event, Outcome
@@ -191,7 +191,7 @@ def test_no_trial_reads_the_test_split_and_the_best_config_does(whole, output, b
 
 
 def test_the_best_config_trains_to_the_best_trial(whole, output, tiny_data, tmp_path):
-    from mmseq.training import train
+    from mmseq.training.loop import train
 
     best = max((t for t in whole if t["state"] == "COMPLETE"), key=lambda t: t["value"])
     text = (output / "best.toml").read_text(encoding="utf-8")
@@ -405,7 +405,7 @@ def test_other_validation_data_are_no_continuation_and_another_place_is(
 
 def test_another_version_is_no_continuation(output, base, tmp_path, monkeypatch):
     shutil.copytree(output, tmp_path / "study")
-    monkeypatch.setattr("mmseq.runs.LIBRARIES", ("torch", "click"))
+    monkeypatch.setattr("mmseq.runs.folder.LIBRARIES", ("torch", "click"))
     with pytest.raises(UserError, match=r"begun with another versions.transformers \(.*now none"):
         carry_out(tmp_path / "study", base)
 

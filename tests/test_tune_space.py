@@ -3,7 +3,7 @@
 import pytest
 
 from mmseq.bench.plan import Problems
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.tune.parameter import Choices, Parameter, Range
 from mmseq.tune.search import Method, read_search, space_of
 from mmseq.tune.space import Space, checked_space

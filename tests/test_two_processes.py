@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import mmseq
-from mmseq.collate import epoch_steps
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.plugins import load_plugins
+from mmseq.model.order import epoch_steps
+from mmseq.registry.plugins import load_plugins
 
 QUIET = Reporter(quiet=True)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -42,12 +42,12 @@ PROGRAM = """
 import json, sys
 from pathlib import Path
 import mmseq
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.evaluation import _decode, predict
-from mmseq.features import FeatureStore, compute_features
+from mmseq.model.prediction import _decode, predict
+from mmseq.pictures.features import FeatureStore, compute_features
 from mmseq.processes import process_index
-from mmseq.setup import new_run
+from mmseq.training.setup import new_run
 
 folder, quiet = Path(sys.argv[1]), Reporter(quiet=True)
 for file in sorted(folder.glob("*.toml")):

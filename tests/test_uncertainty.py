@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.uncertainty import UncertaintyWeighting
-from mmseq.components import Sizes
+from mmseq.builtins.weighting.uncertainty import UncertaintyWeighting
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",), losses={"main": 1.0, "boundary": 0.5, "cluster": 0.25})

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.weighting import DynamicAverageWeighting, FixedWeighting, RampWeighting
-from mmseq.components import Sizes
-from mmseq.config import Config
+from mmseq.builtins.weighting.computed import DynamicAverageWeighting, FixedWeighting, RampWeighting
+from mmseq.config.config import Config
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",), losses={"main": 1.0, "boundary": 0.4, "cluster": 0.25})

@@ -9,8 +9,8 @@ import torch
 
 import mmseq
 from mmseq.console import Reporter
-from mmseq.interruption import Interrupted
-from mmseq.training import Trainer
+from mmseq.training.interruption import Interrupted
+from mmseq.training.loop import Trainer
 
 ALL = ("fixed", "uncertainty", "gradnorm", "dynamic-average", "ramp")
 WEIGHTS = {"main": 1.0, "echo": 0.5, "long": 0.25}

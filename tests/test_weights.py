@@ -9,13 +9,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from mmseq.errors import UserError
-from mmseq.weights import (
-    LITE0,
-    lite0_safetensors,
-    resolve_package_path,
-    user_cache,
-    weights_file,
-)
+from mmseq.files import user_cache
+from mmseq.packaged import LITE0, lite0_safetensors, resolve_package_path, weights_file
 
 
 def install(folder, distribution, package, files):
@@ -43,7 +38,7 @@ def lite0_installed():
 
 
 def test_neither_pictures_nor_package_paths_import_torch():
-    check = "import mmseq.images, mmseq.weights, sys; sys.exit('torch' in sys.modules)"
+    check = "import mmseq.pictures.opening, mmseq.packaged, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmseq.builtins import word_vectors
-from mmseq.builtins.word_vectors import read_word_vectors
+from mmseq.builtins.text import word_vectors
+from mmseq.builtins.text.word_vectors import read_word_vectors
 from mmseq.errors import UserError
-from mmseq.weights import resolve_package_path
+from mmseq.packaged import resolve_package_path
 
 GLOVE = "the 0.5 -1 2\nOslo 1e-2 0 -0.25\n. . . 3 4 5\nthe 9 9 9\n"
 

@@ -83,7 +83,7 @@ def test_a_killed_run_goes_on_with_its_vocabulary(data, tmp_path):
     config(data).save(tmp_path / "config.toml")
     program = f"""
 import os, signal, mmseq
-from mmseq import training
+from mmseq.training import loop as training
 from mmseq.console import Reporter
 step = training.Trainer._train_step
 def killed(self, group, hidden):
