@@ -11,6 +11,7 @@ import mmseq
 from mmseq.config.config import DataConfig
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
+from mmseq.data import folder as lookup
 from mmseq.data.folder import suiting_reader
 from mmseq.data.sentences import per_word
 from mmseq.data.source import choose_split
@@ -266,7 +267,8 @@ def with_readers(monkeypatch):
             known.add(entry)
         for name, target in readers.items():
             known.add(Entry("reader", name, target, "x", "mmseq-x", "1"))
-        monkeypatch.setattr(plugins, "registry", lambda: known)
+        for module in (plugins, lookup):
+            monkeypatch.setattr(module, "registry", lambda: known)
 
     return register
 

@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from mmseq_mlmner.cluster_plot import cluster_plot
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot.clusters import cluster_plot
+from mmseq_mlmner.plot.silhouette import silhouette
 from safetensors.numpy import load_file
 
 import mmseq
@@ -246,9 +246,14 @@ def test_a_run_that_cannot_be_plotted_is_one_line(run, run_cli, damage, words):
     assert len(result.err.strip().splitlines()) == 1
 
 
-def test_without_matplotlib_the_extra_is_named(run, run_cli, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)  # as if it were not installed
+@pytest.mark.parametrize("package", ["matplotlib", "sklearn"])
+def test_without_a_package_the_extra_is_named(run, run_cli, package, monkeypatch):
+    for name in list(sys.modules):
+        if name.startswith((f"{package}.", "mmseq_mlmner.plot.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
     done = run_cli("plot", run, "--clusters")
     assert done.code == 2
+    assert package in done.err
     assert "pip install 'mmseq-mlmner[report]'" in done.err
     assert len(done.err.strip().splitlines()) == 1
