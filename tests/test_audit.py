@@ -13,9 +13,9 @@ import mmseq
 from mmseq.audit import audit
 from mmseq.audit.conditions import tag_all
 from mmseq.audit.standins import blank, look_at, noise
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.data import load_file
+from mmseq.data.splits import load_file
 
 NAMES = ("Jordan", "Chelsea", "Phoenix", "Sydney", "Paris")
 TEXTS = ("{} was seen today", "the great {}", "friends and {}")

@@ -15,7 +15,7 @@ import pytest
 import mmseq
 from mmseq.bench.plan import Problems
 from mmseq.cli import build
-from mmseq.data import load_file
+from mmseq.data.splits import load_file
 from mmseq.testing import check_plan
 from mmseq.tune.search import read_search, space_of
 
@@ -31,7 +31,7 @@ README = ROOT / "README.md"
 GUIDE = ROOT / "examples" / "site" / "pages"
 FIRST_STEPS = GUIDE / "first-steps.md"
 BENCHMARKS = GUIDE / "benchmarks.md"
-WIDTH = 88
+WIDTH = 92
 FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 LAUNCHERS = {"torchrun", "accelerate"}
 OTHER_PROGRAMS = {"pip", "python", "pytest", "ruff", "twine", "mkdocs", "tensorboard"} | LAUNCHERS

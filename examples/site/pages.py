@@ -21,15 +21,33 @@ GUIDE = "examples/site/pages"
 """Folder of the pages written for the site, its `docs_dir`: they stand at the site's top"""
 FIRST = ("Config", "train", "load")
 """Public names that a user of the Python interface begins with"""
+CONTRACTS = (
+    "mmseq.contracts",
+    *(
+        f"mmseq.contracts.{module}"
+        for module in (
+            "example",
+            "states",
+            "text_encoder",
+            "image_encoder",
+            "fusion",
+            "aux_task",
+            "decoder",
+            "weighting",
+            "reader",
+            "callback",
+        )
+    ),
+)
 ELSEWHERE = {
-    "mmseq.components": "contracts.md",
+    **dict.fromkeys(CONTRACTS, "contracts.md"),
     "mmseq.hookspecs": "hooks.md",
-    "mmseq.ranges": "hooks.md",
+    "mmseq.registry.ranges": "hooks.md",
 }
 """Module -> the page that describes all of it"""
-WIDTH = 88
+WIDTH = 92
 """Characters that a line of code has room for on a page"""
-EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.ranges")
+EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.registry.ranges")
 """Modules whose public names `mmseq` imports at once; the others it knows by their module"""
 
 
@@ -49,7 +67,7 @@ def reference_pages() -> dict[str, str]:
         "reference/contracts.md": _contracts(),
         "reference/examples.md": _examples(),
         "reference/hooks.md": _modules(
-            "Hooks", "What a plugin may implement.", "mmseq.hookspecs", "mmseq.ranges"
+            "Hooks", "What a plugin may implement.", "mmseq.hookspecs", "mmseq.registry.ranges"
         ),
         "reference/components.md": _components(),
         "reference/config.md": _config(),
@@ -66,7 +84,7 @@ def _modules(title: str, about: str, *modules: str) -> str:
 
 
 def _contracts() -> str:
-    return _modules("Contracts", "What a component gets and gives.", "mmseq.components")
+    return _modules("Contracts", "What a component gets and gives.", *CONTRACTS)
 
 
 def _examples() -> str:
@@ -74,8 +92,8 @@ def _examples() -> str:
     template = ROOT / "mmseq" / "scaffold" / "template" / "mmseq_example"
     lines = [
         "# Examples of every kind",
-        "`mmseq new-plugin NAME --kind KIND` writes this and its tests, under NAME. Shapes and masks are "
-        "described in the [contracts](contracts.md).",
+        "`mmseq new-plugin NAME --kind KIND` writes this and its tests, under NAME. Shapes and "
+        "masks are described in the [contracts](contracts.md).",
     ]
     for kind in TRAIN:
         path = template / ("presets/example.toml" if kind == "preset" else f"{kind}.py")
@@ -105,8 +123,8 @@ def _home(name: str) -> str:
 
 
 def _components() -> str:
-    from mmseq.plugins import registry
-    from mmseq.registry import FILES, KINDS
+    from mmseq.registry.entries import FILES, KINDS
+    from mmseq.registry.plugins import registry
 
     lines = ["# Components", "What `mmseq list` prints, and the options of each."]
     for entry in registry().entries():
@@ -123,7 +141,7 @@ def _components() -> str:
 
 
 def _config() -> str:
-    from mmseq.config import DataConfig, TrainConfig
+    from mmseq.config.config import DataConfig, TrainConfig
 
     lines = ["# Config", "Sections of a run's TOML file that are the engine's own."]
     sections: Mapping[str, Any] = {"data": DataConfig, "train": TrainConfig}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.errors import UserError, closest
-from mmseq.layers import read_toml
-from mmseq.plugins import registry
+from mmseq.files import read_toml
+from mmseq.registry.plugins import registry
 
 KEYS = {
     "title": str,

@@ -31,8 +31,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mmseq.errors import UserError, closest, unknown
-from mmseq.layers import read_toml
-from mmseq.plugins import registry
+from mmseq.files import read_toml
+from mmseq.registry.plugins import registry
 
 Points = Annotated[float, Field(ge=0, le=100)]
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from mmseq.bench.plan import Problems
-from mmseq.config import Config
+from mmseq.config.config import Config
+from mmseq.config.layering import SINGLE
 from mmseq.errors import UserError, closest
-from mmseq.layers import SINGLE
-from mmseq.plugins import registry
-from mmseq.setup import with_epochs
+from mmseq.registry.plugins import registry
+from mmseq.training.resolved import with_epochs
 from mmseq.tune.parameter import Parameter, Range
 
 SENTENCES = ("path", "splits", "image_folder", "reader", "scheme", "map")
