@@ -407,3 +407,4 @@ def test_nested_tables_as_dotted_keys():
         "a.c.d": [2],
         "f": None,
     }
+    assert dotted({"a": {"b": 1, "c": {"d": 2}}}, "/") == {"a/b": 1, "a/c/d": 2}

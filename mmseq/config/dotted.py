@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def dotted(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """``{"train": {"seed": 1}}`` as ``{"train.seed": 1}``; an empty table leaves nothing."""
+def dotted(tables: Mapping[str, Any], separator: str = ".") -> dict[str, Any]:
+    """``{"train": {"seed": 1}}`` as ``{"train.seed": 1}``; an empty table leaves nothing.
+
+    `separator` stands where here a dot does.
+    """
     values: dict[str, Any] = {}
     for key, value in tables.items():
         if isinstance(value, Mapping):
-            values |= {f"{key}.{rest}": inner for rest, inner in dotted(value).items()}
+            inner = dotted(value, separator)
+            values |= {f"{key}{separator}{rest}": found for rest, found in inner.items()}
         else:
             values[key] = value
     return values
