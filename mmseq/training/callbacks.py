@@ -47,6 +47,11 @@ class Listeners:
                     f"{self._titles[name]}: {method} gives {reason!r}; give None, or a reason to "
                     "stop in words."
                 )
+            if reason and not callback.steers:
+                raise ComponentError(
+                    f"{self._titles[name]}: {method} asks to stop ('{reason}'), and its class says "
+                    "steers = False; leave that out."
+                )
             reasons.append(reason)
         return next((reason for reason in reasons if reason), "")
 
