@@ -18,7 +18,7 @@ from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.example import Example
 from mmseq.contracts.fusion import Fused, Fusion
 from mmseq.contracts.image_encoder import ImageEncoder
-from mmseq.contracts.states import ImageStates, Targets, TextStates
+from mmseq.contracts.states import ImageStates, Sizes, Targets, TextStates
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.errors import ComponentError
@@ -56,6 +56,18 @@ class Numbers:
         require_number(title, what, value, self.dtype)
         if self.finite:
             require_finite(title, what, value)
+
+
+def fit(title: str, cls: Any, examples: Sequence[Example], options: Mapping[str, Any]) -> Any:
+    """What a component must learn from the training text before it exists."""
+    with blamed(f"{title}, fit,"):
+        return cls.fit(examples, **options)
+
+
+def build(title: str, cls: Any, sizes: Sizes, arguments: Mapping[str, Any]) -> Any:
+    """A new component."""
+    with blamed(f"{title}, constructor,"):
+        return cls(sizes, **arguments)
 
 
 def encode(title: str, encoder: TextEncoder, example: Example) -> tuple[Any, int]:
@@ -252,3 +264,10 @@ def notify(title: str, callback: Callback, method: str, *given: object) -> Any:
     """What the callback's method of that name gives."""
     with blamed(title, method):
         return getattr(callback, method)(*given)
+
+
+def build_callback(title: str, cls: Any, options: Mapping[str, Any]) -> Callback:
+    """A new callback."""
+    with blamed(title, "its constructor"):
+        callback: Callback = cls(**options)
+    return callback
