@@ -13,7 +13,8 @@ from rich.markup import escape
 
 from mmseq.config.layering import SEVERAL
 from mmseq.errors import UserError, unknown
-from mmseq.registry.entries import FILES, KINDS, Entry
+from mmseq.registry.entries import Entry
+from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.options import REQUIRED, Option
 from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.kinds import written
