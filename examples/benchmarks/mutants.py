@@ -4,7 +4,7 @@ the plugins umt and mlmner, each against its module's tests.
 Places are drawn by a seed, and of each one change (`mutations.py`). What is slow to import is
 imported once; a child for each mutant then loads the changed source in place of the module, so that
 no file is written, and runs the tests up to the first that fails. A mutant is killed when one
-fails, the interpreter ends, or time is up: an endless loop. Figures: MUTANTS.md.
+fails, the interpreter ends, or time is up, as in an endless loop. Figures: MUTANTS.md.
 
     python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl [--again]
 
@@ -15,18 +15,20 @@ tries those that survived once more, after tests were added.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import gc
 import hashlib
 import importlib
 import importlib.util
 import json
+import math
 import multiprocessing
 import os
 import random
+import resource
 import sys
 import tempfile
-import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from importlib.machinery import SourceFileLoader
@@ -42,30 +44,37 @@ import torch
 from mutations import Mutation, mutated, mutations
 
 ROOT = Path(__file__).parents[2]
-CRF = ("tests/test_decoders.py", "tests/test_k_best.py", "tests/test_crf_fast.py")
-UMT = tuple(f"plugins/umt/tests/test_{n}.py" for n in ("transformer", "cross_transformer"))
-CLUSTER = tuple(f"plugins/mlmner/tests/test_{name}.py" for name in ("distances", "cluster"))
+
+
+def _tests(*names: str, plugin: str = "") -> tuple[str, ...]:
+    folder = f"plugins/{plugin}/tests" if plugin else "tests"
+    return tuple(f"{folder}/test_{name}.py" for name in names)
+
+
 TESTS = {
-    "mmseq/builtins/decoders.py": CRF,
-    "mmseq/builtins/crf.py": CRF,
-    "mmseq/builtins/crf_fast.py": CRF,
-    "mmseq/builtins/viterbi.py": CRF,
-    "mmseq/builtins/span_scores.py": CRF,
-    "mmseq/builtins/weighting.py": ("tests/test_weighting.py",),
-    "mmseq/builtins/gradnorm.py": ("tests/test_gradnorm.py",),
-    "mmseq/builtins/uncertainty.py": ("tests/test_uncertainty.py",),
-    "plugins/umt/mmseq_umt/cross_transformer.py": UMT,
-    "plugins/umt/mmseq_umt/transformer.py": UMT,
-    "plugins/umt/mmseq_umt/boundary.py": ("plugins/umt/tests/test_boundary.py",),
-    "plugins/mlmner/mmseq_mlmner/contrastive.py": ("plugins/mlmner/tests/test_contrastive.py",),
-    "plugins/mlmner/mmseq_mlmner/cluster.py": CLUSTER,
-    "plugins/mlmner/mmseq_mlmner/distances.py": CLUSTER,
+    "mmseq/builtins/decoders.py": _tests("decoders", "chains", "k_best"),
+    "mmseq/builtins/crf.py": _tests("chains", "decoders", "k_best", "crf_fast"),
+    "mmseq/builtins/crf_fast.py": _tests("chains", "decoders", "crf_fast"),
+    "mmseq/builtins/viterbi.py": _tests("viterbi", "decoders", "k_best"),
+    "mmseq/builtins/span_scores.py": _tests("span_scores", "decoders", "chains"),
+    "mmseq/builtins/weighting.py": _tests("weighting"),
+    "mmseq/builtins/gradnorm.py": _tests("gradnorm"),
+    "mmseq/builtins/uncertainty.py": _tests("uncertainty"),
+    "plugins/umt/mmseq_umt/cross_transformer.py": _tests("cross_transformer", plugin="umt"),
+    "plugins/umt/mmseq_umt/transformer.py": _tests(
+        "transformer", "cross_transformer", plugin="umt"
+    ),
+    "plugins/umt/mmseq_umt/boundary.py": _tests("boundary", plugin="umt"),
+    "plugins/mlmner/mmseq_mlmner/contrastive.py": _tests("contrastive", plugin="mlmner"),
+    "plugins/mlmner/mmseq_mlmner/cluster.py": _tests("cluster", plugin="mlmner"),
+    "plugins/mlmner/mmseq_mlmner/distances.py": _tests("distances", "cluster", plugin="mlmner"),
 }
-"""Module -> its tests. Their order here is that of the draw."""
+"""Module -> its tests, the quick ones first. The modules' order is that of the draw."""
 OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain")
-PATIENCE = 5.0
-"""A mutant may take so many times as long as the module itself, and then `LEAST` seconds"""
-LEAST = 20.0
+UNUSED = -1
+"""In place of pytest's exit code: the tests never imported the mutant"""
+PATIENCE = 3
+"""A mutant may take so many times the CPU seconds that all the tests of all modules take"""
 
 
 @dataclass(frozen=True)
@@ -83,9 +92,15 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """The same as long as the module's source is."""
-        checksum = hashlib.sha256(self.source.encode()).hexdigest()[:12]
-        return f"{self.path}:{self.number}:{checksum}"
+        """The same as long as the code is, wherever it stands and whatever it says of itself."""
+        tree = ast.parse(self.source)
+        tree.body = [
+            node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value = ast.Constant(None)
+        return f"{self.number} {hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]}"
 
 
 def drawn(seed: int, count: int) -> list[Mutant]:
@@ -139,10 +154,12 @@ class Watch:
             self.failed = report.nodeid
 
 
-def run_tests(answer: Connection, mutant: Mutant | None, tests: tuple[str, ...]) -> None:
-    """In a child: the tests, of the mutant or of the module as it is."""
+def run_tests(answer: Connection, mutant: Mutant | None, tests: list[str], limit: int) -> None:
+    """In a child: the tests, of the mutant or of the modules as they are."""
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1), os.dup2(quiet, 2)
+    # Seconds of this process's own, however busy the machine is: then the system ends it.
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
     stead = Stead(mutant) if mutant else None
     if stead:
         sys.meta_path.insert(0, stead)
@@ -150,43 +167,41 @@ def run_tests(answer: Connection, mutant: Mutant | None, tests: tuple[str, ...])
     with tempfile.TemporaryDirectory() as folder:
         code = pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *tests], plugins=[watch])
     if stead and not stead.used:
-        code = -1
+        code = UNUSED
     answer.send({"code": int(code), "by": watch.failed, "modules": list(sys.modules)})
 
 
-def tried(mutant: Mutant | None, tests: tuple[str, ...], limit: float) -> dict[str, Any]:
-    """What a child says of it, with the seconds it took; without an answer the code is None."""
+def tried(mutant: Mutant | None, tests: list[str], limit: int) -> dict[str, Any]:
+    """What a child says of it, with its CPU seconds; without an answer the code is None."""
     fork = multiprocessing.get_context("fork")
     mine, its = fork.Pipe()
-    child = fork.Process(target=run_tests, args=(its, mutant, tests))
-    started = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = fork.Process(target=run_tests, args=(its, mutant, tests, limit))
     child.start()
     its.close()
-    found: dict[str, Any] = {"code": None, "by": "no end"}
-    if mine.poll(limit):
-        with contextlib.suppress(EOFError):
-            found["by"] = "the interpreter ended"
-            found = mine.recv()
-    child.kill()
+    found: dict[str, Any] = {"code": None, "by": "the interpreter ended, or time was up"}
+    with contextlib.suppress(EOFError):
+        found = mine.recv()
     child.join()
-    return {**found, "seconds": time.perf_counter() - started}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**found, "cpu_seconds": round(seconds, 2)}
 
 
-def usual_seconds(tests: tuple[str, ...]) -> float:
-    """How long the tests take where nothing is changed; imports here what they import of others."""
-    for _ in range(2):
-        clean = tried(None, tests, 1800.0)
-        if clean["code"] != 0:
-            raise SystemExit(f"The tests fail without any change: {clean['by']}, {tests}")
-        own = ("mmseq", "tests", "plugins", "conftest", "test_", "__m", "_pytest")
-        for name in clean["modules"]:
-            if not name.startswith(own) and name not in sys.modules:
-                # Some names are made up by the package that holds them.
-                with contextlib.suppress(ImportError, AttributeError):
-                    importlib.import_module(name)
-        # What the children need not look through again and again.
-        gc.freeze()
-    return float(clean["seconds"])
+def usual_seconds() -> float:
+    """How long all the tests take where nothing is changed; imports here what they import."""
+    clean = tried(None, sorted({test for tests in TESTS.values() for test in tests}), 3600)
+    if clean["code"] != 0:
+        raise SystemExit(f"Without any change a test fails: {clean['by']}")
+    own = ("mmseq", "tests", "plugins", "conftest", "test_", "__m", "_pytest")
+    for name in clean["modules"]:
+        if not name.startswith(own) and name not in sys.modules:
+            # Some names are made up by the package that holds them.
+            with contextlib.suppress(ImportError, AttributeError):
+                importlib.import_module(name)
+    # What the children need not look through again and again.
+    gc.freeze()
+    return float(clean["cpu_seconds"])
 
 
 def main() -> None:
@@ -204,17 +219,16 @@ def main() -> None:
         lines = options.results.read_text(encoding="utf-8").splitlines()
         done = {line["key"]: line for line in map(json.loads, lines)}
     mutants = drawn(options.seed, options.count)
-    limits: dict[tuple[str, ...], float] = {}
+    left = [
+        mutant
+        for mutant in mutants
+        if mutant.key not in done or (options.again and done[mutant.key]["survived"])
+    ]
+    limit = PATIENCE * math.ceil(usual_seconds()) if left else 0
     with options.results.open("a", encoding="utf-8") as file:
-        for mutant in mutants:
-            before = done.get(mutant.key)
-            if before and not (options.again and before["survived"]):
-                continue
-            tests = TESTS[mutant.path]
-            if tests not in limits:
-                limits[tests] = PATIENCE * usual_seconds(tests) + LEAST
-            found = tried(mutant, tests, limits[tests])
-            if found["code"] == -1:
+        for mutant in left:
+            found = tried(mutant, list(TESTS[mutant.path]), limit)
+            if found["code"] == UNUSED:
                 raise SystemExit(f"Its tests never import {mutant.path}")
             line = {
                 "key": mutant.key,
@@ -222,7 +236,7 @@ def main() -> None:
                 **asdict(mutant.mutation),
                 "survived": found["code"] == 0,
                 "by": found["by"],
-                "seconds": round(found["seconds"], 2),
+                "cpu_seconds": found["cpu_seconds"],
             }
             done[mutant.key] = line
             file.write(json.dumps(line) + "\n")
@@ -231,7 +245,8 @@ def main() -> None:
     survivors = [mutant for mutant in mutants if done[mutant.key]["survived"]]
     by_operator = Counter(mutant.mutation.operator for mutant in mutants)
     print(f"\nseed {options.seed}: {len(mutants)} drawn, {len(mutants) - len(survivors)} killed")
-    print(f"{sum(done[mutant.key]['seconds'] for mutant in mutants) / 60:.1f} minutes")
+    seconds = sum(done[mutant.key]["cpu_seconds"] for mutant in mutants)
+    print(f"{seconds / 60:.1f} CPU minutes")
     print("operators:", ", ".join(f"{name} {n}" for name, n in by_operator.most_common()))
     for mutant in survivors:
         print(f"survived: {mutant.path}:{mutant.mutation}")
