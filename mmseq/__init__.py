@@ -7,95 +7,64 @@ when first used, so that the command line starts fast.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from mmseq.errors import ComponentError, UserError
 from mmseq.hookspecs import Add, hookimpl
-from mmseq.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
+from mmseq.registry.ranges import Count, Dropout, Natural, NonNegative, Positive, Share
+from mmseq.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from mmseq.attention import attend, check_heads, masked_softmax
-    from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-    from mmseq.builtins.text_transformer import TransformerEncoder
-    from mmseq.builtins.weighting import weighted_sum
-    from mmseq.components import (
-        AuxOutput,
-        AuxTask,
-        Callback,
-        Decoder,
-        EpochEvent,
-        Fused,
-        Fusion,
-        ImageEncoder,
-        ImageStates,
-        PerWord,
-        Pictures,
-        Sizes,
-        StepEvent,
-        Targets,
-        TextEncoder,
-        TextInputs,
-        TextStates,
-        Weighted,
-        Weighting,
-    )
-    from mmseq.config import Config
+    from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+    from mmseq.builtins.text.transformer import TransformerEncoder
+    from mmseq.builtins.weighting.computed import weighted_sum
+    from mmseq.config.config import Config
     from mmseq.console import Reporter
-    from mmseq.data import Reader
-    from mmseq.drawing import PLOT_COLOURS, plot_style, render_figure
-    from mmseq.example import Example
-    from mmseq.plugins import list_components
+    from mmseq.contracts.aux_task import AuxOutput, AuxTask
+    from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+    from mmseq.contracts.decoder import Decoder
+    from mmseq.contracts.example import Example
+    from mmseq.contracts.fusion import Fused, Fusion
+    from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+    from mmseq.contracts.reader import Reader
+    from mmseq.contracts.states import ImageStates, PerWord, Sizes, Targets, TextStates
+    from mmseq.contracts.text_encoder import TextEncoder, TextInputs
+    from mmseq.contracts.weighting import Weighted, Weighting
+    from mmseq.layers.attention import attend, check_heads, masked_softmax
+    from mmseq.layers.recurrent import run_lstm
     from mmseq.processes import all_sum, gather
-    from mmseq.recurrent import run_lstm
-    from mmseq.states import EntityStates, entity_states
-    from mmseq.tagged import Alternative, Span, TaggedSentence
-    from mmseq.tagger import Tagger, load
-    from mmseq.training import train
-
-try:
-    __version__ = version("mmseq")
-except PackageNotFoundError:
-    __version__ = "0"
+    from mmseq.registry.plugins import list_components
+    from mmseq.tables.drawing import PLOT_COLOURS, plot_style, render_figure
+    from mmseq.tagging.sentences import Alternative, Span, TaggedSentence
+    from mmseq.tagging.states import EntityStates, entity_states
+    from mmseq.tagging.tagger import Tagger, load
+    from mmseq.training.loop import train
 
 _LAZY = {
-    "mmseq.attention": ("attend", "check_heads", "masked_softmax"),
-    "mmseq.builtins.decoders": ("CrfDecoder", "SoftmaxDecoder"),
-    "mmseq.builtins.text_transformer": ("TransformerEncoder",),
-    "mmseq.builtins.weighting": ("weighted_sum",),
-    "mmseq.components": (
-        "AuxOutput",
-        "AuxTask",
-        "Callback",
-        "Decoder",
-        "EpochEvent",
-        "Fused",
-        "Fusion",
-        "ImageEncoder",
-        "ImageStates",
-        "PerWord",
-        "Pictures",
-        "Sizes",
-        "StepEvent",
-        "Targets",
-        "TextEncoder",
-        "TextInputs",
-        "TextStates",
-        "Weighted",
-        "Weighting",
-    ),
-    "mmseq.config": ("Config",),
+    "mmseq.builtins.decoding.decoders": ("CrfDecoder", "SoftmaxDecoder"),
+    "mmseq.builtins.text.transformer": ("TransformerEncoder",),
+    "mmseq.builtins.weighting.computed": ("weighted_sum",),
+    "mmseq.config.config": ("Config",),
     "mmseq.console": ("Reporter",),
-    "mmseq.data": ("Reader",),
-    "mmseq.example": ("Example",),
-    "mmseq.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
-    "mmseq.plugins": ("list_components",),
+    "mmseq.contracts.aux_task": ("AuxOutput", "AuxTask"),
+    "mmseq.contracts.callback": ("Callback", "EpochEvent", "StepEvent"),
+    "mmseq.contracts.decoder": ("Decoder",),
+    "mmseq.contracts.example": ("Example",),
+    "mmseq.contracts.fusion": ("Fused", "Fusion"),
+    "mmseq.contracts.image_encoder": ("ImageEncoder", "Pictures"),
+    "mmseq.contracts.reader": ("Reader",),
+    "mmseq.contracts.states": ("ImageStates", "PerWord", "Sizes", "Targets", "TextStates"),
+    "mmseq.contracts.text_encoder": ("TextEncoder", "TextInputs"),
+    "mmseq.contracts.weighting": ("Weighted", "Weighting"),
+    "mmseq.layers.attention": ("attend", "check_heads", "masked_softmax"),
+    "mmseq.layers.recurrent": ("run_lstm",),
     "mmseq.processes": ("all_sum", "gather"),
-    "mmseq.recurrent": ("run_lstm",),
-    "mmseq.states": ("EntityStates", "entity_states"),
-    "mmseq.tagged": ("Alternative", "Span", "TaggedSentence"),
-    "mmseq.tagger": ("Tagger", "load"),
-    "mmseq.training": ("train",),
+    "mmseq.registry.plugins": ("list_components",),
+    "mmseq.tables.drawing": ("PLOT_COLOURS", "plot_style", "render_figure"),
+    "mmseq.tagging.sentences": ("Alternative", "Span", "TaggedSentence"),
+    "mmseq.tagging.states": ("EntityStates", "entity_states"),
+    "mmseq.tagging.tagger": ("Tagger", "load"),
+    "mmseq.training.loop": ("train",),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
 

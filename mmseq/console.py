@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -17,8 +15,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
-
-from mmseq.metrics import VARIANTS, variants
 
 Advance = Callable[[int, str], None]
 """Called with how many items are done since the last call, and a text to show."""
@@ -79,22 +75,6 @@ def wide_console() -> Console:
     return console if console.is_terminal else Console(soft_wrap=True, width=140)
 
 
-def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
-    """Scores of one or several splits: per type (seqeval's default reading), then each variant."""
-    table = Table(title=title, title_justify="left")
-    for heading in ("split", "entities", "P", "R", "F1", "gold"):
-        table.add_column(heading, justify="left" if heading in ("split", "entities") else "right")
-    for split, values in scores.items():
-        for name, row in sorted(values["per_type"].items()):
-            table.add_row(split, escape(name), *_figures(row), str(row["support"]))
-        for variant, row in variants(values).items():
-            style = "bold" if variant == "default" else ""
-            name = f"all, {variant} ({VARIANTS[variant]})"
-            table.add_row(split, name, *_figures(row), str(row["gold"]), style=style)
-        table.add_section()
-    return table
-
-
 def loss_text(losses: Mapping[str, float]) -> str:
     """``main 1.23 boundary 0.45`` for progress and lines."""
     return "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
@@ -106,7 +86,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min"
-
-
-def _figures(row: Mapping[str, float]) -> list[str]:
-    return [f"{row[key]:.2f}" for key in ("precision", "recall", "f1")]

@@ -10,7 +10,9 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmseq.data import (
+from mmseq.contracts.example import Example
+from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.splits import (
     SPLITS,
     SchemeOption,
     Split,
@@ -19,10 +21,8 @@ from mmseq.data import (
     load_file,
     rename_types,
 )
+from mmseq.data.tags import orphans, repair, spans
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.labels import orphans, repair, spans
-from mmseq.lookup import find_split, no_split, not_found
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -41,7 +41,7 @@ def check_folder(
     image_folder: Path | None = None,
     subwords: Callable[[Sequence[str]], int] | None = None,
 ) -> dict[str, Any]:
-    """A report on a data folder, fit for JSON; options as in `mmseq.data.load_folder`.
+    """A report on a data folder, fit for JSON; options as in `mmseq.data.splits.load_folder`.
 
     `subwords` gives the length of a sentence as the text encoder will see it. What cannot be read
     is a line in ``problems``, and the rest is still checked. Every picture is opened once.
@@ -185,7 +185,7 @@ def _mentions(split: Split) -> dict[Path, str]:
 
 def _open_all(paths: set[Path]) -> dict[Path, tuple[str, str]]:
     """Kind and reason for each picture that cannot be used."""
-    from mmseq.images import PictureProblem, open_picture
+    from mmseq.pictures.opening import PictureProblem, open_picture
 
     def problem(path: Path) -> tuple[str, str] | None:
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mmseq.registry import Entry
+    from mmseq.registry.entries import Entry
 
 OWN = "own"
 """`--mmseq` without a name"""
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(
 
 
 def _items(session: pytest.Session, distribution: str) -> Iterator[ComponentItem]:
-    from mmseq.plugins import list_components, load_plugins
+    from mmseq.registry.plugins import list_components, load_plugins
 
     plugins = load_plugins().plugins
     known = sorted({plugin.distribution for plugin in plugins})

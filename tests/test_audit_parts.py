@@ -20,10 +20,10 @@ from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.audit.verdict import Verdict, verdict
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import Sizes
-from mmseq.example import Example
-from mmseq.images import PictureProblem
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes
+from mmseq.pictures.opening import PictureProblem
 
 CPU = torch.device("cpu")
 

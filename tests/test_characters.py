@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.characters import CharacterCnn, CharacterLstm
-from mmseq.builtins.first_weights import initialise_lstm
-from mmseq.builtins.vocabulary import PADDING
+from mmseq.builtins.text.characters import CharacterCnn, CharacterLstm
+from mmseq.builtins.text.first_weights import initialise_lstm
+from mmseq.builtins.text.vocabulary import PADDING
 
 WORDS = [[2, 3, 4, 5], [3], [1, 6], [5] * 40]
 

@@ -2,8 +2,8 @@
 
 from PIL import Image
 
-from mmseq.checksums import images_sha256
-from mmseq.example import Example
+from mmseq.contracts.example import Example
+from mmseq.pictures.checksums import images_sha256
 
 
 def example(*paths):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mmseq.counts import Counts, sentence_counts
-from mmseq.metrics import score
+from mmseq.scoring.counts import Counts, sentence_counts
+from mmseq.scoring.metrics import score
 
 
 def test_counts_by_hand():

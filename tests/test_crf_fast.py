@@ -6,11 +6,11 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.crf import LinearChain
-from mmseq.builtins.crf_fast import FastChain
-from mmseq.builtins.span_scores import continuations
+from mmseq.builtins.decoding.crf import LinearChain
+from mmseq.builtins.decoding.crf_fast import FastChain
+from mmseq.builtins.decoding.span_scores import continuations
 
-CASES = 1000
+CASES = 250
 
 
 def pair(labels, dtype, scale, generator):

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mmseq.data import load_folder
+from mmseq.data.splits import load_folder
 from mmseq.datacheck import check_folder, percentiles, render
-from mmseq.metrics import score
+from mmseq.scoring.metrics import score
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 

@@ -4,8 +4,8 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder, forbidden_steps
-from mmseq.components import Sizes, Targets
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder, forbidden_steps
+from mmseq.contracts.states import Sizes, Targets
 
 LABELS = ("O", "B-X", "I-X")
 LENGTHS = (4, 1, 0, 3)

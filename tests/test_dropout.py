@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from mmseq.config import Config
-from mmseq.dropout import Dropout, quicken
-from mmseq.model import build_model
+from mmseq.config.config import Config
+from mmseq.layers.dropout import Dropout, quicken
+from mmseq.model.assembly import build_model
 
 COUNT = 1_000_000
 

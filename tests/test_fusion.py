@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mmseq.builtins.fusion import ConcatFusion, GateFusion, NoFusion, PooledPicture
-from mmseq.components import ImageStates, Sizes, TextStates
-from mmseq.config import Config
+from mmseq.config.config import Config
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O", "B-X", "I-X"), text=6, image=4)
@@ -171,5 +171,5 @@ def test_dropout_acts_in_training_only(fusion):
     + [("gate", "dropout", 1.5)],
 )
 def test_senseless_options_are_a_users_error(name, option, value):
-    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}"):
         Config.from_layers(settings={"fusion.name": name, f"fusion.{option}": value})

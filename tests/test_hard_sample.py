@@ -7,11 +7,11 @@ from random import Random
 import numpy as np
 import pytest
 
-from mmseq.builtins.sample import pictures, write_sample
-from mmseq.builtins.sample.ceiling import spans
-from mmseq.builtins.sample.names import hard_grammars, invent_names
-from mmseq.builtins.sample.pictures import SCENES, SIDE, draw_cluttered_picture
-from mmseq.builtins.sample.words import TYPES
+from mmseq.data.sample import pictures, write_sample
+from mmseq.data.sample.ceiling import spans
+from mmseq.data.sample.names import hard_grammars, invent_names
+from mmseq.data.sample.pictures import SCENES, SIDE, draw_cluttered_picture
+from mmseq.data.sample.words import TYPES
 
 SPLITS = ("train", "valid", "test")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseq.images import PictureProblem, open_picture, summarise
+from mmseq.pictures.opening import PictureProblem, open_picture, summarise
 
 
 def save(path, image, **options):

@@ -12,11 +12,11 @@ import pytest
 import torch
 from PIL import Image
 
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.evaluation import predict
-from mmseq.setup import new_run
-from mmseq.training import Trainer
+from mmseq.model.prediction import predict
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run
 
 TRAIN = [("Anna in Oslo", "B-PER O B-LOC", 1), ("so tired", "O O", 1), ("Jordan", "B-PER", 0)]
 LABELS = ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")

@@ -6,9 +6,10 @@ from itertools import product
 import pytest
 import torch
 
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-from mmseq.components import Decoder, Sizes
-from mmseq.labels import orphans
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes
+from mmseq.data.tags import orphans
 
 LABELS = ("O", "B-X", "I-X", "B-Y", "I-Y")
 BACKENDS = ("fast", "pytorch-crf")
@@ -200,5 +201,5 @@ def test_a_decoder_need_not_have_it():
     class Best(SoftmaxDecoder):
         k_best = Decoder.k_best
 
-    with pytest.raises(NotImplementedError, match="Best gives the best tags alone"):
+    with pytest.raises(NotImplementedError, match="^Best .*alone"):
         Best(Sizes(labels=LABELS)).k_best(torch.zeros(1, 1, 5), torch.ones(1, 1).bool(), 2)

@@ -3,7 +3,7 @@ import random
 import pytest
 from seqeval.metrics.sequence_labeling import get_entities
 
-from mmseq import labels
+from mmseq.data import tags as labels
 
 
 def test_a_type_may_hold_hyphens():

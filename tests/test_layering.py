@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq.plugins import load_plugins
+from mmseq.registry.plugins import load_plugins
 
 ROOT = Path(__file__).parents[1]
 ENGINE = sorted((ROOT / "mmseq").rglob("*.py"))
@@ -24,16 +24,15 @@ QUICK = [
             "__init__",
             "__main__",
             "builtins/__init__",
-            "config",
+            "config/config",
+            "config/layering",
             "errors",
+            "files",
             "hookspecs",
-            "layers",
-            "options",
-            "plugins",
-            "registry",
-            "sources",
+            "version",
         )
     ),
+    *(ROOT / "mmseq" / "registry").glob("*.py"),
     *(path for plugin in (*PLUGINS, TEMPLATE) for path in plugin.glob("mmseq_*/__init__.py")),
 ]
 COMMON = {"layout", "prefix"}

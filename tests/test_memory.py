@@ -10,7 +10,7 @@ import sys
 
 import numpy
 
-from mmseq.memory import keep_freed_memory
+from mmseq.training.memory import keep_freed_memory
 
 done = keep_freed_memory() if sys.argv[1] == "keep" else None
 counts = []

@@ -5,29 +5,21 @@ import pytest
 import torch
 from torch import nn
 
-from mmseq.builtins.decoders import SoftmaxDecoder
+from mmseq.builtins.decoding.decoders import SoftmaxDecoder
 from mmseq.builtins.fusion import GateFusion, NoFusion
-from mmseq.builtins.weighting import FixedWeighting
-from mmseq.collate import Batch, Collator, ExtraField
-from mmseq.components import (
-    AuxOutput,
-    AuxTask,
-    Fused,
-    Fusion,
-    ImageEncoder,
-    PerWord,
-    Pictures,
-    Sizes,
-    Targets,
-    TextEncoder,
-    TextInputs,
-    TextStates,
-)
-from mmseq.config import Choice, Config
+from mmseq.builtins.weighting.computed import FixedWeighting
+from mmseq.config.config import Choice, Config
+from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.example import Example
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import PerWord, Sizes, Targets, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.model import Model, build_model
-from mmseq.registry import Entry
+from mmseq.model.assembly import build_model
+from mmseq.model.batch import Batch, Collator, ExtraField
+from mmseq.model.model import Model
+from mmseq.registry.entries import Entry
 
 LABELS = ("O", "B-X", "I-X")
 
@@ -410,7 +402,7 @@ def test_a_text_only_model_has_no_image_encoder(tiny_encoder):
 
 
 def test_a_fusion_that_needs_pictures_needs_an_image_encoder(tiny_encoder):
-    with pytest.raises(UserError, match="fusion 'some' needs pictures, but image_encoder is"):
+    with pytest.raises(UserError, match="fusion 'some' .*image_encoder"):
         build_model(config_of(tiny_encoder, fusion=Pictured), LABELS)
 
 
@@ -432,9 +424,7 @@ class Told(Asks):
 
 
 def test_a_task_may_say_itself_what_a_missing_view_means(tiny_encoder):
-    with pytest.raises(
-        UserError, match=r"'transformer' offers \(views here: fused, words\)\. Only an encoder"
-    ):
+    with pytest.raises(UserError, match="'transformer' .*fused, words"):
         build_model(config_of(tiny_encoder, tasks={"told": Told}), LABELS)
 
 

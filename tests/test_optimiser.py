@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from mmseq.config import TrainConfig
-from mmseq.optimiser import build_optimiser, rates_of, schedule
+from mmseq.config.config import TrainConfig
+from mmseq.training.optimiser import build_optimiser, rates_of, schedule
 
 
 class Part(nn.Module):

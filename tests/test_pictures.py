@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image
 
-import mmseq.images
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import Sizes
-from mmseq.config import DataConfig
+import mmseq.pictures.opening
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
-from mmseq.example import Example
-from mmseq.pictures import pictures_to_compute, ready_pictures
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes
+from mmseq.pictures.ready import pictures_to_compute, ready_pictures
 
 CPU = torch.device("cpu")
 
@@ -21,13 +21,13 @@ CPU = torch.device("cpu")
 def decoded(monkeypatch):
     """How often each content has been decoded."""
     counts = Counter()
-    decode = mmseq.images.decode_picture
+    decode = mmseq.pictures.opening.decode_picture
 
     def counting(data, path):
         counts[data] += 1
         return decode(data, path)
 
-    monkeypatch.setattr(mmseq.images, "decode_picture", counting)
+    monkeypatch.setattr(mmseq.pictures.opening, "decode_picture", counting)
     return counts
 
 

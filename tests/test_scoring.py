@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmseq.metrics import score, variants
+from mmseq.scoring.metrics import score, variants
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 

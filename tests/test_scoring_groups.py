@@ -5,9 +5,9 @@ import random
 
 import pytest
 
-from mmseq.labels import label_names, spans
-from mmseq.metrics import score
+from mmseq.data.tags import label_names, spans
 from mmseq.scoring.groups import by_type
+from mmseq.scoring.metrics import score
 from mmseq.scoring.pairs import Compared
 
 TRAIN = """Jordan\tB-PER

@@ -5,9 +5,9 @@ from itertools import combinations
 
 import pytest
 
-from mmseq.labels import label_names, spans
-from mmseq.metrics import score
+from mmseq.data.tags import label_names, spans
 from mmseq.scoring.matching import best_matching, overlaps
+from mmseq.scoring.metrics import score
 from mmseq.scoring.mistakes import MATCHED, error_counts
 from mmseq.scoring.pairs import Compared
 from mmseq.scoring.relaxed import relaxed_scores

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mmseq.counts import Counts
-from mmseq.significance import Difference, adjusted, difference, holm, sentence_of
+from mmseq.scoring.counts import Counts
+from mmseq.scoring.significance import Difference, adjusted, difference, holm, sentence_of
 
 RATES = runpy.run_path(
     str(Path(__file__).parents[1] / "examples" / "benchmarks" / "significance_rates.py")

@@ -6,7 +6,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from mmseq.builtins.transformer_attention import NAME, attend, install
+from mmseq.builtins.text.transformer_attention import NAME, attend, install
 
 ROWS, HEADS, LENGTH, WIDTH = 3, 2, 5, 4
 
@@ -146,7 +146,8 @@ def drawn(monkeypatch):
     """The shares that were asked for; nothing is dropped."""
     asked = []
     monkeypatch.setattr(
-        "mmseq.builtins.transformer_attention.drop", lambda values, p: asked.append(p) or values
+        "mmseq.builtins.text.transformer_attention.drop",
+        lambda values, p: asked.append(p) or values,
     )
     return asked
 

@@ -4,7 +4,7 @@ import sqlite3
 
 import pytest
 
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.tune.parameter import Choices, Parameter, Range
 from mmseq.tune.search import Method
 from mmseq.tune.space import Space

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.uncertainty import UncertaintyWeighting
-from mmseq.components import Sizes
+from mmseq.builtins.weighting.uncertainty import UncertaintyWeighting
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",), losses={"main": 1.0, "boundary": 0.5, "cluster": 0.25})
@@ -93,7 +93,7 @@ def test_half_precision_losses_may_join():
 
 
 def test_a_weight_of_zero_is_a_users_error():
-    with pytest.raises(UserError, match=r"'uncertainty': aux.cluster.weight = 0.0; it must start"):
+    with pytest.raises(UserError, match=r"'uncertainty': aux\.cluster\.weight = 0\.0"):
         UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1.0, "cluster": 0.0}))
 
 

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from mmseq.builtins.weighting import DynamicAverageWeighting, FixedWeighting, RampWeighting
-from mmseq.components import Sizes
-from mmseq.config import Config
+from mmseq.builtins.weighting.computed import DynamicAverageWeighting, FixedWeighting, RampWeighting
+from mmseq.config.config import Config
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 
 SIZES = Sizes(labels=("O",), losses={"main": 1.0, "boundary": 0.4, "cluster": 0.25})
@@ -142,7 +142,7 @@ def test_the_dynamic_average_goes_on_from_its_state(after):
     + [("uncertainty", "learning_rate", 0.0)],
 )
 def test_senseless_options_are_a_users_error(name, option, value):
-    with pytest.raises(UserError, match=f"weighting '{name}': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"weighting '{name}': {option} = {value}"):
         Config.from_layers(settings={"weighting.name": name, f"weighting.{option}": value})
 
 

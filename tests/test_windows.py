@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from mmseq.builtins.windows import cut
+from mmseq.builtins.text.windows import cut
 
 BEFORE, AFTER = (101,), (102,)
 

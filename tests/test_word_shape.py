@@ -1,6 +1,6 @@
 import pytest
 
-from mmseq.builtins.word_shape import SHAPES, word_shape
+from mmseq.builtins.text.word_shape import SHAPES, word_shape
 
 
 @pytest.mark.parametrize(

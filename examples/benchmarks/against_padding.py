@@ -30,8 +30,8 @@ from loops import Loop
 from PIL import Image
 from torch import Tensor
 
-from mmseq.collate import Batch
-from mmseq.features import compute_features
+from mmseq.model.batch import Batch
+from mmseq.pictures.features import compute_features
 
 LONG = 128
 """Sub-words to which the older way pads"""

@@ -30,8 +30,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from mmseq.builtins.text_transformer import DEFAULT_MODEL
-from mmseq.weights import resolve_package_path
+from mmseq.builtins.text.transformer import DEFAULT_MODEL
+from mmseq.packaged import resolve_package_path
 
 IGNORED = -100
 """Label of sub-words that count nothing in the Trainer's loss"""

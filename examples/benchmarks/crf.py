@@ -19,8 +19,8 @@ import torch
 from interleaved import interleave, ratio, tell
 from torch import Tensor
 
-from mmseq.builtins.crf import LinearChain
-from mmseq.builtins.crf_fast import FastChain
+from mmseq.builtins.decoding.crf import LinearChain
+from mmseq.builtins.decoding.crf_fast import FastChain
 
 SEVERAL = 5
 """Paths of a sentence, where several are asked for"""

@@ -33,10 +33,11 @@ from interleaved import interleave, tell
 from PIL import Image
 from torch import Tensor
 
-from mmseq.builtins.image_timm import TimmEncoder
-from mmseq.components import ImageEncoder, Pictures, Sizes
-from mmseq.features import BATCH, FeatureStore, compute_features
-from mmseq.images import PictureProblem, open_picture, read_picture
+from mmseq.builtins.images.timm import TimmEncoder
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.contracts.states import Sizes
+from mmseq.pictures.features import BATCH, FeatureStore, compute_features
+from mmseq.pictures.opening import PictureProblem, open_picture, read_picture
 
 MAP = (1280, 7, 7)
 READ = 32

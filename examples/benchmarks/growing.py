@@ -9,12 +9,13 @@ from pathlib import Path
 from generated import draw_pictures, write
 
 from mmseq import Config
-from mmseq.collate import Collator
-from mmseq.config import DataConfig
+from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
-from mmseq.model import build_model
-from mmseq.setup import load_data, new_run
-from mmseq.training import Trainer
+from mmseq.data.source import load_data
+from mmseq.model.assembly import build_model
+from mmseq.model.batch import Collator
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run
 
 TASKS = ("contrastive", "cluster", "boundary")
 MULTIMODAL = {"fusion.name": "cross-transformer"}

@@ -31,7 +31,7 @@ from growth_plot import draw_growth
 from interleaved import interleave, tell
 
 from mmseq.errors import UserError
-from mmseq.plugins import registry
+from mmseq.registry.plugins import registry
 
 UPPER = 3
 """Sizes that the exponent is taken of"""

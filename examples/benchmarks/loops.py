@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import mmseq
-from mmseq.collate import Batch
 from mmseq.console import Reporter
-from mmseq.memory import keep_freed_memory
-from mmseq.setup import new_run
-from mmseq.training import Trainer
+from mmseq.model.batch import Batch
+from mmseq.training.loop import Trainer
+from mmseq.training.memory import keep_freed_memory
+from mmseq.training.setup import new_run
 
 
 class Loop:

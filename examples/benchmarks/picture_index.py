@@ -20,8 +20,8 @@ from typing import Any
 
 from interleaved import tell
 
-from mmseq.collate import training_order
-from mmseq.featurestore import FORMAT, FeatureStore
+from mmseq.model.order import training_order
+from mmseq.pictures.store import FORMAT, FeatureStore
 
 SHAPE = (49, 1280)
 

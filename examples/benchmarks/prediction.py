@@ -33,9 +33,9 @@ from transformers import AutoModelForTokenClassification, pipeline
 
 import mmseq
 from mmseq.console import Reporter
-from mmseq.inputs import sentences
-from mmseq.memory import keep_freed_memory
-from mmseq.samples import sample_folder
+from mmseq.data.sample.cached import sample_folder
+from mmseq.tagging.inputs import sentences
+from mmseq.training.memory import keep_freed_memory
 
 BATCHES = (1, 4, 8, 16, 32, 64)
 TRIED = 256

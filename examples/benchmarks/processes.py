@@ -28,8 +28,8 @@ from torch import Tensor, distributed
 import mmseq
 from mmseq.console import Reporter
 from mmseq.processes import all_sum, gather, process_count, process_index, sum_gradients
-from mmseq.setup import new_run
-from mmseq.training import Trainer
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run
 
 LAYOUTS = {"1 x 1": (1, 1), "1 x 2": (1, 2), "2 x 1": (2, 1)}
 """Processes, threads of each"""

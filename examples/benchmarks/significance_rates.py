@@ -1,4 +1,4 @@
-"""How often the tests of `mmseq.significance` are wrong, how often right, and how long they take.
+"""How often the tests of `mmseq.scoring.significance` err, and how long they take.
 
 Pairs of systems are simulated on sentences like those of the Twitter-2015 test file. Without a true
 difference each test must find one in 5 of 100 pairs; scipy must agree on the same statistic:
@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mmseq.counts import Counts
-from mmseq.significance import Difference, difference
+from mmseq.scoring.counts import Counts
+from mmseq.scoring.significance import Difference, difference
 
 GOLD = (0.039, 0.530, 0.302, 0.101, 0.022, 0.005, 0.001)
 """Shares of the 3257 sentences of the Twitter-2015 test file with 0, 1, … entities."""

@@ -59,10 +59,10 @@ def stages_of(run: Path, images: Sequence[str], started: float) -> dict[str, flo
     import torch
 
     stages.end("import torch")
-    from mmseq import runs
-    from mmseq.checkpoint import load_weights
-    from mmseq.model import build_model
-    from mmseq.tagger import Tagger
+    from mmseq.model.assembly import build_model
+    from mmseq.runs import folder as runs
+    from mmseq.runs.weights import load_weights
+    from mmseq.tagging.tagger import Tagger
 
     stages.end("import the engine (accelerate …)")
     config, labels = runs.open_run(run)

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from torchcrf import CRF
 from transformers import AutoModel
 
-from mmseq.builtins.text_transformer import DEFAULT_MODEL
-from mmseq.collate import Batch
-from mmseq.optimiser import schedule
-from mmseq.weights import resolve_package_path
+from mmseq.builtins.text.transformer import DEFAULT_MODEL
+from mmseq.model.batch import Batch
+from mmseq.packaged import resolve_package_path
+from mmseq.training.optimiser import schedule
 
 PICTURE = 256
 """Width of the projected picture"""

@@ -26,9 +26,9 @@ from loops import Loop
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from mmseq.builtins.text_transformer import DEFAULT_MODEL
-from mmseq.collate import Batch
-from mmseq.weights import resolve_package_path
+from mmseq.builtins.text.transformer import DEFAULT_MODEL
+from mmseq.model.batch import Batch
+from mmseq.packaged import resolve_package_path
 
 SIDE = 1536
 """Rows and columns of the square matrices"""

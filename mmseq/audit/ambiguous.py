@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmseq.counts import Counts
-from mmseq.example import Example
-from mmseq.labels import spans
+from mmseq.contracts.example import Example
+from mmseq.data.tags import spans
+from mmseq.scoring.counts import Counts
 
 Name = tuple[str, ...]
 """Words of an entity, case-folded"""

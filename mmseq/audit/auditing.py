@@ -14,14 +14,14 @@ from mmseq.audit.conditions import TEXT_ONLY, Tagged, Tags, tag, tag_all
 from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
-from mmseq.checksums import images_sha256
 from mmseq.console import Reporter
-from mmseq.data import Split, check_known, require_tags
+from mmseq.data.source import choose_split
+from mmseq.data.splits import Split, check_known, require_tags
+from mmseq.data.tags import spans, split_tag
 from mmseq.errors import UserError
-from mmseq.labels import spans, split_tag
-from mmseq.runs import read_json
-from mmseq.setup import choose_split
-from mmseq.tagger import Tagger, load
+from mmseq.files import read_json
+from mmseq.pictures.checksums import images_sha256
+from mmseq.tagging.tagger import Tagger, load
 
 
 def audit(

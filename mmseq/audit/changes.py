@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.audit.conditions import NONE, SHUFFLED, TRUE, Tagged
-from mmseq.counts import sentence_counts
-from mmseq.example import Example
+from mmseq.contracts.example import Example
+from mmseq.scoring.counts import sentence_counts
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from mmseq.audit.ambiguous import AmbiguousEntities
 from mmseq.audit.conditions import SHUFFLED, TRUE, Tags
-from mmseq.counts import Counts, sentence_counts
-from mmseq.labels import map_types, split_tag
-from mmseq.significance import adjusted, difference, p_text
+from mmseq.data.tags import map_types, split_tag
+from mmseq.scoring.counts import Counts, sentence_counts
+from mmseq.scoring.significance import adjusted, difference, p_text
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from PIL import Image
 
 from mmseq.audit.derangement import Contents, clashes, derangement
 from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
-from mmseq.collate import Collator, Prepared
-from mmseq.components import ImageEncoder
-from mmseq.data import Split
+from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.data.splits import Split
 from mmseq.errors import UserError
-from mmseq.evaluation import predict
-from mmseq.tagger import Tagger
+from mmseq.model.batch import Collator, Prepared
+from mmseq.model.prediction import predict
+from mmseq.tagging.tagger import Tagger
 
 TRUE, SHUFFLED, BLANK, NOISE, NONE = "true", "shuffled", "blank", "noise", "none"
 TEXT_ONLY = "text-only"

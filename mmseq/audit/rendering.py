@@ -13,8 +13,8 @@ from mmseq.audit.comparison import AMBIGUOUS
 from mmseq.audit.conditions import NONE, SHUFFLED, TRUE
 from mmseq.audit.report import AuditReport
 from mmseq.console import Reporter
-from mmseq.labels import spans
-from mmseq.significance import p_text
+from mmseq.data.tags import spans
+from mmseq.scoring.significance import p_text
 
 MOST_TYPES = 6
 """Columns for types: the most frequent ones; the JSON has all"""

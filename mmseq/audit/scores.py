@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from mmseq.audit.ambiguous import AmbiguousEntities
-from mmseq.metrics import score
+from mmseq.scoring.metrics import score
 
 
 @dataclass(frozen=True)

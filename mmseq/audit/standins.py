@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from mmseq.components import ImageEncoder
-from mmseq.features import BATCH, half_rows
-from mmseq.featurestore import Row
-from mmseq.images import decode_picture, read_picture
+from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.pictures.features import BATCH, half_rows
+from mmseq.pictures.opening import decode_picture, read_picture
+from mmseq.pictures.store import Row
 
 GREY = (128, 128, 128)
 LONGEST = 256
@@ -33,7 +33,7 @@ class PictureFile:
 
 
 def look_at(paths: Iterable[Path]) -> dict[Path, PictureFile]:
-    """Content and size of picture files. Raises `mmseq.images.PictureProblem`."""
+    """Content and size of picture files. Raises `mmseq.pictures.opening.PictureProblem`."""
     found = {}
     for path in dict.fromkeys(paths):
         data = read_picture(path)
@@ -60,7 +60,7 @@ def _drawn_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 class StandIns:
-    """A `mmseq.collate.PictureSource` that draws a picture for each path that it is asked for.
+    """A `mmseq.model.batch.PictureSource` that draws a picture for each path that it is asked for.
 
     The drawn picture goes through the encoder's own transform and frozen part, is rounded as
     stored features are, and is not kept: neither files nor the feature store are written.

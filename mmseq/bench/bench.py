@@ -14,8 +14,8 @@ from mmseq.bench.record import result_of
 from mmseq.bench.results import Result, append, read
 from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
+from mmseq.files import locked
 from mmseq.jobs.job import Event, Job, Outcome, Pool
-from mmseq.lock import locked
 
 Keep = Literal["best", "none", "all"]
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
-from mmseq.config import Config, DataConfig
-from mmseq.data import require_split
+from mmseq.config.config import Config, DataConfig
+from mmseq.data.source import load_data
+from mmseq.data.splits import require_split
 from mmseq.errors import UserError
-from mmseq.provenance import by_content, checksums_of, versions_of
-from mmseq.setup import load_data, with_epochs
+from mmseq.runs.provenance import by_content, checksums_of, versions_of
+from mmseq.training.resolved import with_epochs
 
 
 @dataclass(frozen=True)

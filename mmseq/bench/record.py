@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mmseq import runs
 from mmseq.bench.experiment import Experiment
 from mmseq.bench.results import Result
-from mmseq.counts import sentence_counts
-from mmseq.predictions import read_predictions
-from mmseq.provenance import require_made_with, without_places
+from mmseq.files import read_json
+from mmseq.runs.predictions import read_predictions
+from mmseq.runs.provenance import require_made_with, without_places
+from mmseq.scoring.counts import sentence_counts
 
 
 def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
@@ -22,11 +22,11 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     `UserError` where the run is not the experiment: it was made with other data or other versions,
     as can happen where data change while a plan is under way, or on another machine of a cluster.
     """
-    metrics = runs.read_json(run / "metrics.json")
+    metrics = read_json(run / "metrics.json")
     require_made_with(
         metrics, experiment.checksums, experiment.versions, "plan", "start the bench again"
     )
-    seconds = dict(runs.read_json(run / "timing.json")["seconds"])
+    seconds = dict(read_json(run / "timing.json")["seconds"])
     seconds["all"] = sum(seconds.values())
     scores = {split: metrics[split] for split in ("valid", "test") if split in metrics}
     counts = {}

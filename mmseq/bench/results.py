@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mmseq.counts import Counts
 from mmseq.errors import UserError
+from mmseq.scoring.counts import Counts
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mmseq.components import Fused, Fusion, ImageStates, Sizes, TextStates
-from mmseq.ranges import Count, Dropout
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
+from mmseq.registry.ranges import Count, Dropout
 
 
 class NoFusion(Fusion):

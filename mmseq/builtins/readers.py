@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmseq.data import Reader
+from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
+from mmseq.data.folder import PICTURE_SUFFIXES
+from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.labels import TAG_FORM, is_tag
-from mmseq.lookup import PICTURE_SUFFIXES
 
 _BLANK = " \t"
 _PICTURE = "IMGID:"

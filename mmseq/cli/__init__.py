@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import click
 
-from mmseq import __version__
 from mmseq.cli.audit import audit
 from mmseq.cli.bench import bench
 from mmseq.cli.check import check
@@ -20,7 +19,8 @@ from mmseq.cli.score import score
 from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.cli.tune import tune
-from mmseq.plugins import load_plugins
+from mmseq.registry.plugins import load_plugins
+from mmseq.version import __version__
 
 COMMANDS = (
     train,

@@ -95,7 +95,7 @@ def bench(
     )
     from mmseq.bench.bench import Bench
     from mmseq.bench.experiment import experiments
-    from mmseq.runs import require_no_file
+    from mmseq.runs.folder import require_no_file
     from mmseq.tables.layout import layout_of_plan
     from mmseq.tables.table import published_of
 
@@ -179,7 +179,7 @@ def _plan(
 ) -> Plan:
     """The plan with what the flags say."""
     from mmseq.bench.plan import Plan, find_plan, read_plan, with_flags
-    from mmseq.layers import parse_setting
+    from mmseq.config.layering import parse_setting
 
     wanted = read_plan(find_plan(plan), problems) if plan else Plan()
     return with_flags(

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from mmseq.errors import UserError, one_line, unknown
-from mmseq.plugins import Plugin, load_plugins
-from mmseq.registry import Entry
+from mmseq.registry.entries import Entry
+from mmseq.registry.plugins import Plugin, load_plugins
 
 
 @click.command()

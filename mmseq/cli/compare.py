@@ -107,7 +107,7 @@ def _table(comparison: Comparison, title: str) -> Table:
     from rich.table import Table
 
     from mmseq.comparison.pairs import mean_text
-    from mmseq.significance import p_text
+    from mmseq.scoring.significance import p_text
 
     table = Table(title=title, title_justify="left")
     for heading in ("a", "b"):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.markup import escape
 
+from mmseq.config.layering import SEVERAL
 from mmseq.errors import UserError, unknown
-from mmseq.layers import SEVERAL
-from mmseq.options import REQUIRED, Option
-from mmseq.plugins import load_plugins, registry
-from mmseq.registry import FILES, KINDS, Entry
+from mmseq.registry.entries import FILES, KINDS, Entry
+from mmseq.registry.options import REQUIRED, Option
+from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.kinds import written
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
-    from mmseq.tagged import Span, TaggedSentence
+    from mmseq.tagging.sentences import Span, TaggedSentence
 
 INT8 = "Text encoder's linear layers in 8 bits: faster on a CPU, a little less exact."
 COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
@@ -54,11 +54,12 @@ def evaluate(
     Example:
       mmseq evaluate runs/sample-gate-1 --split valid
     """
-    from mmseq.checksums import images_sha256
-    from mmseq.console import Reporter, Warnings, score_table
-    from mmseq.memory import keep_freed_memory
-    from mmseq.setup import choose_split
-    from mmseq.tagger import load
+    from mmseq.console import Reporter, Warnings
+    from mmseq.data.source import choose_split
+    from mmseq.pictures.checksums import images_sha256
+    from mmseq.scoring.score_table import score_table
+    from mmseq.tagging.tagger import load
+    from mmseq.training.memory import keep_freed_memory
 
     keep_freed_memory()
     tagger = load(run, int8=int8)
@@ -128,9 +129,9 @@ def predict(
       cat tweets.txt | mmseq predict RUN
     """
     from mmseq.console import Warnings
-    from mmseq.inputs import check_format, sentences
-    from mmseq.memory import keep_freed_memory
-    from mmseq.tagger import load
+    from mmseq.tagging.inputs import check_format, sentences
+    from mmseq.tagging.tagger import load
+    from mmseq.training.memory import keep_freed_memory
 
     if text is not None and source is not None:
         raise UserError("Give --text or --input, not both.")

@@ -160,7 +160,7 @@ def _learning_curves(made: Table) -> Figure:
 
 
 def _draw(made: Table, flag: str, path: Path, figure: Callable[[Table], Figure]) -> None:
-    from mmseq.drawing import render_figure
+    from mmseq.tables.drawing import render_figure
 
     try:
         picture = render_figure(figure(made), path.suffix[1:].lower())

@@ -11,7 +11,7 @@ from mmseq.cli.data import renamings
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
-    from mmseq.config import Config
+    from mmseq.config.config import Config
     from mmseq.console import Reporter
 
 
@@ -68,7 +68,7 @@ def train(
       mmseq train --preset mlmner --offline
       mmseq train --resume --output runs/sample-gate-1
     """
-    from mmseq.config import Config, parse_setting
+    from mmseq.config.config import Config, parse_setting
     from mmseq.console import Reporter
 
     flags: dict[str, Any] = {k: {"name": v} for k, v in names.items() if v is not None}
@@ -107,7 +107,7 @@ def train(
     else:
         config = Config.from_layers(preset, file, flags, tasks, given)
     if dry_run:
-        from mmseq.dryrun import describe
+        from mmseq.training.dry_run import describe
 
         describe(config, folder, reporter)
     else:
@@ -116,8 +116,8 @@ def train(
 
 def _train(config: Config | None, folder: Path | None, reporter: Reporter) -> None:
     """A new run of `config`, or without one the run in `folder` resumed."""
-    from mmseq.interruption import Interrupted
-    from mmseq.training import train as run
+    from mmseq.training.interruption import Interrupted
+    from mmseq.training.loop import train as run
 
     try:
         run(config, output=folder, resume=config is None, reporter=reporter)

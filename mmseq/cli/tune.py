@@ -88,8 +88,8 @@ def tune(
     if find_spec("optuna") is None:
         raise UserError("mmseq tune needs the package optuna: pip install 'mmseq[tune]'.")
     from mmseq.bench.plan import Problems
+    from mmseq.config.layering import parse_setting
     from mmseq.console import Reporter, Warnings
-    from mmseq.layers import parse_setting
     from mmseq.tune.identity import trial_data
     from mmseq.tune.search import read_search, space_of
     from mmseq.tune.tune import opened

@@ -10,7 +10,7 @@ from typing import Any
 
 from mmseq.comparison.systems import System
 from mmseq.errors import UserError, unknown
-from mmseq.significance import Difference, adjusted, difference, sentence_of
+from mmseq.scoring.significance import Difference, adjusted, difference, sentence_of
 
 Advance = Callable[[int, str], None]
 

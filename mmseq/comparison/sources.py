@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.bench import results
-from mmseq.counts import Counts, sentence_counts
 from mmseq.errors import UserError, unknown
-from mmseq.layers import read_toml
-from mmseq.predictions import Predictions, read_predictions
-from mmseq.runs import read_json, require_folder
+from mmseq.files import read_json, read_toml
+from mmseq.runs.folder import require_folder
+from mmseq.runs.predictions import Predictions, read_predictions
+from mmseq.scoring.counts import Counts, sentence_counts
 
 ASIDE = {
     "data.path",

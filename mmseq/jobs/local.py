@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import IO, Any
 
-from mmseq.interruption import CtrlC
 from mmseq.jobs.job import Event, Job, Listener, Outcome
+from mmseq.training.interruption import CtrlC
 
 POLL = 0.2
 """Seconds between two looks at whether Ctrl-C was pressed"""

@@ -12,15 +12,15 @@ from typing import Any
 
 import torch
 
-from mmseq.collate import epoch_steps, lengths_of
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.errors import UserError
-from mmseq.evaluation import predict
-from mmseq.optimiser import build_optimiser
-from mmseq.pictures import pictures_to_compute, ready_pictures
-from mmseq.setup import Setup, assemble
-from mmseq.step import Stepper
+from mmseq.model.order import epoch_steps, lengths_of
+from mmseq.model.prediction import predict
+from mmseq.pictures.ready import pictures_to_compute, ready_pictures
+from mmseq.training.optimiser import build_optimiser
+from mmseq.training.setup import Setup, assemble
+from mmseq.training.step import Stepper
 
 STEPS = 4
 """Steps taken, of which the first, which warms caches up, is not counted"""

@@ -12,8 +12,8 @@ from getpass import getuser
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from mmseq.config import DataConfig
-from mmseq.setup import is_sample, load_data
+from mmseq.config.config import DataConfig
+from mmseq.data.source import is_sample, load_data
 
 
 def pack_data(tables: Mapping[str, Any]) -> bytes | None:

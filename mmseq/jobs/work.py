@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from rich.console import Console
 
-from mmseq.components import Callback, EpochEvent, StepEvent
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
-from mmseq.interruption import Interrupted
 from mmseq.jobs.job import Event
-from mmseq.training import train
+from mmseq.training.interruption import Interrupted
+from mmseq.training.loop import train
 
 Tell = Callable[[dict[str, Any]], str]
 """Sends an event; the answer to an epoch's event is a reason to stop, or empty."""

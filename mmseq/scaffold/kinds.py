@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from mmseq.config.layering import SEVERAL, SINGLE
 from mmseq.errors import unknown
-from mmseq.layers import SEVERAL, SINGLE
 
 TRAIN = {
     "preset": "--preset {}",

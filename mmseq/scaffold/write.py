@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 from packaging.version import Version
 
-from mmseq import __version__
+from mmseq.config.layering import SEVERAL
+from mmseq.data.folder import require_folder
 from mmseq.errors import UserError
-from mmseq.layers import SEVERAL
-from mmseq.lookup import require_folder
 from mmseq.scaffold.kinds import IN_PRESET, TRAIN, registered_kinds
 from mmseq.scaffold.names import PluginName
+from mmseq.version import __version__
 
 TEMPLATE = Path(__file__).parent / "template"
 PRESETS = Path("mmseq_example", "presets")

@@ -6,7 +6,7 @@ from typing import Any
 
 
 def figures(gold: int, predicted: int, correct: int) -> dict[str, Any]:
-    """The keys of `mmseq.metrics.FIGURES`, scores 0 to 100.
+    """The keys of `mmseq.scoring.metrics.FIGURES`, scores 0 to 100.
 
     None for what is not defined: precision without a prediction, recall without a gold entity, F1
     without either.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from mmseq.example import Example
-from mmseq.labels import spans
+from mmseq.contracts.example import Example
+from mmseq.data.tags import spans
 from mmseq.scoring.figures import figures
 from mmseq.scoring.pairs import Compared, Span
 

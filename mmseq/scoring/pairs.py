@@ -8,10 +8,10 @@ from itertools import zip_longest
 from pathlib import Path
 from unicodedata import normalize
 
-from mmseq.data import SchemeOption, Split, check_mapping, load_file, rename_types
+from mmseq.contracts.example import Example
+from mmseq.data.splits import SchemeOption, Split, check_mapping, load_file, rename_types
+from mmseq.data.tags import spans
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.labels import spans
 
 Span = tuple[int, int, str]
 """First word, word after the last, type"""
@@ -63,8 +63,9 @@ def read_pair(
 ) -> Pair:
     """Two files, each in any format that a reader knows, and the training file if one is given.
 
-    Sentences are paired by their order. `scheme` and `mapping` are as in `mmseq.data.load_folder`
-    and go for every file. `UserError` where a file is missing, cannot be read or has a sentence
+    Sentences are paired by their order. `scheme` and `mapping` are as in
+    `mmseq.data.splits.load_folder` and go for every file.
+    `UserError` where a file is missing, cannot be read or has a sentence
     without tags, where a type to rename is in none of them, and at the first word in which the two
     differ.
     """

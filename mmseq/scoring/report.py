@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmseq.data import Split
-from mmseq.labels import orphans
-from mmseq.metrics import score, variants
+from mmseq.data.splits import Split
+from mmseq.data.tags import orphans
 from mmseq.scoring.groups import (
     by_entity_length,
     by_name,
@@ -15,6 +14,7 @@ from mmseq.scoring.groups import (
     by_type,
     known_names,
 )
+from mmseq.scoring.metrics import score, variants
 from mmseq.scoring.mistakes import error_counts
 from mmseq.scoring.pairs import Pair
 from mmseq.scoring.relaxed import relaxed_scores
@@ -23,8 +23,8 @@ from mmseq.scoring.relaxed import relaxed_scores
 def report(pair: Pair) -> dict[str, Any]:
     """Scores are 0 to 100; a pair of files with the same words, as `read_pair` makes it.
 
-    ``variants``: name -> figures by seqeval, see `mmseq.metrics.score`; all else is of the default
-    variant. ``orphans``: how many ``I-`` tags make the variants differ, in each file.
+    ``variants``: name -> figures by seqeval, see `mmseq.scoring.metrics.score`; all else is of the
+    default variant. ``orphans``: how many ``I-`` tags make the variants differ, in each file.
     ``relaxed``: `relaxed_scores`. ``errors``: `error_counts`. ``groups``: ``type``,
     ``entity_length``, ``sentence_length``, ``pictures``, and with training data ``name``, each
     group -> figures (None where undefined). ``data``: file -> ``path``, ``sha256``, ``scheme``,

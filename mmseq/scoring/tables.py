@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mmseq.metrics import FIGURES, VARIANTS
+from mmseq.scoring.metrics import FIGURES, VARIANTS
 from mmseq.scoring.mistakes import MATCHED
 
 RELAXED = {

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from mmseq.tables.groups import Group
 
 if TYPE_CHECKING:
-    from mmseq.counts import Counts
-    from mmseq.significance import Difference
+    from mmseq.scoring.counts import Counts
+    from mmseq.scoring.significance import Difference
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def compare(
     """For each group its comparison with the baseline's group on its data; None for the baseline
     itself and where there is nothing to compare with. Notes say why.
     """
-    from mmseq.significance import adjusted, difference
+    from mmseq.scoring.significance import adjusted, difference
 
     found: dict[int, tuple[Difference, tuple[int, ...]]] = {}
     notes: list[str] = []

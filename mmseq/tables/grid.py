@@ -129,7 +129,7 @@ def _comparison(row: Row, baseline: str) -> Cell:
         return ("baseline",) if row.group else ()
     if row.comparison is None:
         return ("not tested",) if row.group else ()
-    from mmseq.significance import p_text
+    from mmseq.scoring.significance import p_text
 
     found = row.comparison.difference
     interval = f"{signed(found.effect)} [{signed(found.low)}, {signed(found.high)}]"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mmseq.bench.results import Result
-from mmseq.plugins import registry
+from mmseq.registry.plugins import registry
 
 if TYPE_CHECKING:
     from mmseq.bench.plan import Plan

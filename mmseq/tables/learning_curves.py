@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from mmseq.bench.results import Result
-from mmseq.drawing import PLOT_COLOURS, plot_style
 from mmseq.errors import UserError
-from mmseq.metrics import VARIANTS
+from mmseq.scoring.metrics import VARIANTS
+from mmseq.tables.drawing import PLOT_COLOURS, plot_style
 from mmseq.tables.grid import CHECKSUM
 from mmseq.tables.readings import DEFAULT
 from mmseq.tables.table import Row, Table

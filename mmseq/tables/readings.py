@@ -7,7 +7,7 @@ from typing import Any
 
 from mmseq.bench.results import Result
 from mmseq.errors import UserError, unknown
-from mmseq.metrics import VARIANTS
+from mmseq.scoring.metrics import VARIANTS
 
 DEFAULT = "default"
 """In which the literature prints scores, and in which results count entities of each sentence"""

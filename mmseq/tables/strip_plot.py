@@ -8,9 +8,9 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mmseq.drawing import PLOT_COLOURS, plot_style
 from mmseq.errors import UserError
-from mmseq.metrics import VARIANTS
+from mmseq.scoring.metrics import VARIANTS
+from mmseq.tables.drawing import PLOT_COLOURS, plot_style
 from mmseq.tables.grid import CHECKSUM
 from mmseq.tables.groups import DataSet
 from mmseq.tables.spread import Spread

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import AuxOutput, AuxTask, Fusion, Sizes, Targets
+from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.fusion import Fusion
+from mmseq.contracts.states import Sizes, Targets
 from mmseq.errors import UserError
-from mmseq.guard import ReadViews
-from mmseq.plugins import registry
+from mmseq.model.guard import ReadViews
+from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mmseq.components import Callback, EpochEvent, StepEvent
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.testing.subject import Subject
 from mmseq.testing.tiny_run import EPOCHS, tiny_run
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mmseq.errors import UserError
-from mmseq.guard import raised
+from mmseq.model.guard import raised
 
 RTOL, ATOL = 1e-3, 1e-4
 """Rounding that other shapes of a batch may bring; a fault is far larger"""

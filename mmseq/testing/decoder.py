@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import Decoder, Sizes, Targets
-from mmseq.evaluation import gives_k_best
-from mmseq.labels import spans
+from mmseq.contracts.decoder import Decoder
+from mmseq.contracts.states import Sizes, Targets
+from mmseq.data.tags import spans
+from mmseq.model.prediction import gives_k_best
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients

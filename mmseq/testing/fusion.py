@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import Fused, Fusion, ImageStates, TextStates
+from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.states import ImageStates, TextStates
 from mmseq.errors import UserError
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device

@@ -11,8 +11,8 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from mmseq.components import ImageEncoder, Pictures
-from mmseq.images import open_picture
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
+from mmseq.pictures.opening import open_picture
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import no_strays
 from mmseq.testing.gradients import check_weights, total

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mmseq.data import Reader
+from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
+from mmseq.data.folder import SUFFIXES, good_suffixes
+from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
-from mmseq.example import Example
-from mmseq.labels import is_tag
-from mmseq.lookup import SUFFIXES, good_suffixes
 from mmseq.testing.subject import Subject
 
 

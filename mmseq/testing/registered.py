@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mmseq.registry import Entry
+from mmseq.registry.entries import Entry
 from mmseq.testing.aux_task import check_aux_task
 from mmseq.testing.callback import check_callback
 from mmseq.testing.decoder import check_decoder

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from mmseq.checkpoint import tensors_of
+from mmseq.runs.weights import tensors_of
 from mmseq.testing.contract import Judge, Outputs
 
 

@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-import mmseq
-from mmseq.components import Sizes
+from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.guard import announced
-from mmseq.options import REQUIRED, Option, check_options, options_of
-from mmseq.plugins import registry
-from mmseq.registry import GIVE_VECTORS, KINDS, WEIGHT_TAKEN
+from mmseq.model.guard import announced
+from mmseq.registry.entries import GIVE_VECTORS, KINDS, WEIGHT_TAKEN, contract_of
+from mmseq.registry.options import REQUIRED, Option, check_options, options_of
+from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Judge
 from mmseq.testing.tiny import tiny_sentences
 
@@ -39,7 +38,6 @@ class Subject(Judge):
         defaults: Mapping[str, Any] | None = None,
     ) -> None:
         self.kind = kind
-        contract = kind.title().replace("_", "")
         if isinstance(component, str):
             entry = registry().get(kind, component)
             self.cls: Any = entry.load()
@@ -47,11 +45,12 @@ class Subject(Judge):
         else:
             self.cls = component
             super().__init__(f"{KINDS[kind]} {getattr(component, '__name__', component)}")
+            contract = contract_of(kind)
             self.require(
-                isinstance(component, type) and issubclass(component, getattr(mmseq, contract)),
+                isinstance(component, type) and issubclass(component, contract),
                 "class",
-                f"{component!r} does not derive from mmseq.{contract}",
-                f"class {getattr(component, '__name__', 'Mine')}(mmseq.{contract})",
+                f"{component!r} does not derive from mmseq.{contract.__name__}",
+                f"class {getattr(component, '__name__', 'Mine')}(mmseq.{contract.__name__})",
             )
         known = options_of(self.cls)
         self.require(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from mmseq.components import ImageStates, TextStates
+from mmseq.contracts.states import ImageStates, TextStates
 
 LARGE = 1000.0
 """What padding and absent regions are filled with: any influence shows"""

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.collate import Batch
-from mmseq.components import ImageStates, TextEncoder, TextInputs, TextStates
-from mmseq.model import image_states
+from mmseq.contracts.states import ImageStates, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
+from mmseq.model.batch import Batch
+from mmseq.model.gathering import image_states
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_pictures_reached, check_weights, gradients, total

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw
 
-from mmseq.example import Example
+from mmseq.contracts.example import Example
 
 TINY_IMAGE_MODEL: Mapping[str, Any] = {"model": "test_resnet", "weights": "random"}
 """Options of the image encoder `timm` that need no download; ``test_vit`` is as small"""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-from mmseq.components import Callback, EpochEvent, StepEvent
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.testing.tiny import temporary_folder, tiny_bert, tiny_sentences
-from mmseq.training import train
+from mmseq.training.loop import train
 
 EPOCHS = 4
 

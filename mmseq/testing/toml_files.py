@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from mmseq.bench.plan import Problems, read_plan
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.errors import UserError
-from mmseq.layers import read_toml
-from mmseq.plugins import registry
-from mmseq.registry import KINDS
+from mmseq.files import read_toml
+from mmseq.registry.entries import KINDS
+from mmseq.registry.plugins import registry
 from mmseq.tables.published import read_published
 from mmseq.testing.contract import Judge
 

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mmseq.components import Sizes, Weighted, Weighting
+from mmseq.contracts.states import Sizes
+from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import gradients

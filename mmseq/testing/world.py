@@ -11,13 +11,14 @@ from typing import Any
 
 import torch
 
-from mmseq.collate import Batch, Collator, ExtraField, Prepared
-from mmseq.components import ImageStates, PerWord, Sizes, TextEncoder, TextStates
-from mmseq.example import Example
-from mmseq.features import FeatureTable, compute_features
-from mmseq.labels import label_names
-from mmseq.model import image_states
-from mmseq.plugins import registry
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
+from mmseq.contracts.text_encoder import TextEncoder
+from mmseq.data.tags import label_names
+from mmseq.model.batch import Batch, Collator, ExtraField, Prepared
+from mmseq.model.gathering import image_states
+from mmseq.pictures.features import FeatureTable, compute_features
+from mmseq.registry.plugins import registry
 from mmseq.testing.tiny import PICTURES, TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
 
 NO_EXTRAS: Mapping[str, PerWord] = {}
@@ -73,7 +74,7 @@ def worlds(*, pictures: bool) -> list[World]:
     """Encoders of several kinds, each with other widths: with and without a sentence vector, and
     with named parts.
     """
-    from mmseq.builtins.text_transformer import TransformerEncoder
+    from mmseq.builtins.text.transformer import TransformerEncoder
 
     sizes = image_sizes() if pictures else text_sizes()
     # 12 heads, which many papers have, divide 48 and not 32.
@@ -89,7 +90,7 @@ def worlds(*, pictures: bool) -> list[World]:
 
 def _recurrent(sizes: Sizes) -> TextEncoder:
     """Word vectors, characters and one LSTM: it has every part there is."""
-    from mmseq.builtins.text_recurrent import BiLstmEncoder
+    from mmseq.builtins.text.recurrent import BiLstmEncoder
 
     entry = registry().get("text_encoder", "bilstm")
     options = entry.check_options({"vectors": "", "word_width": 20, "chars": "cnn", "hidden": 24})
@@ -101,7 +102,7 @@ def _recurrent(sizes: Sizes) -> TextEncoder:
 @cache
 def tiny_image_encoder() -> Any:
     """A random timm `test_resnet` with a pyramid, which sees the whole page."""
-    from mmseq.builtins.image_timm import TimmEncoder
+    from mmseq.builtins.images.timm import TimmEncoder
 
     torch.manual_seed(0)
     sizes = Sizes(LABELS)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mmseq.data import require_split
-from mmseq.provenance import by_content, checksums_of, versions_of
-from mmseq.setup import load_data
+from mmseq.data.source import load_data
+from mmseq.data.splits import require_split
+from mmseq.runs.provenance import by_content, checksums_of, versions_of
 from mmseq.tune.search import Method
 from mmseq.tune.space import TRIAL_SPLITS, Space
 

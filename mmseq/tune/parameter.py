@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mmseq.bench.plan import Problems, checked
-from mmseq.layers import SECTIONS, SEVERAL
+from mmseq.config.layering import SECTIONS, SEVERAL
 
 RANGE_KEYS = {"low": (int, float), "high": (int, float), "log": bool, "step": (int, float)}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.bench.plan import Problems, checked
-from mmseq.config import Config
+from mmseq.config.config import Config
+from mmseq.data.folder import not_found
 from mmseq.errors import UserError, unknown
-from mmseq.layers import read_toml
-from mmseq.lookup import not_found
+from mmseq.files import read_toml
 from mmseq.tune.parameter import Parameter, dotted, parse_parameter
 from mmseq.tune.space import TRIAL_SPLITS, Space, checked_space
 

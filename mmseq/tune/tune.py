@@ -12,13 +12,13 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from mmseq import runs
-from mmseq.config import Config
+from mmseq.config.config import Config
 from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
+from mmseq.files import locked, read_json
 from mmseq.jobs.job import Event, Job, Outcome, Pool
-from mmseq.lock import locked
-from mmseq.provenance import require_made_with, versions_of
+from mmseq.runs import folder as runs
+from mmseq.runs.provenance import require_made_with, versions_of
 from mmseq.tune.identity import begun_with
 from mmseq.tune.results import save_best, save_trials, trials_text
 from mmseq.tune.search import Method
@@ -146,7 +146,7 @@ class Tuner:
 
     def _facts(self, job: Job) -> dict[str, Any]:
         """What a trial's run came to. `UserError` where it was made with other data or versions."""
-        metrics = runs.read_json(job.folder / "metrics.json")
+        metrics = read_json(job.folder / "metrics.json")
         require_made_with(
             metrics,
             self.data,
@@ -154,7 +154,7 @@ class Tuner:
             "study",
             "give another --output",
         )
-        seconds = runs.read_json(job.folder / "timing.json")["seconds"]
+        seconds = read_json(job.folder / "timing.json")["seconds"]
         return {
             "valid_f1": float(metrics["valid"]["f1"]),
             "best_epoch": metrics["best_epoch"],

@@ -187,7 +187,7 @@ def test_impossible_options_are_errors(options):
 
 def test_views_of_different_widths_are_refused():
     sizes = Sizes(labels=("O",), views={"text": 4, "image": 6})
-    with pytest.raises(UserError, match="which are 4 and 6 wide with this fusion"):
+    with pytest.raises(UserError, match="4 and 6 wide"):
         ContrastiveTask(sizes)
 
 

@@ -1,0 +1,1 @@
+"""The engine's own callbacks: history, early stopping, trackers."""

@@ -1,0 +1,1 @@
+"""The engine's own decoders: CRF and softmax."""

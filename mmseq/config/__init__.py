@@ -1,0 +1,1 @@
+"""A run's configuration: layers of TOML tables, validated."""

@@ -1,0 +1,183 @@
+"""The tables of a config before they are validated: layers from presets, files, flags, settings."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from mmseq.errors import UserError, unknown
+from mmseq.files import read_toml
+from mmseq.registry.plugins import registry
+
+SINGLE = ("text_encoder", "image_encoder", "fusion", "decoder", "weighting")
+"""Tables that choose one component by `name`."""
+
+
+SEVERAL = {"aux": "aux_task", "callbacks": "callback"}
+"""Tables that hold one table a component: section -> kind."""
+
+
+SECTIONS = (*SINGLE, *SEVERAL, "data", "train")
+
+
+DEFAULTS: dict[str, Any] = {
+    "data": {},
+    "text_encoder": {"name": "transformer"},
+    "image_encoder": {"name": "timm"},
+    "fusion": {"name": "gate"},
+    "aux": {},
+    "decoder": {"name": "crf"},
+    "weighting": {"name": "fixed"},
+    "callbacks": {"history": {}},
+    "train": {},
+}
+
+
+class Layers:
+    """Tables that begin with the defaults and take layer upon layer.
+
+    A layer that changes a component's name starts its table afresh: the options belonged to the
+    old one.
+    """
+
+    def __init__(self, tables: Mapping[str, Any] = DEFAULTS) -> None:
+        self.tables: dict[str, Any] = deepcopy(dict(tables))
+        # (section, name) of a component -> the preset or file that names it.
+        self._named_by: dict[tuple[str, str], str] = {}
+
+    def add_preset(self, name: str) -> None:
+        """Lay the preset of that name over what there is."""
+        entry = registry().get("preset", name)
+        self.add(read_toml(entry.path), entry.full_title)
+
+    def add_file(self, path: Path) -> None:
+        """Lay a TOML file over what there is."""
+        self.add(read_toml(path), str(path))
+
+    def add(self, layer: Mapping[str, Any], source: str = "") -> None:
+        """Lay tables over what there is; messages about them begin with `source`."""
+        try:
+            self._add(layer, source)
+        except UserError as error:
+            raise _from(source, error) from error
+
+    def _add(self, layer: Mapping[str, Any], source: str) -> None:
+        for section, table in layer.items():
+            _check_section(section)
+            if not isinstance(table, Mapping):
+                raise UserError(f"'{section}' is a section: write [{section}].")
+            if section in SINGLE:
+                old = self.tables[section]
+                if "name" in table:
+                    self._named_by[section, str(table["name"])] = source
+                same = table.get("name", old["name"]) == old["name"]
+                self.tables[section] = {**(old if same else {}), **table}
+            elif section in SEVERAL:
+                for name, options in table.items():
+                    if not isinstance(options, Mapping):
+                        form = f"[{section}.{name}]"
+                        raise UserError(f"[{section}] {name} = {options!r}: write {form}.")
+                    self._named_by[section, name] = source
+                    old = self.tables[section].get(name, {})
+                    self.tables[section][name] = {**old, **options}
+            else:
+                self.tables[section] = {**self.tables[section], **table}
+
+    def choose_tasks(self, names: Sequence[str]) -> None:
+        """These auxiliary tasks and no other; those that stay keep their tables."""
+        for name in names:
+            registry().get("aux_task", name)
+            if names.count(name) > 1:
+                raise UserError(f"aux task '{name}' is named twice; name it once.")
+        self.tables["aux"] = {name: self.tables["aux"].get(name, {}) for name in names}
+
+    def set(self, settings: Mapping[str, Any]) -> None:
+        """Change dotted keys: ``{"train.seed": 3}``, or whole tables: ``{"fusion": {"name": …}}``.
+
+        Tables and names first, since they clear options.
+        """
+
+        def late(key: str) -> bool:
+            return not (key.endswith(".name") or isinstance(settings[key], Mapping))
+
+        for key in sorted(settings, key=late):
+            self._set(key, deepcopy(settings[key]))
+
+    def _set(self, key: str, value: Any) -> None:
+        section, _, rest = key.partition(".")
+        _check_section(section)
+        whole = not rest or (section in SEVERAL and "." not in rest)
+        if isinstance(value, Mapping) and whole:
+            self.add({section: {rest: value} if rest else value})
+            return
+        if section in SEVERAL:
+            name, _, rest = rest.partition(".")
+            table = self._part(key, section, name)
+        elif section == "data" and rest.startswith("map."):
+            table, rest = self.tables["data"].setdefault("map", {}), rest.removeprefix("map.")
+        elif section in SINGLE and rest == "name":
+            self.add({section: {"name": value}})
+            return
+        else:
+            table = self.tables[section]
+        if not rest:
+            raise UserError(f"{key}: names no key; write {key.rstrip('.')}.KEY=VALUE.")
+        if not isinstance(table, dict):
+            raise UserError(f"{key}: {table!r} holds no keys.")
+        table[rest] = value
+
+    def _part(self, key: str, section: str, name: str) -> Any:
+        """The table of one task or callback. A callback is added, having no flag of its own."""
+        if name not in self.tables[section]:
+            registry().get(SEVERAL[section], name)
+            if section == "aux":
+                flag = ",".join([*self.tables["aux"], name])
+                raise UserError(f"{key}: '{name}' is no task of this run; add it: --aux {flag}.")
+            self.tables[section][name] = {}
+        return self.tables[section][name]
+
+    def check_names(self) -> None:
+        """Look up every name before any component is imported: a misspelt one is told at once."""
+        for section in SINGLE:
+            name = self.tables[section].get("name")
+            if not isinstance(name, str):
+                raise UserError(f"{section}.name: {name!r} is not a string.")
+            if (section, name) != ("image_encoder", "none"):
+                self._check_name(section, section, name)
+        for section, kind in SEVERAL.items():
+            for name in self.tables[section]:
+                self._check_name(section, kind, name)
+        reader = self.tables["data"].get("reader", "auto")
+        if isinstance(reader, str) and reader != "auto":
+            registry().get("reader", reader)
+
+    def _check_name(self, section: str, kind: str, name: str) -> None:
+        try:
+            registry().get(kind, name)
+        except UserError as error:
+            raise _from(self._named_by.get((section, name), ""), error) from error
+
+
+def parse_setting(text: str) -> tuple[str, Any]:
+    """``section.key=value`` with a TOML value; a bare word is a string."""
+    key, equals, value = text.partition("=")
+    if not equals or "." not in key:
+        own = f", such as --set fusion.{text}" if equals and key else ""
+        raise UserError(f"--set {text}: write --set section.key=value{own}.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value
+
+
+def _check_section(section: str) -> None:
+    if section not in SECTIONS:
+        raise unknown("config section", section, SECTIONS)
+
+
+def _from(source: str, error: UserError) -> UserError:
+    """The error, beginning with the preset or file that it lies in."""
+    return UserError(f"{source}: {error}") if source else error

@@ -1,0 +1,75 @@
+"""The contract of a callback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class StepEvent:
+    """After an optimiser step."""
+
+    step: int
+    epoch: int
+    losses: Mapping[str, float]
+    """Mean of each loss over the step's items; absent ones left out"""
+    weights: Mapping[str, float]
+    learning_rates: Mapping[str, float]
+    """Of each part of the model; the highest, where its parameters have several"""
+    gradient_norm: float
+    cosines: Mapping[str, float] = field(default_factory=dict)
+    """Where a callback asked: cosine of each task's gradient with the main task's, on the text
+    encoder's word states; tasks without a gradient there left out"""
+
+
+@dataclass(frozen=True)
+class EpochEvent:
+    """After an epoch and its validation."""
+
+    epoch: int
+    step: int
+    preparing: bool
+    """An epoch of the preparation phase: no candidate for the best"""
+    losses: Mapping[str, float]
+    valid: Mapping[str, Any] | None
+    """Scores as in metrics.json; None without a validation split"""
+    best_epoch: int
+
+
+class Callback:
+    """Told what happens in training; sees numbers and paths. May ask to stop by a reason."""
+
+    def on_start(self, folder: Path, resumed_step: int) -> None:
+        """Training begins, or goes on after `resumed_step` steps."""
+
+    def wants_cosines(self, step: int) -> bool:
+        """Does it read `StepEvent.cosines` of that step? Asked in every process: the answer may
+        depend on the options and the step alone.
+        """
+        return False
+
+    def on_step(self, event: StepEvent) -> str | None:
+        """After each optimiser step; a returned reason stops training after the epoch's end."""
+        return None
+
+    def on_epoch(self, event: EpochEvent) -> str | None:
+        """After each epoch; a returned reason stops training."""
+        return None
+
+    def on_end(self, folder: Path) -> None:
+        """Training has ended and the run folder is whole."""
+
+    def close(self) -> None:
+        """Called last, whether training has ended or was broken off by an error or Ctrl-C: let go
+        of files and connections. `on_start` may not have been called.
+        """
+
+    def state(self) -> dict[str, Any]:
+        """JSON to be kept in checkpoints."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take up `state` when resuming."""

@@ -1,0 +1,59 @@
+"""The contract of a decoder."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from mmseq.contracts.states import Targets
+
+
+class Decoder(nn.Module, ABC):
+    """Emissions to tags."""
+
+    likelihood: bool = True
+    """`loss` is -log p of the tags; False for a loss that is none, such as focal or dice loss and
+    label smoothing: `mmseq check` then holds decoding and scores against nothing that it gives
+    """
+
+    @abstractmethod
+    def count(self, targets: Targets) -> int:
+        """Number of items the loss sums over."""
+
+    @abstractmethod
+    def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Scalar: negative log-likelihood (natural log; but see `likelihood`), SUMMED over the
+        items.
+        """
+
+    @abstractmethod
+    def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
+        """The best tags: (B, W) long, 0 at padding."""
+
+    @abstractmethod
+    def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        """Probability of the given tag at each word: (B, W), 0 at padding."""
+
+    def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
+        """Probability of each entity in `tags`: (N,), of `spans` (N, 3), rows (sentence, first
+        word, word behind the last).
+
+        Here the least of its words' probabilities, which it cannot exceed; a decoder that knows the
+        probability that all its words bear these tags, and that the entity ends there, gives that.
+        """
+        scores = self.scores(emissions, tags, mask)
+        return scores.new_tensor(
+            [float(scores[row, start:end].min()) for row, start, end in spans.tolist()]
+        )
+
+    def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """The `k` most probable tag sequences of each sentence that the decoder may give, best
+        first: (B, k, W) long, 0 at padding, and the natural logarithms of their probabilities,
+        (B, k). The first is what `decode` gives; equal ones come in an order that is always the
+        same. Where a sentence has fewer than `k`, the rest are 0 throughout, and -inf. A sentence
+        without words has one, the empty one.
+
+        A decoder need not have it: `mmseq predict --best` then says so.
+        """
+        raise NotImplementedError(f"{type(self).__name__} gives the best tags alone")

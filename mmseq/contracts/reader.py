@@ -1,0 +1,31 @@
+"""The contract of a reader."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from mmseq.contracts.example import Example
+
+
+class Reader(ABC):
+    """A file to examples.
+
+    It has no options, since files are read by their ending. A file that cannot be opened or is no
+    UTF-8 need not be looked after: the engine says so.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """File endings it reads, with the dot"""
+    word_per_line: ClassVar[bool] = False
+    """True: word i of a sentence stands i lines below its first, which messages then name"""
+    example_file: ClassVar[str] = ""
+    """A small file of the format, two sentences or more: `mmseq show` prints it, checks read it"""
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterator[Example]:
+        """Examples in file order; `UserError` naming file, line and remedy for a bad line.
+        Tags as written; pictures as file names, which the engine looks up.
+        """

@@ -1,0 +1,202 @@
+"""Finding what belongs to a data folder: split files, their readers, picture files."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeGuard
+
+from mmseq.errors import UserError, closest
+from mmseq.registry.entries import Entry
+from mmseq.registry.plugins import registry
+
+ALIASES = {"valid": ("valid", "dev")}
+"""Split -> file names, where there is more than its own"""
+
+PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+
+SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
+"""What a reader's `suffixes` must be, for messages"""
+
+
+def file_names(split: str) -> tuple[str, ...]:
+    """Names, without ending, that the file of a split may have."""
+    return ALIASES.get(split, (split,))
+
+
+def readers(name: str = "auto") -> dict[str, Entry]:
+    """Readers by file ending: of the reader `name`; with ``auto`` of the engine and all plugins."""
+    if name != "auto":
+        return _named(name)
+    return _from_plugins() | _from_engine()
+
+
+def reader_of(path: Path, name: str = "auto") -> Entry:
+    """The reader for a file: the one named, whatever the file's ending, or by its ending."""
+    if name != "auto":
+        return next(iter(_named(name).values()))
+    for source in (_from_engine, _from_plugins):
+        for suffix, reader in source().items():
+            if path.name.endswith(suffix):
+                return reader
+    if rivals := _rivals(path.name):
+        raise UserError(f"{path}: {rivals}.")
+    raise UserError(
+        f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
+        "file (`mmseq list reader` shows who reads what)."
+    )
+
+
+def find_split(folder: Path, split: str, reader: str = "auto") -> Path | None:
+    """The file of a split in `folder`; None without one.
+
+    `UserError` where two files claim to be it, and where the folder is missing. With ``auto``,
+    plugins' readers are looked at only where the engine's own find nothing, so that installing a
+    plugin never changes what is read.
+    """
+    require_folder(folder, "data folder")
+    sources = (_from_engine, _from_plugins) if reader == "auto" else (lambda: _named(reader),)
+    for source in sources:
+        files = [folder / f"{name}{ending}" for name in file_names(split) for ending in source()]
+        found = [path for path in files if path.is_file()]
+        if len(found) > 1:
+            names = " and ".join(path.name for path in found)
+            raise UserError(f"{folder}: {names} both claim to be the split '{split}'; keep one.")
+        if found:
+            return found[0]
+    return None
+
+
+def _named(name: str) -> dict[str, Entry]:
+    entry = registry().get("reader", name)
+    suffixes = getattr(entry.load(), "suffixes", None)
+    if not good_suffixes(suffixes):
+        raise UserError(f"{entry.full_title}: its suffixes are {suffixes!r}, not {SUFFIXES}.")
+    return dict.fromkeys(suffixes, entry)
+
+
+def good_suffixes(suffixes: object) -> TypeGuard[tuple[str, ...]]:
+    """They are `SUFFIXES`."""
+    if not isinstance(suffixes, tuple) or not suffixes:
+        return False
+    return all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
+
+
+def _from_engine() -> dict[str, Entry]:
+    names = [e.name for e in registry().entries("reader") if e.distribution == "mmseq"]
+    return {suffix: reader for name in names for suffix, reader in _named(name).items()}
+
+
+def _from_plugins() -> dict[str, Entry]:
+    return {s: entries[0] for s, entries in _by_suffix().items() if len(entries) == 1}
+
+
+def _by_suffix() -> dict[str, list[Entry]]:
+    """Plugins' readers of each file ending."""
+    found: dict[str, list[Entry]] = {}
+    names = {e.name for e in registry().entries("reader") if e.distribution != "mmseq"}
+    for name in sorted(names):
+        # A reader that cannot be loaded is an error where it is named, not here.
+        with suppress(UserError):
+            for suffix, entry in _named(name).items():
+                found.setdefault(suffix, []).append(entry)
+    return found
+
+
+def _rivals(file: str) -> str:
+    """That several plugins' readers read a file's ending, and what to do; empty: they do not."""
+    for suffix, entries in _by_suffix().items():
+        if file.endswith(suffix) and len(entries) > 1:
+            names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)
+            return (
+                f"read by the readers {names}; uninstall one, or choose: --set data.reader=NAME "
+                "(train), --reader (evaluate, data check), --format (predict)"
+            )
+    return ""
+
+
+def suiting_reader(place: Path, split: str, own: str) -> str:
+    """The reader for data that a run was not trained on: `own`, the run's, where it reads them."""
+    if own == "auto":
+        return own
+    if place.is_dir():
+        return own if find_split(place, split, own) else "auto"
+    return own if place.name.endswith(tuple(_named(own))) else "auto"
+
+
+def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
+    """The error for a folder without any data file."""
+    names = [name for split in splits for name in file_names(split)]
+    inside = sorted(path.name for path in folder.iterdir())
+    known = ", ".join(sorted(readers(reader)))
+    unread = next((name for name in inside if name.partition(".")[0] in names), None)
+    if unread is not None and reader != "auto":
+        return UserError(
+            f"{folder}: reader '{reader}' does not read {unread} (it reads {known}); choose "
+            "another with data.reader, or auto."
+        )
+    if unread is not None:
+        if rivals := _rivals(unread):
+            return UserError(f"{folder}: {unread}: {rivals}.")
+        return UserError(
+            f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
+            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it."
+        )
+    more = ", …" if len(inside) > 5 else ""
+    holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"
+    return UserError(
+        f"{folder}: no data file ({holds}); a data file is named {', '.join(names)}, with an "
+        f"ending of {known}."
+    )
+
+
+def require_folder(folder: Path, what: str) -> None:
+    """`UserError` if there is no such folder, naming the neighbour most like it."""
+    if folder.is_dir():
+        return
+    if folder.exists():
+        raise UserError(f"The {what} {folder} is a file; give the folder that holds it.")
+    raise not_found(folder, what)
+
+
+def not_found(path: Path, what: str) -> UserError:
+    """The error for a path that does not exist, with the neighbour most like it."""
+    parent = path.absolute().parent
+    if not parent.is_dir():
+        return UserError(f"No {what} {path}: {parent} does not exist either; check the path.")
+    guess = closest(path.name, (entry.name for entry in parent.iterdir()))
+    hint = f"did you mean {path.with_name(guess)}?" if guess and path.name else "check the path."
+    return UserError(f"No {what} {path}: {hint}")
+
+
+class PictureFolder:
+    """Picture names to files, each directory listed once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._listed: dict[Path, frozenset[str]] = {}
+
+    def find(self, name: Path) -> Path:
+        """The file for `name`, trying other picture endings; if there is none, where it should be.
+
+        An absolute name stays as it is.
+        """
+        if name.is_absolute():
+            return name
+        path = self._folder / name
+        files = self._list(path.parent)
+        if path.name in files:
+            return path
+        stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
+        for suffix in PICTURE_SUFFIXES:
+            for candidate in (stem + suffix, stem + suffix.upper()):
+                if candidate in files:
+                    return path.with_name(candidate)
+        return path
+
+    def _list(self, directory: Path) -> frozenset[str]:
+        if directory not in self._listed:
+            names = os.listdir(directory) if directory.is_dir() else ()
+            self._listed[directory] = frozenset(names)
+        return self._listed[directory]

@@ -1,0 +1,60 @@
+"""What a reader makes of a file, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmseq.contracts.example import Example
+from mmseq.errors import ComponentError, UserError, one_line
+
+if TYPE_CHECKING:
+    from mmseq.registry.entries import Entry
+
+
+def _unreadable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror or error}); check the file.")
+
+
+def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
+    """What the reader `entry` makes of a file, one by one.
+
+    `UserError` for a file that cannot be read; `ComponentError` naming the reader for what it
+    raises else, and for examples of the wrong types.
+    """
+    place = f"{entry.full_title} on {path}"
+    after = "at its beginning"
+    try:
+        for number, example in enumerate(entry.load()().read(path), 1):
+            if fault := _fault(example):
+                known = isinstance(example, Example) and example.file
+                where = f", {example.where}" if known else f", the sentence {after}"
+                raise ComponentError(f"{place}{where}: {fault}.")
+            after = f"after line {example.line}" if example.line else f"after sentence {number}"
+            yield example
+    except (UserError, ComponentError):
+        raise
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+    # A stranger's code may raise anything.
+    except Exception as error:
+        reason = one_line(error).rstrip(".")
+        raise ComponentError(f"{place} failed {after}: {reason}.") from error
+
+
+def _fault(example: object) -> str:
+    """What is wrong with the types of what a reader gave; empty: nothing."""
+    if not isinstance(example, Example):
+        return f"it is {type(example).__name__}, not mmseq.Example"
+    parts = {"tokens": str, "images": Path} | ({} if example.tags is None else {"tags": str})
+    for name, kind in parts.items():
+        value = getattr(example, name)
+        if not (isinstance(value, tuple) and all(isinstance(part, kind) for part in value)):
+            return f"{name} are {value!r}, not a tuple of {kind.__name__}"
+    if not all(path.name for path in example.images):
+        return "a picture's name is empty"
+    return "" if example.tokens else "it has no word"

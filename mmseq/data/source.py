@@ -1,0 +1,83 @@
+"""The data that a config names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmseq.config.config import DataConfig
+from mmseq.data.folder import suiting_reader
+from mmseq.data.sample.cached import sample_folder
+from mmseq.data.splits import (
+    Split,
+    load_file,
+    load_folder,
+    require_split,
+)
+from mmseq.data.store import LARGE, ExampleStore
+from mmseq.files import user_cache
+
+
+def is_sample(data: DataConfig) -> bool:
+    """The data set is the sample that comes with the package."""
+    return data.path == "sample"
+
+
+def load_data(
+    data: DataConfig, splits: Sequence[str], tell: Callable[[str], None] = lambda line: None
+) -> dict[str, Split]:
+    """The splits of a data folder, or of the sample, which is made if it is not there.
+
+    `tell` is told of what takes long.
+    """
+    folder = sample_folder() if is_sample(data) else Path(data.path)
+    return load_folder(
+        folder,
+        reader=data.reader,
+        scheme=data.scheme,
+        mapping=data.map,
+        image_folder=Path(data.image_folder) if data.image_folder else None,
+        splits=tuple(splits),
+        store=_example_store(data, tell),
+    )
+
+
+def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
+    root = data.store("cache", user_cache() / "sentences")
+    if root is None:
+        return None
+    return ExampleStore(root, least=LARGE if data.cache == "auto" else 0, tell=tell)
+
+
+def choose_split(
+    own: DataConfig,
+    name: str,
+    data: str | Path | None = None,
+    images: str | Path | None = None,
+    mapping: Mapping[str, str] | None = None,
+    reader: str | None = None,
+) -> Split:
+    """The split `name` of a run's `own` data, or of other data: a folder, or a file that is it."""
+    settings: dict[str, Any] = {}
+    if data is not None:
+        # Other data: the scheme and folders of the training data need not fit.
+        reader = reader or suiting_reader(Path(data), name, own.reader)
+        settings = {"path": str(data), "image_folder": "", "reader": reader, "scheme": "auto"}
+    elif reader is not None:
+        settings["reader"] = reader
+    if images is not None:
+        settings["image_folder"] = str(images)
+    if mapping:
+        settings["map"] = dict(mapping)
+    options = own.model_copy(update=settings)
+    if data is not None and Path(data).is_file():
+        folder = Path(options.image_folder) if options.image_folder else None
+        return load_file(
+            Path(data),
+            name=name,
+            reader=options.reader,
+            mapping=options.map,
+            image_folder=folder,
+        )
+    return require_split(load_data(options, (name,)), name, Path(options.path))

@@ -1,0 +1,293 @@
+"""Examples and splits: what a data folder holds, read, checked and in one tagging scheme."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mmseq.contracts.example import Example
+from mmseq.data import tags as tagging
+from mmseq.data.folder import (
+    PictureFolder,
+    file_names,
+    find_split,
+    no_split,
+    not_found,
+    reader_of,
+    require_folder,
+)
+from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.sentences import Facts, renamed
+from mmseq.data.store import ExampleStore, StoredExamples
+from mmseq.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    from mmseq.registry.entries import Entry
+
+
+SPLITS = ("train", "valid", "test")
+
+
+CONVERSIONS = {"bioes": tagging.bioes_to_bio, "iob1": tagging.iob1_to_bio}
+
+
+SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
+
+
+@dataclass(frozen=True)
+class Split:
+    """One file of a data folder, read: BIO tags, pictures looked up."""
+
+    name: str
+    path: Path
+    sha256: str
+    """Of the file's bytes"""
+    examples: Sequence[Example]
+    """In memory, or read from disk each time they are asked for"""
+    scheme: str
+    """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
+    word_per_line: bool = False
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is said of its sentences as a whole."""
+        if isinstance(self.examples, StoredExamples):
+            return self.examples.facts
+        return Facts.of(self.examples)
+
+    def where(self, example: Example, word: int) -> str:
+        """``file:line`` of a word (of its sentence, where the format has no line a word)."""
+        return f"{example.file}:{example.line + word * self.word_per_line}"
+
+
+def load_folder(
+    folder: Path,
+    *,
+    reader: str = "auto",
+    scheme: SchemeOption = "auto",
+    mapping: Mapping[str, str] | None = None,
+    image_folder: Path | None = None,
+    splits: Sequence[str] = SPLITS,
+    store: ExampleStore | None = None,
+) -> dict[str, Split]:
+    """The splits that `folder` has, in the order of `splits`.
+
+    Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
+    ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
+    looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
+    enough for `store` are kept there. `UserError` for a folder or picture folder that is missing,
+    no file at all, two files for one split, bad content, and with a training split for a mapped
+    type that no split has.
+    """
+    found = {name: find_split(folder, name, reader) for name in splits}
+    loaded = {
+        name: load_file(
+            path,
+            name=name,
+            reader=reader,
+            scheme=scheme,
+            image_folder=image_folder,
+            store=store,
+        )
+        for name, path in found.items()
+        if path is not None
+    }
+    if not loaded:
+        raise no_split(folder, tuple(splits), reader)
+    if "train" in loaded:
+        # Data for a finished run need not have every type that the run's mapping names.
+        check_mapping(loaded.values(), mapping or {})
+    return {name: rename_types(split, mapping or {}) for name, split in loaded.items()}
+
+
+def load_file(
+    path: Path,
+    *,
+    name: str = "",
+    reader: str = "auto",
+    scheme: SchemeOption = "auto",
+    mapping: Mapping[str, str] | None = None,
+    image_folder: Path | None = None,
+    store: ExampleStore | None = None,
+) -> Split:
+    """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
+    if not path.is_file():
+        raise not_found(path, "data file")
+    if image_folder is not None:
+        require_folder(image_folder, "picture folder")
+    entry = reader_of(path, reader)
+    find = PictureFolder(image_folder or path.parent / "images").find
+    split = Split(name or path.stem, path, _digest(path), [], "none", entry.load().word_per_line)
+    examples: Sequence[Example]
+    if store is not None and path.stat().st_size >= store.least:
+        stored = _stored(store, split, _Rereading(path, entry), scheme, find)
+        examples, found = stored, stored.scheme
+    else:
+        read = list(read_examples(path, entry))
+        found = _scheme_of(split, read, scheme)
+        examples = [
+            replace(example, images=tuple(find(image) for image in example.images))
+            for example in _as_bio(read, found)
+        ]
+    return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+class _Rereading:
+    """The examples of a file, read anew by each who goes through them."""
+
+    def __init__(self, path: Path, entry: Entry) -> None:
+        self.path, self.entry = path, entry
+
+    def __iter__(self) -> Iterator[Example]:
+        return read_examples(self.path, self.entry)
+
+
+def _stored(
+    store: ExampleStore,
+    split: Split,
+    examples: _Rereading,
+    scheme: SchemeOption,
+    find: Callable[[Path], Path],
+) -> StoredExamples:
+    """The sentences of a file in the store, put there if they are not."""
+    way = {"reader": examples.entry.full_title, "scheme": scheme}
+    folder = store.folder(split.sha256, way)
+    stored = store.open(folder, split.path, find)
+    if stored is None:
+        found = _scheme_of(split, examples, scheme)
+        store.write(folder, split.path, _as_bio(examples, found), found)
+        stored = store.open(folder, split.path, find)
+    if stored is None:
+        raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
+    return stored
+
+
+def _scheme_of(split: Split, examples: Iterable[Example], scheme: SchemeOption) -> str:
+    """The scheme of a file's tags, ``none`` without; `scheme` is what the user says it is.
+
+    `UserError` for a file without a sentence, and for what a plugin's reader let through: not a
+    tag, not one a word, or not of the scheme.
+    """
+    seen: dict[str, str] = {}
+    any_sentence = any_tags = False
+    for example in examples:
+        any_sentence = True
+        words, tags = len(example.tokens), example.tags or ()
+        any_tags = any_tags or example.tags is not None
+        if tags and len(tags) != words:
+            raise UserError(
+                f"{example.where}: {words} words but {len(tags)} tags; give every word a tag."
+            )
+        for index, tag in enumerate(tags):
+            if tag in seen:
+                continue
+            seen[tag] = where = split.where(example, index)
+            if not tagging.is_tag(tag):
+                raise UserError(f"{where}: '{tag}' is not a tag; {tagging.TAG_FORM}.")
+    if not any_sentence:
+        raise UserError(f"{split.path}: holds no sentence; fill it or remove it.")
+    if not any_tags:
+        return "none"
+    detected = tagging.detect_scheme([tuple(seen)])
+    if scheme in ("bio", "iob1") and detected == "bioes":
+        tag, where = next((t, w) for t, w in seen.items() if t != "O" and t[0] not in "BI")
+        raise UserError(
+            f"{where}: tag '{tag}' is not of scheme {scheme}; set the scheme (data.scheme, "
+            "--scheme) to bioes or auto."
+        )
+    return detected if scheme == "auto" else scheme
+
+
+def _as_bio(examples: Iterable[Example], scheme: str) -> Iterable[Example]:
+    """Sentences with tags of a scheme, with tags in BIO."""
+    if scheme not in CONVERSIONS:
+        return examples
+    convert = CONVERSIONS[scheme]
+    return (replace(e, tags=e.tags and convert(e.tags)) for e in examples)
+
+
+def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
+    """`UserError` for a type to rename that none of the splits has."""
+    present = sorted({kind for split in splits for kind in types_of(split)})
+    for kind in mapping:
+        if kind not in present:
+            hint = did_you_mean(kind, present)
+            raise UserError(
+                f"Cannot map type '{kind}': the data has no such type.{hint} "
+                f"Types: {', '.join(present) or 'none'}."
+            )
+
+
+def rename_types(split: Split, mapping: Mapping[str, str]) -> Split:
+    """The split with types renamed; ``O`` drops a type. `UserError` for what cannot be a type."""
+    if not mapping:
+        return split
+    for kind, target in mapping.items():
+        if not tagging.is_tag(f"B-{target}"):
+            raise UserError(f"Cannot map type '{kind}' to '{target}': not a type; O drops a type.")
+    if isinstance(split.examples, StoredExamples):
+        return replace(split, examples=split.examples.renamed(mapping))
+    return replace(split, examples=[renamed(e, mapping) for e in split.examples])
+
+
+def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split:
+    """The split `name`; `UserError` if the folder has no such file."""
+    if name in splits:
+        return splits[name]
+    names = " or ".join(f"{stem}.txt, {stem}.jsonl" for stem in file_names(name))
+    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).")
+
+
+def require_tags(split: Split) -> None:
+    """`UserError` naming the first sentence without tags."""
+    if split.facts.untagged is not None:
+        example = split.examples[split.facts.untagged]
+        raise UserError(f"{example.where}: the sentence has no tags; '{split.name}' needs them.")
+
+
+def types_of(split: Split) -> tuple[str, ...]:
+    """The entity types in a split's tags, sorted."""
+    return tuple(sorted({tagging.split_tag(tag)[1] for tag in split.facts.tags} - {""}))
+
+
+def check_known(split: Split, labels: Iterable[str], who: str = "the run") -> None:
+    """`UserError` naming the first word whose type is not among the `labels` that `who` knows."""
+    known = {tagging.split_tag(label)[1] for label in labels} - {""}
+    if known.issuperset(types_of(split)):
+        return
+    for example in split.examples:
+        for index, tag in enumerate(example.tags or ()):
+            kind = tagging.split_tag(tag)[1]
+            if kind and kind not in known:
+                named = f"it knows {', '.join(sorted(known))}"
+                rename = f"rename it (`--map {kind}=…`) or "
+                raise UserError(
+                    f"{split.where(example, index)}: {who} does not know the type of tag '{tag}' "
+                    f"({named if known else 'its training data have no types'}); "
+                    f"{rename if known else ''}ignore it (`--map {kind}=O`)."
+                )
+
+
+def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
+    """Every mention of a picture that has no file; nothing is opened."""
+    exists: dict[Path, bool] = {}
+    missing = []
+    for example in examples:
+        for path in example.images:
+            if path not in exists:
+                exists[path] = path.is_file()
+            if not exists[path]:
+                missing.append((example, path))
+    return missing

@@ -1,0 +1,170 @@
+"""Word splitters: a plain string to words that know where they stand in it."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from mmseq.errors import unknown
+
+if TYPE_CHECKING:
+    from mmseq.contracts.example import Example
+
+SPLITTERS = ("whitespace", "tweet", "tweet-split")
+
+TELLING = 10_000
+"""Sentences that a splitter is chosen by"""
+
+_CHUNK = re.compile(r"\S+")
+_ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
+_APOSTROPHE = re.compile(r"['’]")
+_JOINERS = "\u200c\u200d"
+_SKIN_TONES = range(0x1F3FB, 0x1F400)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word and where it stands: ``text == string[start:end]``."""
+
+    text: str
+    start: int
+    end: int
+
+
+def split_words(text: str, name: str) -> list[Word]:
+    """The words of `text` by the splitter `name`, in order, without overlap.
+
+    ``whitespace``: what stands between white space. ``tweet``: also punctuation apart; mentions,
+    hashtags, links, emoji and emoticons whole; apostrophes inside words apart (``Cruz ' s``, as the
+    Twitter NER data write). ``tweet-split``: as ``tweet``, and ``#`` and ``@`` apart from their
+    names. HTML entities count as the character they stand for. `UserError` for another name.
+    """
+    if name not in SPLITTERS:
+        raise unknown("word splitter", name, SPLITTERS)
+    chunks = _CHUNK.finditer(text)
+    if name == "whitespace":
+        return [Word(c.group(), c.start(), c.end()) for c in chunks]
+    places = (
+        (chunk.start() + start, chunk.start() + end)
+        for chunk in chunks
+        for start, end in _tweet(chunk.group(), signs_apart=name == "tweet-split")
+    )
+    return [Word(text[start:end], start, end) for start, end in places]
+
+
+def choose_splitter(examples: Iterable[Example]) -> str:
+    """The splitter that cuts strings the way the words of `examples` are cut.
+
+    Punctuation that hangs on words (``290,``) more often than it stands alone: ``whitespace``.
+    Else ``tweet-split`` where ``#`` and ``@`` stand apart from their names more often than not.
+    The first `TELLING` sentences tell: of a million, on disk, each look at all takes long.
+    """
+    attached = alone = apart = joined = 0
+    for example in islice(examples, TELLING):
+        for token, following in zip(example.tokens, (*example.tokens[1:], ""), strict=True):
+            if token in ("#", "@"):
+                apart += following[:1].isalnum()
+            elif token[0] in "#@":
+                joined += token[1:2].isalnum()
+            elif token[-1] in ",.;:!?":
+                if len(token) == 1:
+                    alone += 1
+                else:
+                    # Not the full stop: abbreviations keep theirs in any scheme.
+                    attached += token[-1] != "." and token[-2].isalnum()
+    if attached > alone or not (attached or alone or apart or joined):
+        return "whitespace"
+    return "tweet-split" if apart > joined else "tweet"
+
+
+def _tweet(chunk: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
+    """Starts and ends of the words in a string without white space."""
+    if chunk.isascii() and chunk.isalpha():
+        # Most are: to nltk, too, letters alone are one word.
+        yield 0, len(chunk)
+        return
+    plain, origin = _plain(chunk)
+    for start, end in _cut(_whole(_matches(plain), plain), plain, signs_apart=signs_apart):
+        # Each plain character stands for what lies between two places of the chunk.
+        yield origin[start], origin[end]
+
+
+def _plain(chunk: str) -> tuple[str, list[int]]:
+    """`chunk` with HTML entities replaced, and for each place in it the place in `chunk`."""
+    characters: list[str] = []
+    origin: list[int] = []
+    position = 0
+    for match in _ENTITY.finditer(chunk):
+        character = html.unescape(match.group())
+        if len(character) != 1:
+            continue
+        characters.extend(chunk[position : match.start()])
+        origin.extend(range(position, match.start() + 1))
+        characters.append(character)
+        position = match.end()
+    characters.extend(chunk[position:])
+    origin.extend(range(position, len(chunk) + 1))
+    return "".join(characters), origin
+
+
+def _matches(text: str) -> list[tuple[int, int]]:
+    """What nltk's tweet tokenizer takes for words, white space left out."""
+    try:
+        return [match.span() for match in _word_pattern().finditer(text)]
+    except TimeoutError:
+        # nltk gives up on strings made to keep its pattern busy.
+        return [match.span() for match in _CHUNK.finditer(text)]
+
+
+@cache
+def _word_pattern() -> Any:
+    from nltk.tokenize.casual import TweetTokenizer
+
+    # Without its phone numbers: they span several words.
+    return TweetTokenizer().WORD_RE
+
+
+def _whole(places: Iterable[tuple[int, int]], text: str) -> list[tuple[int, int]]:
+    """Words with what belongs to them: variation selectors, skin tones, joiners, a lone ``#``."""
+    whole: list[tuple[int, int]] = []
+    for start, end in places:
+        touches = bool(whole) and whole[-1][1] == start
+        sign = touches and text[slice(*whole[-1])] in ("#", "@") and text[start].isalnum()
+        if sign or (touches and (_continues(text[start]) or text[start - 1] in _JOINERS)):
+            whole[-1] = (whole[-1][0], end)
+        else:
+            whole.append((start, end))
+    return whole
+
+
+def _continues(character: str) -> bool:
+    return (
+        character in _JOINERS
+        or ord(character) in _SKIN_TONES
+        or unicodedata.category(character) in ("Mn", "Me")
+    )
+
+
+def _cut(
+    places: Iterable[tuple[int, int]], text: str, *, signs_apart: bool
+) -> Iterator[tuple[int, int]]:
+    """Words with apostrophes, and if asked the signs of hashtags and mentions, cut off."""
+    for start, end in places:
+        word = text[start:end]
+        name = word.lstrip("#@")
+        if signs_apart and (name[:1].isalnum() or name[:1] == "_"):
+            yield from ((place, place + 1) for place in range(start, end - len(name)))
+            start = end - len(name)
+        if word[0].isalpha() and word[-1].isalpha():
+            for match in _APOSTROPHE.finditer(text, start, end):
+                if start < match.start():
+                    yield start, match.start()
+                yield match.span()
+                start = match.end()
+        yield start, end

@@ -1,0 +1,1 @@
+"""Layers and gradients that the model and plugins share."""

@@ -1,0 +1,1 @@
+"""The assembled model, its batches, and prediction."""

@@ -1,0 +1,1 @@
+"""Plugins and what they register: names, options, where they come from."""

@@ -1,0 +1,146 @@
+"""Options of a component: the arguments of its constructor, checked against their annotations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from mmseq.errors import UserError, did_you_mean
+from mmseq.registry.ranges import limits
+
+RESERVED = ("self", "sizes", "assets", "fitted")
+"""Constructor arguments the engine fills in; every other one is an option."""
+
+REQUIRED = inspect.Parameter.empty
+
+_OUT_OF_LIMITS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a component."""
+
+    name: str
+    type: Any
+    default: Any
+
+    @property
+    def type_name(self) -> str:
+        """As in "int" or, with limits, "int, at least 1"."""
+        name = _in_words(self.type)
+        return f"{name}, {self.limits}" if self.limits else name
+
+    @property
+    def limits(self) -> str:
+        """As in "at least 1"; "" where it has none."""
+        return limits(getattr(self.type, "__metadata__", ()))
+
+
+def _in_words(annotation: Any) -> str:
+    """As in "int or 'mix'" for ``int | Literal["mix"]``."""
+    origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _in_words(annotation.__origin__)
+    if origin is Literal:
+        return " or ".join(repr(value) for value in inner)
+    if origin in (Union, UnionType):
+        return " or ".join(_in_words(one) for one in inner)
+    if annotation is type(None):
+        return "None"
+    return inspect.formatannotation(annotation).replace("typing.", "")
+
+
+def options_of(cls: Any) -> dict[str, Option]:
+    """The options of a component's class, from its constructor's signature.
+
+    A constructor that takes ``**options`` and hands them on has those of the next one too.
+    """
+    constructors = [vars(base)["__init__"] for base in cls.__mro__ if "__init__" in vars(base)]
+    found: dict[str, Option] = {}
+    for constructor in constructors:
+        found = {**_own_options(cls, constructor), **found}
+        kinds = {p.kind for p in inspect.signature(constructor).parameters.values()}
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            break
+    return found
+
+
+def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
+    # What the engine fills in may be annotated with names that exist for type checkers only.
+    annotations = {
+        name: annotation
+        for name, annotation in getattr(constructor, "__annotations__", {}).items()
+        if name not in (*RESERVED, "return")
+    }
+    try:
+        hints = get_type_hints(
+            SimpleNamespace(__annotations__=annotations),
+            globalns=getattr(constructor, "__globals__", {}),
+            include_extras=True,
+        )
+    except NameError as error:
+        raise UserError(
+            f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: {error}; "
+            "import it where it is needed at run time, not only under TYPE_CHECKING."
+        ) from error
+    return {
+        name: Option(name, hints.get(name, _type_of(parameter.default)), parameter.default)
+        for name, parameter in inspect.signature(constructor).parameters.items()
+        if name not in RESERVED
+        and parameter.kind not in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    }
+
+
+def _type_of(default: Any) -> Any:
+    """The type of an option that has no annotation."""
+    return type(default) if isinstance(default, bool | int | float | str) else Any
+
+
+def check_options(
+    title: str, options: Mapping[str, Option], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """`given` with every default filled in; `UserError` for a wrong name or type, or out of limits.
+
+    Values are read as a TOML file has them: a whole number will do for a float, but not true for a
+    number; a list for a tuple, a string for a path.
+    """
+    for name in given:
+        if name not in options:
+            hint = did_you_mean(name, options)
+            known = ", ".join(sorted(options)) or "none"
+            raise UserError(f"{title} has no option '{name}'.{hint} Its options: {known}.")
+    values: dict[str, Any] = {}
+    for name, option in options.items():
+        if name in given:
+            values[name] = _converted(title, option, given[name])
+        elif option.default is REQUIRED:
+            # What no user could write in a file is hardly meant for them.
+            own = f"; of a constructor's arguments the engine gives {', '.join(RESERVED[1:])}"
+            hint = "" if option.type in (bool, int, float, str) else own
+            raise UserError(f"{title} needs option '{name}' ({option.type_name}){hint}.")
+        else:
+            values[name] = option.default
+    return values
+
+
+def _converted(title: str, option: Option, value: Any) -> Any:
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+    from pydantic_core import PydanticSerializationError, to_json
+
+    config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
+    adapter = TypeAdapter(option.type, config=config)
+    wrong = f"{title}, option '{option.name}': {value!r} is not {option.type_name}"
+    try:
+        # As JSON, since that has the types that TOML has: a tuple or a path is never given as one.
+        return adapter.validate_json(to_json(value), strict=True)
+    except PydanticSerializationError as error:
+        raise UserError(f"{wrong}.") from error
+    except ValidationError as error:
+        if option.limits and error.errors()[0]["type"] in _OUT_OF_LIMITS:
+            raise UserError(
+                f"{title}: {option.name} = {value}; it must be {option.limits}."
+            ) from error
+        raise UserError(f"{wrong} ({error.errors()[0]['msg']}).") from error

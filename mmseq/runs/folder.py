@@ -1,0 +1,221 @@
+"""The run folder: what is in it, how it is written and read."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mmseq.config.config import Config
+from mmseq.config.layering import SECTIONS, SINGLE
+from mmseq.errors import UserError, did_you_mean
+from mmseq.files import locked, read_json, read_toml, write_json
+from mmseq.registry.entries import KINDS
+from mmseq.registry.plugins import registry
+
+if TYPE_CHECKING:
+    from mmseq.model.model import Model
+
+
+COMPONENTS = "components.json"
+
+
+LIBRARIES = ("torch", "transformers", "timm", "pytorch-crf", "seqeval", "accelerate")
+
+
+def new_folder(output: Path | None, stem: str) -> Path:
+    """The folder for a new run (not yet made): `output`, or the next free ``runs/<stem>-N``."""
+    if output is None:
+        number = 1
+        while (Path("runs") / f"{stem}-{number}").exists():
+            number += 1
+        return Path("runs") / f"{stem}-{number}"
+    require_no_file(output)
+    if output.is_dir() and any(output.iterdir()):
+        if (output / "metrics.json").is_file():
+            raise UserError(f"{output}: holds a finished run; give another folder (--output).")
+        if (output / "config.toml").is_file():
+            raise UserError(
+                f"{output}: holds an unfinished run; go on with it (--resume), delete it, or give "
+                "another folder (--output)."
+            )
+        raise UserError(f"{output}: is not empty; give another folder (--output).")
+    return output
+
+
+def require_no_file(output: Path) -> None:
+    """`UserError` where the folder to be made, or one above it, is a file."""
+    for place in (output, *output.parents):
+        if place.exists() and not place.is_dir():
+            raise UserError(f"{output}: {place} is a file; give a folder (--output).")
+
+
+def make(folder: Path) -> None:
+    """Make the folder; `UserError` where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be made ({error.strerror}); give another folder (--output)."
+        ) from error
+
+
+def begin(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
+    """Make the folder with all that is known before training: config, labels, assets."""
+    make(folder)
+    try:
+        (folder / "config.toml").touch(exist_ok=False)
+    except FileExistsError as error:
+        raise UserError(
+            f"{folder}: another run has begun there meanwhile; give another folder (--output)."
+        ) from error
+    config.save(folder / "config.toml")
+    write_known(folder, config, model, fitted)
+
+
+def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str, Any]) -> None:
+    """Labels and assets: of a new run, and again of a resumed one, which may have lost some."""
+    write_json(folder / "labels.json", list(model.labels))
+    (folder / "assets").mkdir(exist_ok=True)
+    write_json(folder / "assets" / COMPONENTS, _component_records(config))
+    owners: dict[str, Any] = {"text_encoder": model.text_encoder}
+    if model.image_encoder is not None:
+        owners["image_encoder"] = model.image_encoder
+    for key, component in owners.items():
+        (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
+        component.save_assets(folder / "assets" / key)
+    for key, learned in fitted.items():
+        (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
+        write_json(folder / "assets" / key / "fitted.json", learned)
+
+
+FIRST_KEYS = {
+    "data": "path splits image_folder reader scheme map images image_dropout features splitter",
+    "train": "seed epochs batch_size accumulate learning_rate weight_decay warmup gradient_clip "
+    "precision device checkpoint_steps keep_last init",
+}
+"""What config.toml of every run holds; keys that came later have their default in older runs"""
+
+
+def own_config(folder: Path) -> Config:
+    """The config of a run. `UserError` where its file is empty or lacks a part: with defaults in
+    their place, it would be another run.
+    """
+    path = folder / "config.toml"
+    tables = read_toml(path)
+    missing = [f"[{section}]" for section in SECTIONS if section not in tables]
+    missing += [f"{s}.name" for s in SINGLE if s in tables and "name" not in tables[s]]
+    missing += [
+        f"{section}.{key}"
+        for section, keys in FIRST_KEYS.items()
+        for key in keys.split()
+        if key not in tables.get(section, {key})
+    ]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise UserError(
+            f"{path}: incomplete: {missing[0]}{more} missing, as after a kill or a full disk; "
+            "restore the file, or start again in another folder (--output)."
+        )
+    return Config.from_file(path)
+
+
+def held(folder: Path) -> AbstractContextManager[None]:
+    """A run under way is this process's alone; `UserError` where another one has it."""
+    return locked(folder / "config.toml", f"{folder}: another process is training this run.")
+
+
+def resuming(folder: Path, processes: int) -> str:
+    """The command that goes on with a run in as many processes."""
+    launcher = f"torchrun --nproc-per-node {processes} -m " if processes > 1 else ""
+    return f"{launcher}mmseq train --resume --output {folder}"
+
+
+def _component_records(config: Config) -> list[dict[str, str]]:
+    """Who provided what, so that a reader of the run knows what to install."""
+    return [
+        {
+            "kind": choice.entry.kind,
+            "name": choice.name,
+            "distribution": choice.entry.distribution,
+            "version": choice.entry.version,
+        }
+        for choice in config.choices
+    ]
+
+
+def require_components(folder: Path) -> None:
+    """`UserError` naming the distribution of a component that is not installed.
+
+    One of another version than the run was made with is a line on stderr.
+    """
+    others: dict[str, tuple[str, str]] = {}
+    path = folder / "assets" / COMPONENTS
+    for record in read_json(path) if path.is_file() else []:
+        try:
+            kind, name = record["kind"], record["name"]
+            what, distribution, version = KINDS[kind], record["distribution"], record["version"]
+        except (KeyError, TypeError) as error:
+            raise UserError(f"{path}: damaged: not a list of components.") from error
+        if name not in registry().names(kind):
+            limit = os.environ.get("MMSEQ_LOAD_PLUGINS")
+            remedy = f"pip install {distribution}"
+            if limit is not None:
+                remedy += f", or mend MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
+            raise UserError(
+                f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
+                f"installed or could not be loaded; {remedy}."
+            )
+        found = registry().get(kind, name)
+        if (found.distribution, found.version) != (distribution, version):
+            others[f"{distribution} {version}"] = found.provider, f"{distribution}=={version}"
+    for made_with, (here, remedy) in others.items():
+        print(
+            f"mmseq: {folder} was made with {made_with}, and here is {here}: results may differ; "
+            f"for the same ones: pip install '{remedy}'.",
+            file=sys.stderr,
+        )
+
+
+def require_folder(folder: Path) -> None:
+    """`UserError` with the closest name where there is no such folder."""
+    if not folder.is_dir():
+        others = [p.name for p in folder.parent.glob("*") if p.is_dir()]
+        hint = did_you_mean(folder.name, others, lambda name: f"'{folder.parent / name}'")
+        raise UserError(f"No run folder '{folder}'.{hint}")
+
+
+def open_run(folder: Path) -> tuple[Config, list[str]]:
+    """Config and labels of a finished run; `UserError` saying what is wrong with any other."""
+    require_folder(folder)
+    missing = [n for n in ("config.toml", "labels.json") if not (folder / n).is_file()]
+    if missing:
+        raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
+    if not (folder / "model.safetensors").is_file():
+        if (folder / "metrics.json").is_file():
+            raise UserError(
+                f"{folder}: damaged: model.safetensors is missing (of many runs mmseq bench, "
+                "without --keep-weights all, and mmseq tune keep the best one's only)."
+            )
+        raise UserError(
+            f"{folder}: the run is unfinished; finish it with mmseq train --resume --output "
+            f"{folder}."
+        )
+    require_components(folder)
+    labels = read_json(folder / "labels.json")
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        raise UserError(f"{folder / 'labels.json'}: damaged: not a list of tag names.")
+    return own_config(folder), labels
+
+
+def component_versions(config: Config) -> dict[str, str]:
+    """Distribution -> version of every component used, and of the libraries under them."""
+    versions = {choice.entry.distribution: choice.entry.version for choice in config.choices}
+    for library in LIBRARIES:
+        versions[library] = importlib.metadata.version(library)
+    return {"python": platform.python_version(), **versions}

@@ -1,0 +1,122 @@
+"""What `mmseq predict` reads: CoNLL, JSONL or plain lines, from a file or standard input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmseq.builtins.readers import decoded
+from mmseq.contracts.example import Example
+from mmseq.data.folder import PictureFolder, reader_of, suiting_reader
+from mmseq.data.reading import read_examples
+from mmseq.errors import UserError, unknown
+from mmseq.registry.plugins import registry
+from mmseq.tagging.sentences import Sentence
+from mmseq.tagging.tagger import Tagger
+
+FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
+OWN = ("auto", "text", "jsonl")
+"""Formats that are no reader's, or more than a reader's: ``text`` in place of ``tokens``"""
+
+
+def check_format(form: str, source: str | None) -> None:
+    """`UserError` for a format that no reader has, and for a reader's from standard input."""
+    if form in OWN:
+        return
+    known = registry().names("reader")
+    if form not in known:
+        raise unknown("format", form, {*OWN, *known})
+    registry().get("reader", form)
+    if source in (None, "-"):
+        raise UserError(f"--format {form} from standard input: give the file with --input.")
+
+
+def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> Iterator[Sentence]:
+    """Sentences of `source` (``-``: standard input) one by one, in order.
+
+    `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
+    beside the file. JSON objects may have ``text`` in place of ``tokens``.
+    """
+    standard = source == "-"
+    path = Path("standard input" if standard else source)
+    guessed = form == "auto"
+    if guessed:
+        own = suiting_reader(path, "", tagger.config.data.reader)
+        form = "text" if standard else FORMATS.get(path.suffix, own)
+    if images is not None and not images.is_dir():
+        raise UserError(f"--images {images}: no such folder.")
+    folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
+    if form == "text":
+        for number, line in _lines(path, standard):
+            yield tagger.sentence(line, name=str(number))
+    elif form == "jsonl":
+        for number, line in _lines(path, standard):
+            if line.strip():
+                yield _from_json(tagger, line, path, number, folder)
+    else:
+        try:
+            reader = reader_of(path, form)
+        except UserError as error:
+            raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
+        try:
+            for example in read_examples(path, reader):
+                yield _from_example(tagger, example, folder)
+        except UserError as error:
+            # Tweets in a .txt file look like columns without tags.
+            if not guessed or form != "conll" or " tag" not in str(error):
+                raise
+            plain = "for plain text, a line each: --format text"
+            raise UserError(f"{str(error).rstrip('.')}; {plain}.") from error
+
+
+def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines, as they come."""
+    if standard:
+        yield from decoded(path, sys.stdin.buffer)
+        return
+    with path.open("rb") as file:
+        yield from decoded(path, file)
+
+
+def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:
+    files = [folder.find(image) for image in example.images]
+    return tagger.sentence(
+        example.tokens,
+        files,
+        dict(example.extras),
+        example.id,
+        file=example.file,
+        line=example.line,
+    )
+
+
+def _from_json(
+    tagger: Tagger, line: str, path: Path, number: int, folder: PictureFolder
+) -> Sentence:
+    where = f"{path}:{number}"
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where}: broken JSON ({error}).") from error
+    if not isinstance(record, dict):
+        raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
+    given = record.pop("tokens", None)
+    text = record.pop("text", None)
+    sentence = given if given is not None else text
+    words = isinstance(sentence, list) and all(isinstance(w, str) and w for w in sentence)
+    if not words and not isinstance(sentence, str):
+        raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string).')
+    images = record.pop("images", None) or []
+    images = [images] if isinstance(images, str) else images
+    if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
+        raise UserError(f'{where}: "images" is not a list of file names.')
+    name = str(record.pop("id", number))
+    record.pop("tags", None)
+    files = [folder.find(Path(image)) for image in images]
+    try:
+        return tagger.sentence(sentence, files, record, name, file=path, line=number)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from error

@@ -1,0 +1,298 @@
+"""A finished run, loaded to tag sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from mmseq.config.config import Config
+from mmseq.console import Reporter
+from mmseq.contracts.example import Example
+from mmseq.data.source import choose_split
+from mmseq.data.splits import Split, check_known
+from mmseq.data.splitter import split_words
+from mmseq.errors import UserError
+from mmseq.layers.quantise import quantise
+from mmseq.model.assembly import build_model
+from mmseq.model.batch import Collator, Prepared
+from mmseq.model.model import Model
+from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
+from mmseq.pictures.ready import ready_pictures
+from mmseq.runs import folder as runs
+from mmseq.runs.weights import load_weights
+from mmseq.scoring.metrics import score
+from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
+
+T = TypeVar("T")
+
+
+def one_ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items in the same order, each asked for before the one before it is given.
+
+    An error is raised at its place, behind the items before it; an interruption at once.
+    """
+    iterator = iter(items)
+    waiting: list[T] = []
+    while True:
+        try:
+            item = next(iterator)
+        except StopIteration:
+            yield from waiting
+            return
+        except Exception:
+            yield from waiting
+            raise
+        yield from waiting
+        waiting = [item]
+
+
+Pictures = str | Path | Sequence[str | Path] | None
+"""The pictures of one sentence: none, one or several files."""
+
+
+class Tagger:
+    """A trained model that tags sentences; made by `mmseq.load`.
+
+    Works offline from the run folder alone, whichever way the model was trained.
+    """
+
+    def __init__(self, folder: Path, config: Config, model: Model, device: torch.device) -> None:
+        self.folder = folder
+        self.config = config
+        self.model = model.to(device).eval()
+        self.device = device
+        self.reporter = Reporter(quiet=True)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Tag names."""
+        return self.model.labels
+
+    def predict(
+        self,
+        sentences: Sequence[str | Sequence[str]],
+        images: Sequence[Pictures] | None = None,
+        extras: Sequence[dict[str, Any]] | None = None,
+        *,
+        best: int | None = None,
+    ) -> list[TaggedSentence]:
+        """Tag sentences, in order.
+
+        `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
+        sentence a file, several files, or None. `extras`: of each sentence the further fields that
+        the run's components read, such as ``boxes``. `best`: also the so many best ways to tag
+        each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
+        list, where the lists differ in length, and for `best` with a decoder that gives the best
+        tags alone.
+        """
+        if isinstance(sentences, str):
+            raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
+        for name, values in (("images", images), ("extras", extras)):
+            if values is not None and len(values) != len(sentences):
+                raise UserError(
+                    f"{len(sentences)} sentences but {len(values)} {name}: give one entry a "
+                    "sentence (None for a sentence without)."
+                )
+        made = [
+            self.sentence(
+                sentence,
+                images[index] if images is not None else None,
+                extras[index] if extras is not None else {},
+            )
+            for index, sentence in enumerate(sentences)
+        ]
+        return list(self.stream(made, best))
+
+    def sentence(
+        self,
+        sentence: str | Sequence[str],
+        images: Pictures = None,
+        extras: dict[str, Any] | None = None,
+        name: str = "",
+        *,
+        file: Path | None = None,
+        line: int = 0,
+    ) -> Sentence:
+        """One sentence in the form that `stream` takes; `file` and `line` for messages."""
+        paths = () if images is None else (images,) if isinstance(images, str | Path) else images
+        if isinstance(sentence, str):
+            words = split_words(sentence, self.config.data.splitter)
+            text, tokens = sentence, tuple(word.text for word in words)
+            places = tuple((word.start, word.end) for word in words)
+        else:
+            tokens = tuple(sentence)
+            text, places = " ".join(tokens), _joined(tokens)
+        _require_whole(text)
+        _require_whole(name)
+        files = tuple(Path(path) for path in paths)
+        example = Example(tokens, None, files, name, extras or {}, file, line)
+        return Sentence(example, text, places)
+
+    def stream(
+        self, sentences: Iterable[Sentence], best: int | None = None
+    ) -> Iterator[TaggedSentence]:
+        """Tag any number of sentences, in order, a chunk at a time; the text encoder's form of
+        the next chunk is made while the model works. `best` as in `predict`.
+        """
+        self._check_best(best)
+        with ThreadPoolExecutor(1) as pool:
+            for chunk, collator, ready in one_ahead(self._begun(sentences, pool)):
+                found = iter(self._run(collator, ready(), best=best or 0))
+                for sentence in chunk:
+                    # A string without a word is a sentence without entities.
+                    prediction = next(found) if sentence.example.tokens else wordless(best)
+                    yield tagged(sentence, prediction)
+
+    def _begun(
+        self, sentences: Iterable[Sentence], pool: Executor
+    ) -> Iterator[tuple[list[Sentence], Collator, Callable[[], Sequence[Prepared]]]]:
+        """Chunks, and what gives their sentences prepared."""
+        iterator, first = iter(sentences), True
+        while chunk := list(islice(iterator, CHUNK)):
+            filled = [s.example for s in chunk if s.example.tokens]
+            collator = self.collator(filled)
+            # The first has nothing to be made beside; one sentence needs no thread.
+            made = partial(collator.prepared, filled)
+            yield chunk, collator, made if first else pool.submit(made).result
+            first = False
+
+    def evaluate(
+        self,
+        data: str | Path | None = None,
+        split: str = "test",
+        *,
+        images: str | Path | None = None,
+        mapping: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Scores of a split, in percent, as in metrics.json.
+
+        `data`: a data folder, or a file that is the split; by default the data that the run was
+        trained on. `images`: the folder of its pictures. `mapping`: types to rename, ``"O"`` drops
+        one. Raises `mmseq.UserError` for data that are missing or broken, have no tags, or a type
+        that the run does not know.
+        """
+        return self.scores(choose_split(self.config.data, split, data, images, mapping))
+
+    def scores(self, split: Split) -> dict[str, Any]:
+        """Scores of a split that has been read."""
+        check_known(split, self.labels)
+        if split.facts.untagged is not None:
+            untagged = split.examples[split.facts.untagged]
+            raise UserError(f"{untagged.where}: has no tags to compare with; use mmseq predict.")
+        collator = self.collator(split.examples)
+        predictions = self._run(collator, collator.prepared(split.examples), scores=False)
+        gold = [list(e.tags or ()) for e in split.examples]
+        return score(gold, [list(p.tags) for p in predictions])
+
+    def collator(self, examples: Sequence[Example]) -> Collator:
+        """What makes batches of `examples`; their pictures are made ready here."""
+        pictures = None
+        if self.model.image_encoder is not None:
+            pictures = ready_pictures(
+                [examples],
+                self.model.image_encoder,
+                self.config.data,
+                device=self.device,
+                reporter=self.reporter,
+            )
+        return self.model.collator(pictures)
+
+    def _check_best(self, best: int | None) -> None:
+        """`UserError` for a number of ways that cannot be given."""
+        if best is not None and (not isinstance(best, int) or best < 1):
+            raise UserError(
+                f"best = {best!r}: give a whole number from 1, of ways to tag a sentence."
+            )
+        if best is not None and not gives_k_best(self.model.decoder):
+            raise UserError(
+                f"{self.model.title('decoder')} gives the best tags alone (it has no k_best); "
+                "leave out --best (in Python: best)."
+            )
+
+    def _run(
+        self,
+        collator: Collator,
+        prepared: Sequence[Prepared],
+        *,
+        scores: bool = True,
+        best: int = 0,
+    ) -> list[Prediction]:
+        with self.reporter.progress("sentences", len(prepared)) as advance:
+            return predict(
+                self.model,
+                collator,
+                prepared,
+                device=self.device,
+                scores=scores,
+                best=best,
+                progress=lambda count: advance(count, ""),
+            )
+
+
+def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tagger:
+    """Load a finished run. `device`: ``auto``, ``cpu``, ``cuda``. `int8`: the text encoder's linear
+    layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
+
+    Raises `mmseq.UserError` for a folder that is no finished run, is damaged, or was made with a
+    plugin that is not installed, and where `device` or `int8` cannot be had.
+    """
+    folder = Path(folder)
+    config, labels = runs.open_run(folder)
+    place = _device(device, int8=int8)
+    try:
+        model, _ = build_model(config, labels, assets=folder / "assets")
+    # What a library says to a JSON file of another shape.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{folder / 'assets'}: damaged or incomplete ({reason}).") from error
+    load_weights(model, folder / "model.safetensors")
+    if int8:
+        quantise(model.text_encoder, model.title("text_encoder"))
+    return Tagger(folder, config, model, place)
+
+
+def _device(name: str, *, int8: bool) -> torch.device:
+    """The device of that name, asked for before a model is built for it; `UserError` for one that
+    cannot be used here, or not with `int8`.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        if int8 and device.type != "cpu":
+            raise UserError(
+                f"int8 is for the CPU, and the model would run on '{name}': leave int8 out, or "
+                "take the CPU (device='cpu'; on the command line, CUDA_VISIBLE_DEVICES=)."
+            )
+        torch.empty(0, device=device)
+    # Without CUDA in torch it is the latter.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"device '{name}' cannot be used here ({reason}); take 'auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def _require_whole(text: str) -> None:
+    """`UserError` for half a surrogate pair, which no tokenizer and no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{text!a}: holds half a character (\\ud800 to \\udfff) or bytes that are not UTF-8."
+        ) from error
+
+
+def _joined(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    places, start = [], 0
+    for token in tokens:
+        places.append((start, start + len(token)))
+        start += len(token) + 1
+    return tuple(places)

@@ -1,0 +1,105 @@
+"""A run's callbacks: each is told in turn, and what goes wrong inside is told with its name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmseq.config.config import Choice
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+from mmseq.errors import ComponentError, one_line
+from mmseq.model.guard import blamed, require
+
+
+class Listeners:
+    """Callbacks by name; one that is not of the config's `choices` was given from Python."""
+
+    def __init__(self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice]) -> None:
+        self._callbacks = callbacks
+        self._titles = {name: _title(name, c, choices.get(name)) for name, c in callbacks.items()}
+
+    def start(self, folder: Path, resumed_step: int) -> None:
+        """Training begins, or goes on."""
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], "on_start"):
+                callback.on_start(folder, resumed_step)
+
+    def wanting_cosines(self, step: int) -> list[str]:
+        """Names of those that read the cosines of that step."""
+        found = []
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], "wants_cosines"):
+                if callback.wants_cosines(step):
+                    found.append(name)
+        return found
+
+    def tell(self, event: StepEvent | EpochEvent) -> str:
+        """After a step or an epoch; the first reason to stop, empty: none has one."""
+        method = "on_step" if isinstance(event, StepEvent) else "on_epoch"
+        reasons = []
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], method):
+                reason = getattr(callback, method)(event)
+            if reason is not None and not isinstance(reason, str):
+                raise ComponentError(
+                    f"{self._titles[name]}: {method} gives {reason!r}; give None, or a reason to "
+                    "stop in words."
+                )
+            reasons.append(reason)
+        return next((reason for reason in reasons if reason), "")
+
+    def end(self, folder: Path) -> None:
+        """The run folder is whole."""
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], "on_end"):
+                callback.on_end(folder)
+
+    def close(self, broken: BaseException | None = None) -> None:
+        """Close all of them, each whatever becomes of the others. What fails first is raised at
+        the end; what fails after that, or after training was `broken` off, is a note to it.
+        """
+        first: Exception | None = None
+        for name, callback in self._callbacks.items():
+            try:
+                with blamed(self._titles[name], "close"):
+                    callback.close()
+            # A stranger's code may raise anything.
+            except Exception as error:
+                if known := broken or first:
+                    known.add_note(str(error))
+                else:
+                    first = error
+        if first is not None:
+            raise first
+
+    def states(self) -> dict[str, Any]:
+        """What each wants kept, by name; `ComponentError` for what is no JSON."""
+        states = {}
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], "state"):
+                states[name] = callback.state()
+            require(self._titles[name], "what state gives", states[name], dict)
+            try:
+                json.dumps(states[name])
+            except (TypeError, ValueError, RecursionError) as error:
+                raise ComponentError(
+                    f"{self._titles[name]}: what state gives cannot be kept as JSON "
+                    f"({one_line(error)}); give strings, numbers, lists and dicts, with strings as "
+                    "keys."
+                ) from error
+        return states
+
+    def load_states(self, states: Mapping[str, Any]) -> None:
+        """Each takes up its own; one that had none, an empty one."""
+        for name, callback in self._callbacks.items():
+            with blamed(self._titles[name], "load_state"):
+                callback.load_state(states.get(name, {}))
+
+
+def _title(name: str, callback: Callback, choice: Choice | None) -> str:
+    """What messages call it."""
+    if choice is not None and type(callback) is choice.entry.load():
+        return choice.entry.full_title
+    return f"callback '{name}' ({type(callback).__name__}, given to mmseq.train)"

@@ -1,0 +1,164 @@
+"""Checkpoints of an unfinished run in ``last/``: whole or absent, tensors and JSON only."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from mmseq.errors import UserError
+from mmseq.model.model import Model
+from mmseq.processes import process_count, process_index
+from mmseq.runs.folder import resuming
+from mmseq.runs.weights import _write, load_weights, save_weights, tensors_of
+
+CURRENT = "current"
+
+
+@dataclass(frozen=True)
+class Generators:
+    """Where the random generators of one process stand."""
+
+    tensors: dict[str, Tensor]
+    python: list[Any]
+    """JSON"""
+
+    @classmethod
+    def here(cls) -> Generators:
+        """Those of this process."""
+        tensors = {"cpu": torch.get_rng_state()}
+        if torch.cuda.is_available():
+            tensors["cuda"] = torch.cuda.get_rng_state()
+        version, internal, gauss = random.getstate()
+        return cls(tensors, [version, list(internal), gauss])
+
+    def restore(self) -> None:
+        """Set this process's generators."""
+        torch.set_rng_state(self.tensors["cpu"])
+        if "cuda" in self.tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(self.tensors["cuda"])
+        version, internal, gauss = self.python
+        random.setstate((version, tuple(internal), gauss))
+
+
+class Checkpoints:
+    """The folder ``RUN/last``: one checkpoint folder and the file `current` that names it.
+
+    A checkpoint is written beside its predecessor and becomes the current one in a single rename,
+    so that a kill at any moment leaves a whole one. The best weights so far lie beside it.
+    """
+
+    def __init__(self, run: Path) -> None:
+        self.folder = run / "last"
+
+    def exists(self) -> bool:
+        return (self.folder / CURRENT).is_file()
+
+    def save(
+        self,
+        model: Model,
+        optimiser: Optimizer,
+        progress: dict[str, Any],
+        generators: Sequence[Generators],
+    ) -> None:
+        """Write everything that resuming needs; `progress` is JSON, `generators` one a process."""
+        name = f"step-{progress['step']:08d}-{progress['epoch']:04d}"
+        target = self.folder / name
+        temporary = self.folder / f"{name}.part"
+        for folder in (temporary, target):
+            shutil.rmtree(folder, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            _write(tensors_of(model), temporary / "model.safetensors")
+            _write(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
+            numbered = list(enumerate(generators))
+            states = {f"{n}.{name}": t for n, own in numbered for name, t in own.tensors.items()}
+            _write(states, temporary / "random.safetensors")
+            state = {**progress, "generators": [own.python for own in generators]}
+            (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
+        except (OSError, UserError):
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        temporary.rename(target)
+        _replace_text(self.folder / CURRENT, name)
+        for other in self.folder.glob("step-*"):
+            if other.name != name:
+                shutil.rmtree(other, ignore_errors=True)
+
+    def load(self, model: Model, optimiser: Optimizer) -> dict[str, Any]:
+        """Take up the current checkpoint; gives back `progress`. `UserError` where other than as
+        many processes resume as wrote it: their batches and what they draw would be others.
+        """
+        folder = self.folder
+        try:
+            folder /= (self.folder / CURRENT).read_text(encoding="utf-8").strip()
+            progress: dict[str, Any] = json.loads(
+                (folder / "progress.json").read_text(encoding="utf-8")
+            )
+            python = progress.pop("generators")
+            _require_processes(folder, len(python))
+            load_weights(model, folder / "model.safetensors")
+            _load_optimiser(model, optimiser, load_file(folder / "optimiser.safetensors"))
+            states, own = load_file(folder / "random.safetensors"), f"{process_index()}."
+            mine = {n.removeprefix(own): t for n, t in states.items() if n.startswith(own)}
+            Generators(mine, python[process_index()]).restore()
+        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+            raise UserError(
+                f"{folder}: damaged checkpoint ({error}); start again in another folder (--output)."
+            ) from error
+        return progress
+
+    def save_best(self, model: Model) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        save_weights(model, self.best)
+
+    @property
+    def best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _optimiser_tensors(model: Model, optimiser: Optimizer) -> dict[str, Tensor]:
+    names = {id(p): name for name, p in model.named_parameters()}
+    return {
+        f"{names[id(parameter)]}|{key}": value.detach().contiguous()
+        for parameter, state in optimiser.state.items()
+        for key, value in state.items()
+    }
+
+
+def _load_optimiser(model: Model, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+    parameters = dict(model.named_parameters())
+    for key, value in tensors.items():
+        name, _, field = key.rpartition("|")
+        parameter = parameters[name]
+        # Moments live where their parameter does; the step counter stays where AdamW keeps it.
+        place = parameter.device
+        optimiser.state[parameter][field] = value.to(place)
+
+
+def _require_processes(folder: Path, written: int) -> None:
+    if process_count() != written:
+        raise UserError(
+            f"{folder}: the processes of this run were {written}, and here are {process_count()}; "
+            f"go on with as many: {resuming(folder.parents[1], written)}"
+        )
+
+
+def _replace_text(path: Path, text: str) -> None:
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

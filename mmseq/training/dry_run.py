@@ -1,0 +1,82 @@
+"""`mmseq train --dry-run`: the assembled model, the data and the steps, and nothing done."""
+
+from __future__ import annotations
+
+from math import ceil
+from pathlib import Path
+
+from rich.table import Table
+from torch import nn
+
+from mmseq.config.config import Config
+from mmseq.console import Reporter
+from mmseq.data.splits import missing_pictures
+from mmseq.registry.entries import KINDS
+from mmseq.runs import folder as runs
+from mmseq.training.setup import Setup, assemble
+
+
+def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
+    """Print what `mmseq train` would do. An output folder that is taken is told here too."""
+    folder = runs.new_folder(output, "dry-run")
+    setup = assemble(config, folder, reporter)
+    reporter.table(_components(setup))
+    reporter.line(_steps(setup))
+    if setup.model.image_encoder is not None:
+        missing = missing_pictures(e for split in setup.splits.values() for e in split.examples)
+        if missing:
+            example, path = missing[0]
+            number = len({path for _, path in missing})
+            reporter.warning(
+                f"Pictures missing: {number}; their sentences go on without. First: "
+                f"{example.where}: {path}"
+            )
+
+
+def _components(setup: Setup) -> Table:
+    model, config = setup.model, setup.config
+    table = Table("part", "name", "from", "gives")
+    table.add_column("parameters", justify="right")
+    table.add_column("of them trained", justify="right")
+    modules: list[tuple[str, str, str, str, nn.Module]] = []
+
+    def add(kind: str, gives: str, module: nn.Module) -> None:
+        choice = config.component(kind)
+        modules.append((KINDS[kind], choice.name, choice.entry.provider, gives, module))
+
+    add("text_encoder", f"words (B, W, {model.text_encoder.width})", model.text_encoder)
+    if model.image_encoder is not None:
+        add("image_encoder", f"regions (B, R, {model.image_encoder.width})", model.image_encoder)
+    views = "".join(f", {name} (B, W, {width})" for name, width in model.fusion.views.items())
+    add("fusion", f"fused (B, W, {model.fusion.width}){views}", model.fusion)
+    modules.append(
+        ("head", "linear", "mmseq", f"emissions (B, W, {len(model.labels)})", model.head)
+    )
+    for name, choice in config.aux.items():
+        gives = f"loss x {choice.weight:g}, reads {', '.join(model.task(name).views)}"
+        modules.append((KINDS["aux_task"], name, choice.entry.provider, gives, model.task(name)))
+    add("decoder", "tags (B, W)", model.decoder)
+    add("weighting", "total loss", model.weighting)
+    for kind, name, provider, gives, module in modules:
+        total = sum(p.numel() for p in module.parameters())
+        trained = sum(p.numel() for p in module.parameters() if p.requires_grad)
+        table.add_row(kind, name, provider, gives, f"{total:,}", f"{trained:,}")
+    total = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    table.add_section()
+    table.add_row("all", "", "", "", f"{total:,}", f"{trained:,}")
+    return table
+
+
+def _steps(setup: Setup) -> str:
+    train = setup.config.train
+    sentences = len(setup.splits["train"].examples)
+    steps = ceil(ceil(sentences / train.batch_size) / train.accumulate)
+    preparation = setup.model.preparation
+    epochs = "1 epoch" if train.epochs == 1 else f"{train.epochs} epochs"
+    first = f", the first {preparation} of them preparation" if preparation else ""
+    return (
+        f"{epochs}{first}: {steps} steps each, {steps * train.epochs} in all; tags "
+        f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
+        f"{setup.accelerator.mixed_precision}."
+    )

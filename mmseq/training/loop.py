@@ -1,0 +1,356 @@
+"""Training: read it from top to bottom."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate.utils import set_seed
+
+from mmseq.config.config import Config
+from mmseq.console import Reporter, loss_text
+from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+from mmseq.errors import UserError
+from mmseq.layers.gradients import Cosines
+from mmseq.model.batch import Batch
+from mmseq.model.guard import ReadViews, blamed
+from mmseq.model.order import epoch_steps, hidden_pictures, lengths_of
+from mmseq.model.prediction import predict
+from mmseq.processes import any_of_all, from_all, process_count
+from mmseq.runs import folder as runs
+from mmseq.runs.predictions import write_predictions
+from mmseq.runs.weights import load_weights
+from mmseq.scoring.metrics import score
+from mmseq.training.callbacks import Listeners
+from mmseq.training.checkpoint import Checkpoints, Generators
+from mmseq.training.interruption import CtrlC, Interrupted
+from mmseq.training.memory import keep_freed_memory
+from mmseq.training.optimiser import build_optimiser, rates_of, schedule
+from mmseq.training.progress import Best, Progress
+from mmseq.training.setup import Setup, new_run, resume_run
+from mmseq.training.step import Step, Stepper
+
+
+def train(
+    config: Config | None = None,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+    callbacks: Mapping[str, Callback] | None = None,
+) -> Path:
+    """Train a tagger; gives back its run folder.
+
+    `config`: without one, all defaults. `data`: a data folder or "sample", instead of the
+    config's. `output`: a new folder, by default the next free ``runs/<data>-<fusion>-N``; with
+    `resume` the folder of an unfinished run, which is continued exactly, by its own config.
+    `callbacks`: further ones by name, beside the config's; a resumed run needs them again.
+    Raises `mmseq.UserError` for what a user can mend.
+    """
+    reporter = reporter or Reporter()
+    folder = Path(output) if output else None
+    if resume:
+        setup = resume_run(folder, reporter)
+    else:
+        config = config or Config.from_layers()
+        if data is not None:
+            config = config.replaced({"data.path": str(data)})
+        setup = new_run(config, folder, reporter)
+    setup.callbacks |= callbacks or {}
+    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
+        Trainer(setup).run()
+    return setup.folder
+
+
+class Trainer:
+    """One run: the loop and what it holds."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.model, self.folder, self.reporter = setup.model, setup.folder, setup.reporter
+        self.settings = setup.config.train
+        self.accelerator = setup.accelerator
+        self.sentences = setup.prepared["train"]
+        self.lengths = lengths_of(self.sentences)
+        self.tasks = list(self.model.tasks)
+        self.callbacks: dict[str, Callback] = setup.callbacks
+        self.listeners = Listeners(self.callbacks, setup.config.callbacks)
+        # They live in the main process; all processes ask them what they want to know.
+        own = self.callbacks if self.accelerator.is_main_process else {}
+        self._own_listeners = Listeners(own, setup.config.callbacks)
+        self.checkpoints = Checkpoints(self.folder)
+        self.optimiser = build_optimiser(self.model, self.settings)
+        self.stepper = Stepper(
+            self.model,
+            self.optimiser,
+            self.accelerator,
+            self.settings.gradient_clip,
+            self.settings.adversarial,
+        )
+        self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.total = len(self._steps(0)) * self.settings.epochs
+        self.progress = Progress(prepared=not self.model.preparation)
+        self.ctrl_c = CtrlC()
+
+    def run(self) -> None:
+        """From the start, or the last checkpoint, to the finished run folder."""
+        keep_freed_memory()
+        try:
+            self._begin()
+            with self.ctrl_c.noted():
+                while self.progress.epoch < self.settings.epochs and not self.progress.stop_reason:
+                    if self.preparing and self.progress.epoch >= self.model.preparation:
+                        self._finish_preparation()
+                    self._train_epoch()
+                    self._end_epoch()
+            self._finish()
+        except BaseException as error:
+            self._own_listeners.close(error)
+            raise
+        self._own_listeners.close()
+
+    def _begin(self) -> None:
+        # Seeded anew, so that what building the model drew does not matter when resuming; each
+        # process drops out other units.
+        set_seed(self.settings.seed + self.accelerator.process_index)
+        if self.checkpoints.exists():
+            state = self.checkpoints.load(self.model, self.optimiser)
+            self.progress = Progress.from_json(state)
+            self.listeners.load_states(state["callbacks"])
+            self.reporter.line(
+                f"Resuming after epoch {self.progress.epoch}, step {self.progress.step}."
+            )
+        elif self.accelerator.is_main_process:
+            self.checkpoints.remove()
+        self._own_listeners.start(self.folder, self.progress.step)
+
+    @property
+    def preparing(self) -> bool:
+        """The main task trains alone until the tasks' preparation is over."""
+        return not self.progress.prepared
+
+    @property
+    def active(self) -> list[str]:
+        """The auxiliary tasks in use."""
+        return [] if self.preparing else self.tasks
+
+    def _train_epoch(self) -> None:
+        progress = self.progress
+        steps = self._steps(progress.epoch)
+        share, seed = self.setup.config.data.image_dropout, self.settings.seed
+        hidden = hidden_pictures(len(self.sentences), share, seed, progress.epoch)
+        self.model.train()
+        started = time.perf_counter()
+        with self.reporter.progress(self._epoch_name(progress.epoch + 1), len(steps)) as advance:
+            advance(progress.in_epoch, "")
+            for group in steps[progress.in_epoch :]:
+                self._train_step(group, hidden)
+                advance(1, loss_text(progress.means()))
+                unfinished = progress.in_epoch < len(steps)
+                every = self.settings.checkpoint_steps
+                stop = self._pressed()
+                if unfinished and (stop or (every and progress.step % every == 0)):
+                    progress.add_seconds("training", time.perf_counter() - started)
+                    self._save(stop)
+                    started = time.perf_counter()
+        progress.add_seconds("training", time.perf_counter() - started)
+
+    def _train_step(self, group: Sequence[Sequence[int]], hidden: Sequence[bool]) -> None:
+        """One optimiser step over the micro-batches of this process."""
+        progress = self.progress
+        factor = schedule(progress.step, self.total, self.settings.warmup)
+        for parameters, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
+            parameters["lr"] = rate * factor
+        # What is not finite now is a component's own; later it may be the rate's fault.
+        self.model.watched = progress.step == 0
+        done = self.stepper.step(
+            [self._batch(indexes, hidden) for indexes in group],
+            self.active,
+            progress.step / self.total,
+            self._cosines(),
+        )
+        progress.step += 1
+        progress.in_epoch += 1
+        progress.sentences += done.counts["sentences"]
+        self._require_finite(done.losses)
+        progress.add_losses(done.losses, done.counts)
+        self._tell_step(done)
+
+    def _require_finite(self, losses: Mapping[str, float]) -> None:
+        """A loss that is not a number stays one: the rest of the run would be for nothing."""
+        if not all(math.isfinite(value) for value in losses.values()):
+            raise UserError(
+                f"The losses are not finite at step {self.progress.step} ({loss_text(losses)}); "
+                "lower the learning rates (train.learning_rate, text_encoder.learning_rate)."
+            )
+
+    def _finish_preparation(self) -> None:
+        """The tasks observe the training data, and may begin."""
+        started = time.perf_counter()
+        self.model.eval()
+        waiting = {name: self.model.task(name) for name in self.tasks}
+        waiting = {name: task for name, task in waiting.items() if task.preparation}
+        steps = self._steps(self.settings.epochs)
+        shown = [False] * len(self.sentences)
+        with torch.no_grad(), self.reporter.progress("observing", len(steps)) as advance:
+            for group in steps:
+                for indexes in group:
+                    batch = self._batch(indexes, shown)
+                    views, _ = self.model.views(batch)
+                    for name, task in waiting.items():
+                        read = ReadViews(task.views, views)
+                        with blamed(self.model.title(f"aux.{name}"), "observe", views=read):
+                            task.observe(read, batch.targets)
+                advance(1, "")
+            for name, task in waiting.items():
+                with blamed(self.model.title(f"aux.{name}"), "finish"):
+                    task.finish()
+        self.progress.prepared = True
+        self.progress.add_seconds("preparation", time.perf_counter() - started)
+        self.reporter.line("Preparation finished: all tasks train from here on.")
+
+    def _end_epoch(self) -> None:
+        progress = self.progress
+        progress.epoch += 1
+        progress.in_epoch = 0
+        tags, valid = self.evaluate("valid") if "valid" in self.setup.prepared else ([], None)
+        f1 = -1.0 if valid is None else valid["f1"]
+        if not self.preparing and (valid is None or f1 > progress.best.f1):
+            progress.best = Best(progress.epoch, f1, valid)
+            if self.accelerator.is_main_process:
+                self.checkpoints.save_best(self.model)
+                if valid is not None:
+                    self._write_predictions("valid", tags)
+        event = EpochEvent(
+            progress.epoch,
+            progress.step,
+            self.preparing,
+            progress.means(),
+            valid,
+            progress.best.epoch,
+        )
+        with blamed(self.model.title("weighting"), "end_epoch"):
+            self.model.weighting.end_epoch(event.losses)
+        progress.sums, progress.items = {}, {}
+        self._tell(event)
+        self._agree_to_stop()
+        self._tell_epoch(event)
+        self._save(self._pressed())
+
+    def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
+        """Predicted tags of a split, and their scores as in metrics.json."""
+        started = time.perf_counter()
+        sentences = self.setup.prepared[split]
+        predictions = predict(
+            self.model,
+            self.setup.collator,
+            sentences,
+            device=self.accelerator.device,
+            tasks=self.active,
+        )
+        tags = [p.tags for p in predictions]
+        gold = [example.tags or () for example in self.setup.splits[split].examples]
+        scores = score(gold, tags)
+        self.progress.add_seconds("evaluation", time.perf_counter() - started)
+        return tags, scores
+
+    def _finish(self) -> None:
+        best = self.progress.best
+        if best.epoch:
+            load_weights(self.model, self.checkpoints.best)
+            # Before the main process removes them.
+            self.accelerator.wait_for_everyone()
+        self.progress.prepared = True
+        metrics: dict[str, Any] = {"best_epoch": best.epoch or self.progress.epoch}
+        if best.valid is not None:
+            metrics["valid"] = best.valid
+        if "test" in self.setup.prepared:
+            tags, metrics["test"] = self.evaluate("test")
+            if self.accelerator.is_main_process:
+                self._write_predictions("test", tags)
+        if self.accelerator.is_main_process:
+            if self.progress.stop_reason:
+                self.reporter.line(f"Stopped: {self.progress.stop_reason}.")
+            self.setup.write_results(metrics, self.progress)
+            if not self.settings.keep_last:
+                self.checkpoints.remove()
+        self._own_listeners.end(self.folder)
+        self.accelerator.wait_for_everyone()
+
+    # What follows serves the loop above.
+
+    def _write_predictions(self, split: str, tags: Sequence[Sequence[str]]) -> None:
+        write_predictions(self.folder, split, self.setup.splits[split].examples, tags)
+
+    def _steps(self, epoch: int) -> list[list[list[int]]]:
+        process = self.accelerator.process_index
+        return epoch_steps(self.lengths, self.settings, epoch, process, process_count())
+
+    def _batch(self, indexes: Sequence[int], hidden: Sequence[bool]) -> Batch:
+        sentences = [self.sentences[i] for i in indexes]
+        batch = self.setup.collator.batch(sentences, [hidden[i] for i in indexes])
+        return batch.to(self.accelerator.device)
+
+    def _cosines(self) -> Cosines | None:
+        """Where a callback wants the cosines of the step that begins."""
+        step = self.progress.step + 1
+        asking = self.listeners.wanting_cosines(step)
+        return Cosines(f"callback '{asking[0]}'") if asking else None
+
+    def _tell(self, event: StepEvent | EpochEvent) -> None:
+        reason = self._own_listeners.tell(event)
+        self.progress.stop_reason = self.progress.stop_reason or reason
+
+    def _agree_to_stop(self) -> None:
+        """The other processes learn here that a callback asked to stop."""
+        reason = self.progress.stop_reason
+        if any_of_all(bool(reason), self.accelerator.device) and not reason:
+            self.progress.stop_reason = "asked to by the main process"
+
+    def _pressed(self) -> bool:
+        """Ctrl-C has reached a process. It does not reach all in the same step: all ask."""
+        return any_of_all(self.ctrl_c.pressed, self.accelerator.device)
+
+    def _tell_step(self, done: Step) -> None:
+        progress = self.progress
+        event = StepEvent(
+            step=progress.step,
+            epoch=progress.epoch + 1,
+            losses={name: value / done.counts[name] for name, value in done.losses.items()},
+            weights=done.weights,
+            learning_rates=rates_of(self.optimiser),
+            gradient_norm=done.gradient_norm,
+            cosines=done.cosines,
+        )
+        self._tell(event)
+
+    def _epoch_name(self, number: int) -> str:
+        what = "preparation" if self.preparing else "epoch"
+        return f"{what} {number}/{self.settings.epochs}"
+
+    def _tell_epoch(self, event: EpochEvent) -> None:
+        valid = "" if event.valid is None else f"  valid F1 (default) {event.valid['f1']:.2f}"
+        mark = " (best)" if event.best_epoch == event.epoch and event.valid else ""
+        self.reporter.line(
+            f"{self._epoch_name(event.epoch)}  {loss_text(event.losses)}{valid}{mark}"
+        )
+
+    def _save(self, stop: bool) -> None:
+        """A checkpoint; with `stop` also the end."""
+        generators = from_all(Generators.here())
+        if self.accelerator.is_main_process:
+            state = {**self.progress.to_json(), "callbacks": self.listeners.states()}
+            self.checkpoints.save(self.model, self.optimiser, state, generators)
+        if stop:
+            # Launchers end the others as soon as one has ended.
+            self.accelerator.wait_for_everyone()
+            raise Interrupted(
+                f"Stopped after epoch {self.progress.epoch}, step {self.progress.step}; everything "
+                f"is kept. Go on with: {runs.resuming(self.folder, process_count())}"
+            )

@@ -1,0 +1,76 @@
+"""AdamW with a rate for each part, and the linear schedule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from mmseq.config.config import TrainConfig
+from mmseq.model.model import Model
+
+
+def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
+    """AdamW: encoders and weighting at their own rates, the rest at `train.learning_rate`.
+
+    A text encoder's parameters have its rate times their own factor, where it gives one.
+
+    Biases, norms and other vectors are not decayed (Devlin et al. 2019), nor is the weighting.
+    """
+    parts: list[tuple[str, nn.Module | None, float]] = [
+        ("text_encoder", model.text_encoder, model.text_encoder.learning_rate)
+    ]
+    if model.image_encoder is not None:
+        parts.append(("image_encoder", model.image_encoder, model.image_encoder.learning_rate))
+    rate = model.weighting.learning_rate
+    rate = train.learning_rate if rate is None else rate
+    parts.append(("weighting", model.weighting, rate))
+    factors = _factors(model)
+    taken: set[int] = set()
+    groups = []
+    for name, module, rate in [*parts, ("head", model, train.learning_rate)]:
+        assert module is not None
+        found = [p for p in module.parameters() if p.requires_grad and id(p) not in taken]
+        taken |= {id(p) for p in found}
+        kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for parameter in found:
+            kind = (factors.get(id(parameter), 1.0), parameter.dim() > 1)
+            kinds.setdefault(kind, []).append(parameter)
+        for factor, decayed in sorted(kinds, reverse=True):
+            decay = train.weight_decay if decayed and name != "weighting" else 0.0
+            groups.append(
+                {
+                    "params": kinds[factor, decayed],
+                    "lr": rate * factor,
+                    "weight_decay": decay,
+                    "name": name,
+                    "factor": factor,
+                }
+            )
+    # One pass over memory for each parameter instead of a dozen.
+    return AdamW(groups, fused=True)
+
+
+def rates_of(optimiser: Optimizer) -> dict[str, float]:
+    """The rate of each part of the model, less its parameters' own factors: as in the config, times
+    the schedule.
+    """
+    return {g["name"]: g["lr"] / g["factor"] for g in optimiser.param_groups if g["factor"]}
+
+
+def _factors(model: Model) -> Mapping[int, float]:
+    """Factor of each parameter of the text encoder that it gives one for, by identity."""
+    named = dict(model.text_encoder.named_parameters())
+    return {id(named[n]): factor for n, factor in model.text_encoder.rate_factors().items()}
+
+
+def schedule(step: int, total: int, warmup: float) -> float:
+    """Factor on every rate at step 0, 1, …: up from 0 over the warm-up, then down to 0 at `total`.
+
+    The first step is not wasted: step s counts as s + 1 of the warm-up.
+    """
+    rising = int(total * warmup)
+    if step < rising:
+        return (step + 1) / rising
+    return max(0.0, (total - step) / max(1, total - rising))

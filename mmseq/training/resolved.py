@@ -1,0 +1,50 @@
+"""The config of a run as it is carried out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from mmseq.config.config import Config
+from mmseq.data.sample.cached import SAMPLE_EPOCHS
+from mmseq.data.source import is_sample
+from mmseq.model.model import Model
+
+
+def with_epochs(config: Config) -> Config:
+    """Epochs left at 0 become the text encoder's own number, or the sample's."""
+    if config.train.epochs:
+        return config
+    own = config.component("text_encoder").entry.load().epochs
+    return config.replaced({"train.epochs": SAMPLE_EPOCHS if is_sample(config.data) else own})
+
+
+def _as_built(config: Config, model: Model) -> Config:
+    """The config of the run as it is: a text-only run has no image encoder; paths are absolute."""
+    changes: dict[str, Any] = {}
+    if model.image_encoder is None and config.single["image_encoder"] is not None:
+        changes["image_encoder.name"] = "none"
+    if not is_sample(config.data):
+        changes["data.path"] = str(Path(config.data.path).resolve())
+    for encoder in ("text_encoder", "image_encoder"):
+        choice = config.single[encoder]
+        for name, value in choice.options.items() if choice else ():
+            # A run is repeated and resumed from other folders, too.
+            if isinstance(value, str) and _is_relative_path(value):
+                changes[f"{encoder}.{name}"] = str(Path(value).resolve())
+    if config.train.init:
+        changes["train.init"] = str(Path(config.train.init).resolve())
+    if config.data.image_folder:
+        changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
+    return config.replaced(changes)
+
+
+def _is_relative_path(value: str) -> bool:
+    """Names what is there, such as an encoder's weights: a file, or a folder written as a path.
+
+    A folder that happens to be called as a model is, or as an option's choice, is none.
+    """
+    if not value or Path(value).is_absolute():
+        return False
+    return os.path.isfile(value) or ("/" in value and os.path.isdir(value))
