@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-
 from mmseq.builtins.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.crf_fast import LARGEST, FastChain
 from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder

@@ -1,7 +1,6 @@
 """The probability of an entity from those of its words, by hand."""
 
 import torch
-
 from mmseq.builtins.span_scores import continuations, going_on, span_products
 
 

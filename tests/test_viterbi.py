@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from mmseq.builtins.viterbi import k_best, viterbi
 
 START = np.array([1.0, 0.0])
