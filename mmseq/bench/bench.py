@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmseq.bench.experiment import Experiment
+from mmseq.bench.finished import Finished
 from mmseq.bench.record import result_of
 from mmseq.bench.results import Result, append, read
 from mmseq.console import Reporter, duration
@@ -72,7 +73,9 @@ class Bench:
             reading = read([self.file])
             for note in reading.notes:
                 self._reporter.warning(note)
-            self._done = {result.key: result for result in reading.results}
+            finished = Finished(reading.results)
+            found = {e.key: finished.of(e) for e in self.wanted}
+            self._done = {key: result for key, result in found.items() if result is not None}
         return len(self.wanted) - len(self.missing())
 
     def missing(self) -> list[Experiment]:
@@ -99,6 +102,8 @@ class Bench:
 
     def _run(self, pool: Pool) -> Report:
         report = Report()
+        for experiment in self.wanted:
+            self._take_over(experiment)
         # Finished, and killed before that was put on record.
         for experiment in self.missing():
             if (self.folder(experiment) / "metrics.json").is_file():
@@ -134,10 +139,20 @@ class Bench:
         report.results = [self._called(e) for e in self.wanted if e.key in self._done]
         return report
 
+    def _take_over(self, experiment: Experiment) -> None:
+        """Give what a bench of before left under the experiment's first name the name of now."""
+        old, new = self.output / "runs" / experiment.first_name, self.folder(experiment)
+        if old.is_dir() and not new.exists():
+            old.rename(new)
+            log = self.output / "logs" / f"{experiment.first_name}.txt"
+            if log.is_file():
+                log.rename(self.log(experiment))
+
     def _called(self, experiment: Experiment) -> Result:
         """Its result, called as this plan does: another may have given it another name."""
         return replace(
             self._done[experiment.key],
+            key=experiment.key,
             system=experiment.row,
             preset=experiment.system.preset,
             data=experiment.data.name,
@@ -168,7 +183,7 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
             return str(error)
         append(self.file, result)
-        self._done[result.key] = result
+        self._done[experiment.key] = result
         self._drop_weights(experiment)
         return ""
 

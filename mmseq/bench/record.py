@@ -11,8 +11,9 @@ from typing import Any
 from mmseq.bench.experiment import Experiment
 from mmseq.bench.results import Result
 from mmseq.files import read_json
+from mmseq.runs.identity import without_places
 from mmseq.runs.predictions import read_predictions
-from mmseq.runs.provenance import require_made_with, without_places
+from mmseq.runs.provenance import require_made_with
 from mmseq.scoring.counts import sentence_counts
 
 
@@ -50,6 +51,7 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         seconds=seconds,
         parameters=metrics["parameters"],
         threads=threads,
+        contents=experiment.contents,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

@@ -164,13 +164,16 @@ def _stored(
     way = {"reader": examples.entry.full_title, "scheme": scheme}
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
-    if stored is None:
-        found = _scheme_of(split, examples, scheme)
+    if stored is not None:
+        return stored
+    found = _scheme_of(split, examples, scheme)
+    # Another process may be putting its own, which is the same, in place of a damaged one.
+    for _ in range(3):
         store.write(folder, split.path, _as_bio(examples, found), found)
         stored = store.open(folder, split.path, find)
-    if stored is None:
-        raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
-    return stored
+        if stored is not None:
+            return stored
+    raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
 
 
 def _scheme_of(split: Split, examples: Iterable[Example], scheme: SchemeOption) -> str:

@@ -31,7 +31,7 @@ from mmseq.data.tags import label_names
 from mmseq.errors import UserError, unknown
 from mmseq.files import write_json
 from mmseq.model.assembly import build_model
-from mmseq.model.batch import Collator, Prepared
+from mmseq.model.batch import Collator, Prepared, PreparedLater
 from mmseq.model.guard import blamed
 from mmseq.model.model import Model
 from mmseq.pictures.checksums import images_sha256
@@ -44,6 +44,7 @@ from mmseq.runs.weights import load_weights, save_weights
 from mmseq.scoring.score_table import score_table
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.launch import require_launcher, require_seen, require_sentences
+from mmseq.training.lengths import find_lengths
 from mmseq.training.progress import Progress
 from mmseq.training.resolved import _as_built, with_epochs
 
@@ -245,6 +246,15 @@ def _make_ready(setup: Setup) -> None:
     setup.prepared = {
         name: setup.collator.prepared(split.examples) for name, split in splits.items()
     }
+    if isinstance(train := setup.prepared["train"], PreparedLater):
+        find_lengths(
+            train,
+            model.text_encoder,
+            setup.config.component("text_encoder"),
+            setup.fitted.get("text_encoder"),
+            device=setup.accelerator.device,
+            reporter=setup.reporter,
+        )
 
 
 def _stem(config: Config) -> str:

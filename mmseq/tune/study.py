@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, one_line
+from mmseq.tune.identity import comparable
 from mmseq.tune.parameter import Choices, Parameter
 from mmseq.tune.sampler import sampler_of
 from mmseq.tune.search import Method
@@ -68,7 +69,7 @@ class Study:
         then = self._study.user_attrs.get(BEGUN)
         if then is None and not self.trials():
             self._study.set_user_attr(BEGUN, now)
-        elif then != now:
+        elif then is None or comparable(then) != comparable(now):
             raise UserError(
                 f"{file}: the study was begun with another {differences(then or {}, now)}; give "
                 "another --output."
@@ -146,8 +147,10 @@ def settings_of(space: Space, trial: FrozenTrial) -> dict[str, Any]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by its place: ``config.train.epochs (3, now 4)``."""
-    old, new = dotted(then), dotted(now)
+    old, new = (comparable(begun) if begun else {} for begun in (then, now))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    # What is at its default is not among what is compared, but it has a value.
+    old, new = dotted(then) | old, dotted(now) | new
     told = [f"{key} ({old.get(key, 'none')}, now {new.get(key, 'none')})" for key in keys[:4]]
     return ", ".join(told) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
 
