@@ -19,7 +19,7 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
-from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
@@ -140,7 +140,7 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 class _Rereading:
