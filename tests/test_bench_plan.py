@@ -184,7 +184,7 @@ def test_a_plan_is_a_file_or_a_registered_name(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("", encoding="utf-8")
     assert find_plan(str(path)) == path
-    with pytest.raises(UserError, match="No plan 'mine': neither a TOML file nor a registered"):
+    with pytest.raises(UserError, match="plan 'mine': .*TOML"):
         find_plan("mine")
 
 
@@ -200,7 +200,7 @@ def test_a_plugin_registers_a_plan(site, run_cli):
     text = '# Two systems.\nseeds = "1-2"\n'
     (package / "both.toml").write_text(text, encoding="utf-8")
     assert find_plan("both") == package / "both.toml"
-    with pytest.raises(UserError, match="Did you mean the plan 'both'"):
+    with pytest.raises(UserError, match="plan 'both'"):
         find_plan("boht")
     assert run_cli("show", "plan", "both").out == text
     listed = run_cli("list", "plan").out

@@ -27,6 +27,7 @@ from mmseq.files import read_json
 class Tracker(Callback, ABC):
     """What is logged, and when; its subclasses say where."""
 
+    steers = False
     title: ClassVar[str]
     """The callback's name, and that of the extra that brings its packages"""
     packages: ClassVar[tuple[str, ...]]
