@@ -121,10 +121,11 @@ def _named(node, package):
     if isinstance(node, ast.ImportFrom):
         module = _absolute("." * node.level + (node.module or ""), package)
         return [(module, alias.name) for alias in node.names]
-    called = ast.unparse(node.func).rpartition(".")[2]
     given = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-    literal = called in {"import_module", "__import__"} and isinstance(given, str)
-    return [(_absolute(given, package), None)] if literal else []
+    if not isinstance(given, str):
+        return []
+    called = ast.unparse(node.func).rpartition(".")[2]
+    return [(_absolute(given, package), None)] if called in {"import_module", "__import__"} else []
 
 
 def _absolute(module, package):
