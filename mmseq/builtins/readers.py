@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
 from mmseq.data.folder import PICTURE_SUFFIXES
+from mmseq.data.reading import decoded
 from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError
 
@@ -224,17 +225,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
     with file:
         yield from decoded(path, file)
-
-
-def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers and lines, likewise, of bytes; `UserError` where those are no UTF-8."""
-    for number, line in enumerate(lines, start=1):
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        try:
-            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "
-                "file as UTF-8."
-            ) from error

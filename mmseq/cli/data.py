@@ -52,7 +52,7 @@ def check(
       mmseq data check data/twitter2015
     """
     from mmseq.data.folder import require_folder
-    from mmseq.datacheck import check_folder
+    from mmseq.datacheck.checking import check_folder
 
     place = _folder(folder)
     require_folder(place, "data folder")
@@ -67,8 +67,8 @@ def check(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        from mmseq.cli.data_check import render
         from mmseq.console import wide_console
+        from mmseq.datacheck.rendering import render
 
         render(report, wide_console())
     if report["problems"]:

@@ -19,7 +19,7 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
-from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
@@ -135,7 +135,7 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 class _Rereading:

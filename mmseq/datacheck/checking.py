@@ -1,4 +1,4 @@
-"""The data check: what a data folder holds, and what in it will trouble training."""
+"""What a data folder holds, and what in it will trouble training: a report fit for JSON."""
 
 from __future__ import annotations
 
