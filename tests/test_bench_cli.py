@@ -31,7 +31,7 @@ def test_every_problem_is_a_line_and_nothing_runs(run_cli, tmp_path):
     assert told.code == 2
     lines = told.err.splitlines()
     assert lines[0].startswith(f"{plan}: the plan has no key 'seds'. Did you mean 'seeds'?")
-    assert lines[1].startswith(f"{plan}: seeds: '5-1' is no seed or range")
+    assert lines[1].startswith(f"{plan}: seeds: '5-1' is not a seed or a range")
     assert lines[2].startswith(f"{plan}: bert-cfr: Unknown preset 'bert-cfr'. Did you mean")
     assert lines[3].startswith(f"{plan}: No data folder {tmp_path / 'absent'}")
     assert lines[4:] == ["Error: 4 problems in the plan; nothing was run."]

@@ -18,7 +18,7 @@ _PICTURE = "IMGID:"
 
 
 class ConllReader(Reader):
-    """A word and its tag a line, a blank line between sentences, `IMGID:` for the picture.
+    """A word and its tag per line, a blank line between sentences, `IMGID:` for the picture.
 
     The word is the first column, the tag the last; columns are separated by tabs, in a line
     without a tab by spaces. `IMGID:17_06_1` lines stand before a sentence's first word and name
@@ -124,7 +124,7 @@ def _picture(name: str) -> Path:
 
 
 class JsonlReader(Reader):
-    """An object a line: "tokens", and if it has them "id", "tags", "images"; the rest is kept.
+    """One object per line: "tokens" and, if present, "id", "tags", "images"; the rest is kept.
 
     "images" is a list of file names or one name. Further fields become `Example.extras` as they
     are. Blank lines are skipped. UTF-8.
@@ -227,7 +227,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers and lines, likewise, of bytes; `UserError` where those are no UTF-8."""
+    """Line numbers and lines in the same way, of bytes; `UserError` where those are not UTF-8."""
     for number, line in enumerate(lines, start=1):
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")

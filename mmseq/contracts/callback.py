@@ -43,7 +43,7 @@ class Callback:
     """Told what happens in training; sees numbers and paths. May ask to stop by a reason."""
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
-        """Training begins, or goes on after `resumed_step` steps."""
+        """Training begins, or is resumed after `resumed_step` steps."""
 
     def wants_cosines(self, step: int) -> bool:
         """Does it read `StepEvent.cosines` of that step? Asked in every process: the answer may

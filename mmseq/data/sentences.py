@@ -19,7 +19,7 @@ def renamed(example: Example, mapping: Mapping[str, str]) -> Example:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is said of many sentences as a whole."""
+    """Facts about many sentences as a whole."""
 
     sentences: int
     entities: int

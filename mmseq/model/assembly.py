@@ -28,7 +28,7 @@ from mmseq.registry.plugins import registry
 
 
 def needs_images(config: Config) -> bool:
-    """Does anything in the run look at pictures? Told from the classes, before they are built."""
+    """Whether anything in the run looks at pictures, by its classes before they are built."""
     return _needing_images(config) is not None
 
 
@@ -66,7 +66,7 @@ def build_model(
                 with blamed(f"{titles[key]}, fit,"):
                     learned = cls.fit(examples, **choice.options)
             fitted[key] = arguments["fitted"] = learned
-        # Rebuilding fails where the run is damaged: that is told by who reads it.
+        # Rebuilding fails where the run is damaged: whoever reads it reports that.
         with nullcontext() if assets else blamed(f"{titles[key]}, constructor,"):
             component = cls(sizes, **arguments)
         if not isinstance(component, nn.Module):
@@ -148,7 +148,7 @@ def _fusions_with(view: str, sizes: Sizes) -> list[str]:
     for entry in registry().entries("fusion"):
         try:
             fusion = entry.load()(pictured)
-        # A stranger's fusion that cannot be built with its defaults is no help to the reader.
+        # A stranger's fusion that cannot be built with its defaults does not help the reader.
         except Exception:  # noqa: S112
             continue
         if view in fusion.views:

@@ -143,7 +143,7 @@ class Model(nn.Module):
         return output
 
     def _vectors(self, title: str, what: str, value: object, shape: tuple[int, ...]) -> None:
-        """`ComponentError` for what is no tensor of that shape and of the weights' precision."""
+        """`ComponentError` for anything but a tensor of that shape and the weights' precision."""
         if value is None:
             raise ComponentError(f"{title}: it announces {what} and gives none.")
         require(title, what, value, Tensor, shape)

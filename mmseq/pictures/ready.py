@@ -65,7 +65,7 @@ def ready_pictures(
             raise UserError(
                 f"{where}: picture {problem.path}: {problem.reason} "
                 f"({len(table.problems)} such pictures); mend it, or set data.images = 'lenient' "
-                "to go on without."
+                "to do without it."
             )
         for line in summarise(table.problems.values(), len(paths)):
             reporter.warning(line)

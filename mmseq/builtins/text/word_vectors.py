@@ -149,7 +149,7 @@ def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
             except ValueError:
                 wrong = next(entry for entry in entries if not _is_number(entry))
                 raise UserError(
-                    f"{where}: '{wrong}' is no number; a line is a word and {width} numbers, "
+                    f"{where}: '{wrong}' is not a number; a line is a word and {width} numbers, "
                     "separated by single spaces."
                 ) from None
             words.append(word)
@@ -198,7 +198,7 @@ def _read_matrix(
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise UserError(
-            f"text_encoder.vectors: {path} is no .npy file ({error}); save it anew with numpy.save."
+            f"text_encoder.vectors: {path} is not a .npy file ({error}); save it with numpy.save."
         ) from error
     if matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
         raise UserError(
@@ -253,7 +253,7 @@ def _parquet_words(path: Path) -> Sequence[str]:
     # A file that is cut off raises either, depending on where.
     except (ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
-        raise UserError(f"{path}: no .parquet table ({reason}); fetch it again.") from error
+        raise UserError(f"{path}: not a .parquet table ({reason}); fetch it again.") from error
     columns = [
         field.name
         for field in table.schema
