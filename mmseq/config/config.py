@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import registry
 
@@ -263,8 +263,7 @@ def _fault_of(add: Callable[[Layers, Any], None], value: str | Path) -> str:
 def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:
     for key in table:
         if key not in model.model_fields:
-            guess = closest(key, model.model_fields)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(key, model.model_fields)
             known = ", ".join(model.model_fields)
             raise UserError(f"[{name}] has no key '{key}'.{hint} Its keys: {known}.")
     try:

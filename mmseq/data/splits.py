@@ -23,7 +23,7 @@ from mmseq.data.folder import (
 from mmseq.data.reading import _unreadable, read_examples
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
     from mmseq.registry.entries import Entry
@@ -223,8 +223,7 @@ def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
     present = sorted({kind for split in splits for kind in types_of(split)})
     for kind in mapping:
         if kind not in present:
-            guess = closest(kind, present)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(kind, present)
             raise UserError(
                 f"Cannot map type '{kind}': the data has no such type.{hint} "
                 f"Types: {', '.join(present) or 'none'}."
