@@ -148,7 +148,7 @@ def _from_json(path: Path, number: int, line: str) -> Example:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 column", "column")
-        raise UserError(f"{where}: not JSON ({reason}); write one whole object a line.") from error
+        raise UserError(f"{where}: not JSON ({reason}); write one object per line.") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
     if "tokens" not in record:

@@ -31,7 +31,7 @@ def blamed(title: str, place: str = "", /, **given: object) -> Iterator[None]:
     shapes of what was `given`; the exception itself is its cause. `place`: the method, where one
     is to be named.
 
-    Left as they are: what a user can mend (`UserError`), and memory or a disk that is used up,
+    Left as they are: what a user can correct (`UserError`), and memory or a disk that is used up,
     which may be anybody's.
     """
     try:

@@ -166,7 +166,7 @@ def require_components(folder: Path) -> None:
             limit = os.environ.get("MMSEQ_LOAD_PLUGINS")
             remedy = f"pip install {distribution}"
             if limit is not None:
-                remedy += f", or mend MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
+                remedy += f", or change MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
             raise UserError(
                 f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
                 f"installed or could not be loaded; {remedy}."

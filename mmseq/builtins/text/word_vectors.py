@@ -158,7 +158,7 @@ def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
     if count >= 0 and count != len(words):
         raise UserError(
             f"{path}:1: says {count} words, but {len(words)} follow; the file is cut off or "
-            "damaged: fetch it again, or mend the number."
+            "damaged: fetch it again, or correct the number."
         )
     matrix = np.frombuffer(numbers, dtype=np.float32).reshape(len(words), width)
     first = 2 if count >= 0 else 1
@@ -179,7 +179,7 @@ def _decoded(raw: bytes, where: str) -> str:
 def _wrong_count(where: str, fields: Sequence[str], width: int) -> str:
     given = sum(_is_number(field) for field in fields[1:])
     wanted = f"{width} are expected" if width else "a line is a word and its numbers"
-    return f"{where}: {given} numbers after '{fields[0]}', where {wanted}; mend or remove the line."
+    return f"{where}: {given} numbers after '{fields[0]}', where {wanted}; fix or remove the line."
 
 
 def _is_number(text: str) -> bool:
