@@ -15,7 +15,7 @@ import mmseq as engine
 from mmseq import __version__
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
-from mmseq.registry.entries import FILES, KINDS
+from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.plugins import registry
 
 

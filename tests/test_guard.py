@@ -12,7 +12,8 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.states import ImageStates, TextStates
 from mmseq.errors import UserError
-from mmseq.model.guard import blamed, rated, require, shapes
+from mmseq.model.announcements import rated
+from mmseq.model.guard import blamed, require, shapes
 
 COMPONENTS = """
 import torch

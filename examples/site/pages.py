@@ -124,7 +124,7 @@ def _home(name: str) -> str:
 
 
 def _components() -> str:
-    from mmseq.registry.entries import FILES, KINDS
+    from mmseq.registry.kinds import FILES, KINDS
     from mmseq.registry.plugins import registry
 
     lines = ["# Components", "What `mmseq list` prints, and the options of each."]

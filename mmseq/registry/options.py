@@ -14,6 +14,9 @@ from mmseq.registry.ranges import limits
 RESERVED = ("self", "sizes", "assets", "fitted")
 """Constructor arguments the engine fills in; every other one is an option."""
 
+WEIGHT_TAKEN = "its constructor takes 'weight', which is the engine's own; call it otherwise"
+"""What is wrong with a task that has an option of that name"""
+
 REQUIRED = inspect.Parameter.empty
 
 _OUT_OF_LIMITS = ("greater_than_equal", "greater_than", "less_than_equal", "less_than")
@@ -66,6 +69,16 @@ def options_of(cls: Any) -> dict[str, Option]:
         if inspect.Parameter.VAR_KEYWORD not in kinds:
             break
     return found
+
+
+def task_options(cls: Any, title: str) -> dict[str, Option]:
+    """The options of an auxiliary task's class, with the weight that the engine adds and takes out
+    again: the loss is weighted outside the task. `UserError` where the class has one of its own.
+    """
+    options = options_of(cls)
+    if "weight" in options:
+        raise UserError(f"{title}: {WEIGHT_TAKEN}.")
+    return {**options, "weight": Option("weight", float, float(cls.weight))}
 
 
 def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:

@@ -15,7 +15,7 @@ from mmseq.config.config import Config
 from mmseq.config.layering import SECTIONS, SINGLE
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, write_json
-from mmseq.registry.entries import KINDS
+from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 
 if TYPE_CHECKING:

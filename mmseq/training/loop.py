@@ -17,8 +17,8 @@ from mmseq.console import Reporter, loss_text
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError
 from mmseq.layers.gradients import Cosines
+from mmseq.model import calls
 from mmseq.model.batch import Batch
-from mmseq.model.guard import ReadViews, blamed
 from mmseq.model.order import epoch_steps, hidden_pictures, lengths_of
 from mmseq.model.prediction import predict
 from mmseq.processes import any_of_all, from_all, process_count
@@ -204,13 +204,11 @@ class Trainer:
                     batch = self._batch(indexes, shown)
                     views, _ = self.model.views(batch)
                     for name, task in waiting.items():
-                        read = ReadViews(task.views, views)
-                        with blamed(self.model.title(f"aux.{name}"), "observe", views=read):
-                            task.observe(read, batch.targets)
+                        title = self.model.title(f"aux.{name}")
+                        calls.observe(title, task, views, batch.targets)
                 advance(1, "")
             for name, task in waiting.items():
-                with blamed(self.model.title(f"aux.{name}"), "finish"):
-                    task.finish()
+                calls.finish(self.model.title(f"aux.{name}"), task)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
         self.reporter.line("Preparation finished: all tasks train from here on.")
@@ -235,8 +233,7 @@ class Trainer:
             valid,
             progress.best.epoch,
         )
-        with blamed(self.model.title("weighting"), "end_epoch"):
-            self.model.weighting.end_epoch(event.losses)
+        calls.end_epoch(self.model.title("weighting"), self.model.weighting, event.losses)
         progress.sums, progress.items = {}, {}
         self._tell(event)
         self._agree_to_stop()
