@@ -212,7 +212,7 @@ def _check(plan: Plan, problems: Problems) -> None:
         ("data: give data folders or 'sample'", plan.data),
         ("seed: give seeds", plan.seeds),
     ):
-        # What was misspelt has been told already.
+        # What was misspelt has been reported already.
         if not there and not problems.lines:
             problems.add(f"no {what}.")
     for what, names in (

@@ -19,7 +19,7 @@ _PICTURE = "IMGID:"
 
 
 class ConllReader(Reader):
-    """A word and its tag a line, a blank line between sentences, `IMGID:` for the picture.
+    """A word and its tag per line, a blank line between sentences, `IMGID:` for the picture.
 
     The word is the first column, the tag the last; columns are separated by tabs, in a line
     without a tab by spaces. `IMGID:17_06_1` lines stand before a sentence's first word and name
@@ -125,7 +125,7 @@ def _picture(name: str) -> Path:
 
 
 class JsonlReader(Reader):
-    """An object a line: "tokens", and if it has them "id", "tags", "images"; the rest is kept.
+    """One object per line: "tokens" and, if present, "id", "tags", "images"; the rest is kept.
 
     "images" is a list of file names or one name. Further fields become `Example.extras` as they
     are. Blank lines are skipped. UTF-8.
@@ -149,7 +149,7 @@ def _from_json(path: Path, number: int, line: str) -> Example:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 column", "column")
-        raise UserError(f"{where}: not JSON ({reason}); write one whole object a line.") from error
+        raise UserError(f"{where}: not JSON ({reason}); write one object per line.") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
     if "tokens" not in record:

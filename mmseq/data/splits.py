@@ -49,7 +49,7 @@ class Split:
 
     @cached_property
     def facts(self) -> Facts:
-        """What is said of its sentences as a whole."""
+        """Facts about its sentences as a whole."""
         if isinstance(self.examples, StoredExamples):
             return self.examples.facts
         return Facts.of(self.examples)
@@ -139,7 +139,7 @@ def _digest(path: Path) -> str:
 
 
 class _Rereading:
-    """The examples of a file, read anew by each who goes through them."""
+    """The examples of a file, read again on each pass over them."""
 
     def __init__(self, path: Path, entry: Entry) -> None:
         self.path, self.entry = path, entry

@@ -122,7 +122,7 @@ def _split(
 
 
 def percentiles(lengths: Sequence[int]) -> dict[str, int]:
-    """The lengths that so many per cent of the sentences do not exceed, and the largest."""
+    """The lengths that the given percentages of sentences do not exceed, and the largest."""
     ordered = sorted(lengths)
     ranks = {str(p): ordered[ceil(p / 100 * len(ordered)) - 1] for p in PERCENTILES}
     return {**ranks, "max": ordered[-1]}

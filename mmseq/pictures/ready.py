@@ -64,8 +64,8 @@ def ready_pictures(
             where = next(e.where for e in sentences if problem.path in e.images)
             raise UserError(
                 f"{where}: picture {problem.path}: {problem.reason} "
-                f"({len(table.problems)} such pictures); mend it, or set data.images = 'lenient' "
-                "to go on without."
+                f"({len(table.problems)} such pictures); fix it, or set data.images = 'lenient' "
+                "to do without it."
             )
         for line in summarise(table.problems.values(), len(paths)):
             reporter.warning(line)

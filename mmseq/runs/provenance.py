@@ -77,7 +77,7 @@ def require_made_with(
     whole: str,
     remedy: str,
 ) -> None:
-    """`UserError` where a finished run's `metrics` tell of other data or versions than these.
+    """`UserError` where a finished run's `metrics` name other data or versions than these.
 
     That can happen where data change while many runs are under way, or on another machine of a
     cluster. `whole` is what the run is part of: ``plan``; it and `remedy` are for the message.
@@ -91,7 +91,7 @@ def require_made_with(
 def _seen(
     facts: Mapping[str, Any], data: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, Any]]:
-    """What the run saw; of a run that looked at no picture, pictures are not its business."""
+    """What the run saw; of a run that looked at no picture, pictures are left out."""
     return {
         split: {
             "sha256": fact["sha256"],
