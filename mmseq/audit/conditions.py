@@ -89,7 +89,7 @@ def tag(tagger: Tagger, collator: Collator, sentences: Sequence[Prepared], title
             collator,
             sentences,
             device=tagger.device,
-            progress=lambda count: advance(count, ""),
+            advance=advance,
         )
     return [prediction.tags for prediction in predictions]
 

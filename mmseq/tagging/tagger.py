@@ -231,7 +231,7 @@ class Tagger:
                 device=self.device,
                 scores=scores,
                 best=best,
-                progress=lambda count: advance(count, ""),
+                advance=advance,
             )
 
 

@@ -148,7 +148,7 @@ class Trainer:
         self.model.train()
         started = time.perf_counter()
         with self.reporter.progress(self._epoch_name(progress.epoch + 1), len(steps)) as advance:
-            advance(progress.in_epoch, "")
+            advance(progress.in_epoch)
             for group in steps[progress.in_epoch :]:
                 self._train_step(group, hidden)
                 advance(1, loss_text(progress.means()))
@@ -207,7 +207,7 @@ class Trainer:
                         read = ReadViews(task.views, views)
                         with blamed(self.model.title(f"aux.{name}"), "observe", views=read):
                             task.observe(read, batch.targets)
-                advance(1, "")
+                advance(1)
             for name, task in waiting.items():
                 with blamed(self.model.title(f"aux.{name}"), "finish"):
                     task.finish()
