@@ -99,7 +99,9 @@ class Setup:
             "sentences": split.facts.sentences,
             "entities": split.facts.entities,
             "images": len(paths),
-            "images_sha256": images_sha256(split.examples) if self.pictures else "",
+            "images_sha256": images_sha256(split.examples, self.pictures.contents)
+            if self.pictures
+            else "",
             "images_missing": len(paths & set(problems)) if self.pictures else 0,
         }
 
