@@ -132,10 +132,7 @@ def test_a_run_under_way_is_not_resumed(run_cli, unfinished):
     with (unfinished / "config.toml").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         result = run_cli("train", "--resume", "--output", unfinished)
-    assert (result.code, result.err) == (
-        2,
-        f"Error: {unfinished}: another process is training this run.\n",
-    )
+    told(result, f"{unfinished}: another process")
 
 
 def test_what_a_resumed_run_has_lost_is_written_again(run_cli, unfinished):

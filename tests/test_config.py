@@ -5,6 +5,7 @@ import pytest
 
 import mmseq
 from mmseq.config.config import Config, DataConfig
+from mmseq.config.dotted import dotted
 from mmseq.config.layering import parse_setting
 from mmseq.errors import UserError
 
@@ -397,3 +398,12 @@ def test_where_things_are_kept(tmp_path, monkeypatch, key):
         assert DataConfig(**{key: value}).store(key, Path("default")) == folder
     with pytest.raises(UserError, match=rf"data\.{key} .*empty"):
         DataConfig(**{key: ""}).store(key, Path("default"))
+
+
+def test_nested_tables_as_dotted_keys():
+    assert dotted({"a": {"b": 1, "c": {"d": [2]}, "e": {}}, "f": None}) == {
+        "a.b": 1,
+        "a.c.d": [2],
+        "f": None,
+    }
+    assert dotted({"a": {"b": 1, "c": {"d": 2}}}, "/") == {"a/b": 1, "a/c/d": 2}

@@ -26,7 +26,8 @@ from mmseq.data.splits import (
 )
 from mmseq.errors import ComponentError, UserError
 from mmseq.registry import plugins
-from mmseq.registry.entries import Entry, Registry
+from mmseq.registry.entries import Entry
+from mmseq.registry.registry import Registry
 
 REAL = Path(__file__).parents[2] / "shared" / "data"
 

@@ -188,7 +188,7 @@ def test_progress_counts_pictures(pictures, tmp_path):
         batch_size=4,
         advance=lambda count, text="": seen.append(count),
     )
-    assert seen == [4, 4, 0]
+    assert seen == [4, 4]
 
 
 def test_precompute_runs_without_dropout_and_leaves_the_mode(pictures):

@@ -8,6 +8,7 @@ import mmseq
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent
 from mmseq.errors import ComponentError, UserError
+from mmseq.registry.plugins import registry
 from mmseq.training.callbacks import Listeners
 
 SOURCE = """
@@ -153,3 +154,24 @@ def test_the_first_reason_to_stop_counts():
     callbacks = {str(name): Stopping(reason) for name, reason in answers.items()}
     assert Listeners(callbacks, {}).tell(EPOCH) == "it is late"
     assert Listeners({"quiet": Stopping(None)}, {}).tell(EPOCH) == ""
+
+
+def test_one_that_says_it_never_stops_may_not_stop():
+    class Quiet(Callback):
+        steers = False
+
+        def on_epoch(self, event):
+            return "enough" if event.epoch == 2 else None
+
+    listeners = Listeners({"quiet": Quiet()}, {})
+    events = [EpochEvent(n, n, False, {}, None, 0) for n in (1, 2)]
+    assert listeners.tell(events[0]) == ""
+    with pytest.raises(ComponentError, match=r"'quiet'.*on_epoch asks to stop \('enough'\)"):
+        listeners.tell(events[1])
+
+
+def test_those_that_only_log_say_that_they_never_stop():
+    steering = {e.name: e.load().steers for e in registry().entries("callback")}
+    own = ("history", "conflict", "tensorboard", "wandb", "mlflow")
+    assert [steering[name] for name in own] == [False] * 5
+    assert steering["early-stopping"]

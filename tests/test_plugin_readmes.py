@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mmseq.registry.entries import KINDS
+from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 
 READMES = sorted((Path(__file__).parents[1] / "plugins").glob("*/README.md"))

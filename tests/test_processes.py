@@ -80,7 +80,7 @@ def two(tmp_path_factory):
             for rank in range(2)
         ]
         errors = [process.stderr.read() for process in running]
-        assert [process.wait(timeout=60) for process in running] == [0, 0], "\n".join(errors)
+        assert [process.wait(timeout=600) for process in running] == [0, 0], "\n".join(errors)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 

@@ -7,9 +7,11 @@ import pytest
 
 import mmseq
 from mmseq.errors import UserError
-from mmseq.registry.entries import FILES, KINDS, Entry, Registry
+from mmseq.registry.entries import Entry
+from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.options import options_of
 from mmseq.registry.plugins import registry
+from mmseq.registry.registry import Registry
 
 if TYPE_CHECKING:
     from mmseq import Sizes

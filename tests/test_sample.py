@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from seqeval.metrics import f1_score
@@ -49,6 +50,28 @@ def sample(tmp_path_factory):
 @pytest.fixture(scope="module")
 def other_seed(tmp_path_factory):
     return Written(tmp_path_factory.mktemp("other") / "data", seed=1)
+
+
+GUIDE = Path(__file__).parents[1] / "examples" / "site" / "pages"
+GUIDE_PICTURES = {"place": "0464", "person": "0470", "work": "0309", "organisation": "0280"}
+
+
+@pytest.mark.parametrize("shows", GUIDE_PICTURES)
+def test_the_pictures_of_the_guide_are_those_of_the_sample(sample, shows):
+    shown = Image.open(GUIDE / f"sample-{shows}.jpg").convert("RGB")
+    drawn = Image.open(sample.folder / "images" / f"{GUIDE_PICTURES[shows]}.jpg").convert("RGB")
+    # Libraries may write a JPEG differently, by a little.
+    difference = np.asarray(shown, dtype=float) - np.asarray(drawn, dtype=float)
+    assert np.abs(difference).mean() < 3
+
+
+def test_the_guide_prints_the_counts_of_the_sample(sample):
+    page = (GUIDE / "first-steps.md").read_text(encoding="utf-8")
+    for split, facts in sample.record["splits"].items():
+        counts = ", ".join(f"{facts[key]} {key}" for key in ("sentences", "entities", "pictures"))
+        assert f"{split}: {counts}\n" in page
+    best = f"{sample.summary.text_ceiling:.2f}; that text and picture can: "
+    assert best + f"{sample.summary.picture_ceiling:.2f}\n" in page
 
 
 def contents(folder):

@@ -14,7 +14,7 @@ import mmseq
 from mmseq import hookspecs, testing
 from mmseq.cli import build
 from mmseq.config.config import DataConfig, TrainConfig
-from mmseq.registry.entries import FILES
+from mmseq.registry.kinds import FILES
 from mmseq.registry.options import options_of
 from mmseq.registry.plugins import registry
 from mmseq.scaffold.kinds import TRAIN, written

@@ -8,6 +8,7 @@ import threading
 import pytest
 import torch
 import warm
+from huggingface_hub import ModelCard
 
 import mmseq
 from mmseq.config.config import Config
@@ -89,6 +90,23 @@ def test_the_model_card_has_every_variant_and_the_checksums_of_the_data(run):
     for split, facts in metrics["data"].items():
         checksums = [f"`{facts[key]}`" for key in ("sha256", "images_sha256")]
         assert [split, str(facts["sentences"]), str(facts["entities"]), *checksums] in rows
+
+
+def test_the_model_cards_header_has_the_figures_of_the_run(run, tiny_data):
+    metrics = json.loads((run / "metrics.json").read_text())
+    card = ModelCard((run / "README.md").read_text()).data
+    assert card.model_name == f"{tiny_data.name}-cross-transformer"
+    assert "multimodal" in card.tags
+    found = {
+        (r.dataset_split, r.metric_args["variant"], r.metric_type): r.metric_value
+        for r in card.eval_results
+    }
+    assert found == {
+        (split, variant, metric): round(figures[metric], 2)
+        for split in ("valid", "test")
+        for variant, figures in variants(metrics[split]).items()
+        for metric in ("precision", "recall", "f1")
+    }
 
 
 def test_scoring_a_run_s_predictions_gives_its_own_figures(run, run_cli, tiny_data, tmp_path):

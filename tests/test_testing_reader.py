@@ -140,7 +140,26 @@ class Empties(Patience):
         event.losses.clear()
 
 
+class StopsAllTheSame(Patience):
+    steers = False
+
+
+class SteersInWords(Patience):
+    steers = "no"
+
+
+class Reads(Patience):
+    """Right: it says that it never stops, and never does."""
+
+    steers = False
+
+    def on_epoch(self, event):
+        self.epochs += 1
+
+
 CALLBACKS = {
+    StopsAllTheSame: "on_epoch: it asks to stop .*steers = False",
+    SteersInWords: "steers: it is 'no'",
     NoState: "state \\(a resumed run\\): .*its state",
     StateIsNoJson: "state \\(kept as JSON\\): .*TypeError",
     NeedsState: "load_state\\(\\{\\}\\): .*KeyError",
@@ -151,6 +170,7 @@ CALLBACKS = {
 
 def test_a_right_callback_passes():
     check_callback(Patience)
+    check_callback(Reads)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,10 +23,9 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.training.loop import Trainer
 
-for package in ("tensorboard", "wandb", "mlflow", "sqlalchemy", "alembic"):
-    pytest.importorskip(
-        package, reason=f"{package} is not installed: pip install 'mmseq[tensorboard,wandb,mlflow]'"
-    )
+NEEDED = ("tensorboard", "wandb", "mlflow", "sqlalchemy", "alembic")
+if not all(map(find_spec, NEEDED)):
+    pytest.skip("pip install 'mmseq[tensorboard,wandb,mlflow]'", allow_module_level=True)
 
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 
@@ -411,7 +411,7 @@ def traceable():
     )
 
 
-@pytest.mark.process
+@pytest.mark.ci
 @pytest.mark.skipif(not traceable(), reason="needs strace, to see the connections of a process")
 def test_no_connection_is_tried_offline(config, tmp_path):
     config(**{"train.epochs": 1}).save(tmp_path / "config.toml")

@@ -184,9 +184,8 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, site, tmp_path)
     ) as process:
         gate.wait()
         process.send_signal(signal.SIGINT)
-        gate.open()
         error = process.stderr.read()
-        assert process.wait(timeout=120) == 1
+        assert process.wait(timeout=600) == 1
     assert "Traceback" not in error
     assert f"mmseq train --resume --output {tmp_path / 'run'}" in error
     assert (tmp_path / "run" / "last" / "current").read_text().startswith("step-00000009-")

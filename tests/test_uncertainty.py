@@ -100,3 +100,9 @@ def test_a_weight_of_zero_is_a_users_error():
 def test_its_rate_is_its_own():
     assert UncertaintyWeighting(SIZES, learning_rate=0.5).learning_rate == 0.5
     assert UncertaintyWeighting(SIZES).learning_rate == 0.01
+
+
+def test_whole_numbers_may_be_weights():
+    weighting = UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1, "boundary": 2}))
+    weights = weighting(losses(main=1, boundary=1), SHARED, 0.0).weights
+    assert weights == pytest.approx({"main": 1.0, "boundary": 2.0})

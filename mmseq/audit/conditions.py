@@ -41,7 +41,7 @@ class Tagged:
     """(S) pictures in the first permutation; empty where there is none"""
     clashes: int
     """Sentences that kept a content of their own in a permutation: in the worst of them"""
-    images_sha256: str
+    images_sha256: str = ""
     """Of the split's pictures"""
 
 

@@ -16,6 +16,7 @@ from mmseq.config.config import Config, DataConfig
 from mmseq.data.source import load_data
 from mmseq.data.splits import require_split
 from mmseq.errors import UserError
+from mmseq.files import sha256_of
 from mmseq.pictures.checksums import Contents
 from mmseq.runs.provenance import by_content, checksums_of, versions_of
 from mmseq.training.resolved import with_epochs
@@ -199,8 +200,7 @@ def _key(
     if config.train.init:
         weights = Path(config.train.init) / "model.safetensors"
         try:
-            with weights.open("rb") as file:
-                tables["train"]["init"] = hashlib.file_digest(file, "sha256").hexdigest()
+            tables["train"]["init"] = sha256_of(weights)
         except OSError as error:
             raise UserError(f"train.init: {weights}: {error.strerror}.") from error
     content = {"config": tables, "data": checksums, "versions": versions}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
 
@@ -118,8 +118,7 @@ def find_plan(given: str) -> Path:
     names = registry().names("plan")
     if given in names:
         return registry().get("plan", given).path
-    guess = closest(given, names)
-    hint = f" Did you mean the plan '{guess}'?" if guess else ""
+    hint = did_you_mean(given, names, "the plan '{}'".format)
     raise UserError(
         f"No plan '{given}': neither a TOML file nor a registered plan.{hint} "
         f"Registered: {', '.join(names) or 'none'}."
@@ -209,8 +208,7 @@ def checked(
     good = {}
     for key, value in table.items():
         if key not in keys:
-            guess = closest(key, keys)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(key, keys)
             problems.add(f"{what} has no key '{key}'.{hint} Its keys: {', '.join(keys)}.")
         elif not isinstance(value, keys[key]) or (
             isinstance(value, bool) and keys[key] is not bool

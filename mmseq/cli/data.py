@@ -67,8 +67,8 @@ def check(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
+        from mmseq.cli.data_check import render
         from mmseq.console import wide_console
-        from mmseq.datacheck import render
 
         render(report, wide_console())
     if report["problems"]:

@@ -13,7 +13,8 @@ from rich.markup import escape
 
 from mmseq.config.layering import SEVERAL
 from mmseq.errors import UserError, unknown
-from mmseq.registry.entries import FILES, KINDS, Entry
+from mmseq.registry.entries import Entry
+from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.options import REQUIRED, Option
 from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.kinds import written
@@ -113,6 +114,8 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
     click.echo(f"{entry.location}\n\n{entry.documentation}\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
         click.echo(f"A file:\n\n{indent(example, '  ')}")
+    if entry.kind == "callback" and not entry.load().steers:
+        click.echo("It never asks to stop: a run with it is the same experiment as one without.\n")
     if not options:
         click.echo("It has no options.")
         return

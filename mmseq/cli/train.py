@@ -117,7 +117,7 @@ def train(
 def _train(config: Config | None, folder: Path | None, reporter: Reporter) -> None:
     """A new run of `config`, or without one the run in `folder` resumed."""
     from mmseq.training.interruption import Interrupted
-    from mmseq.training.loop import train as run
+    from mmseq.training.train import train as run
 
     try:
         run(config, output=folder, resume=config is None, reporter=reporter)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import Example
 from mmseq.data import tags as tagging
@@ -21,21 +20,17 @@ from mmseq.data.folder import (
     require_folder,
 )
 from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
+from mmseq.files import sha256_of
 
 if TYPE_CHECKING:
     from mmseq.registry.entries import Entry
 
 
 SPLITS = ("train", "valid", "test")
-
-
-CONVERSIONS = {"bioes": tagging.bioes_to_bio, "iob1": tagging.iob1_to_bio}
-
-
-SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
 
 
 @dataclass(frozen=True)
@@ -128,18 +123,17 @@ def load_file(
         examples, found = stored, stored.scheme
     else:
         read = list(read_examples(path, entry))
-        found = _scheme_of(split, read, scheme)
+        found = scheme_of(read, scheme, split.path, split.where)
         examples = [
             replace(example, images=tuple(find(image) for image in example.images))
-            for example in _as_bio(read, found)
+            for example in as_bio(read, found)
         ]
     return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
 
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
         raise _unreadable(path, error) from error
 
@@ -166,56 +160,12 @@ def _stored(
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
     if stored is None:
-        found = _scheme_of(split, examples, scheme)
-        store.write(folder, split.path, _as_bio(examples, found), found)
+        found = scheme_of(examples, scheme, split.path, split.where)
+        store.write(folder, split.path, as_bio(examples, found), found)
         stored = store.open(folder, split.path, find)
     if stored is None:
         raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
     return stored
-
-
-def _scheme_of(split: Split, examples: Iterable[Example], scheme: SchemeOption) -> str:
-    """The scheme of a file's tags, ``none`` without; `scheme` is what the user says it is.
-
-    `UserError` for a file without a sentence, and for what a plugin's reader let through: not a
-    tag, not one a word, or not of the scheme.
-    """
-    seen: dict[str, str] = {}
-    any_sentence = any_tags = False
-    for example in examples:
-        any_sentence = True
-        words, tags = len(example.tokens), example.tags or ()
-        any_tags = any_tags or example.tags is not None
-        if tags and len(tags) != words:
-            raise UserError(
-                f"{example.where}: {words} words but {len(tags)} tags; give every word a tag."
-            )
-        for index, tag in enumerate(tags):
-            if tag in seen:
-                continue
-            seen[tag] = where = split.where(example, index)
-            if not tagging.is_tag(tag):
-                raise UserError(f"{where}: '{tag}' is not a tag; {tagging.TAG_FORM}.")
-    if not any_sentence:
-        raise UserError(f"{split.path}: holds no sentence; fill it or remove it.")
-    if not any_tags:
-        return "none"
-    detected = tagging.detect_scheme([tuple(seen)])
-    if scheme in ("bio", "iob1") and detected == "bioes":
-        tag, where = next((t, w) for t, w in seen.items() if t != "O" and t[0] not in "BI")
-        raise UserError(
-            f"{where}: tag '{tag}' is not of scheme {scheme}; set the scheme (data.scheme, "
-            "--scheme) to bioes or auto."
-        )
-    return detected if scheme == "auto" else scheme
-
-
-def _as_bio(examples: Iterable[Example], scheme: str) -> Iterable[Example]:
-    """Sentences with tags of a scheme, with tags in BIO."""
-    if scheme not in CONVERSIONS:
-        return examples
-    convert = CONVERSIONS[scheme]
-    return (replace(e, tags=e.tags and convert(e.tags)) for e in examples)
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
@@ -223,8 +173,7 @@ def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
     present = sorted({kind for split in splits for kind in types_of(split)})
     for kind in mapping:
         if kind not in present:
-            guess = closest(kind, present)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(kind, present)
             raise UserError(
                 f"Cannot map type '{kind}': the data has no such type.{hint} "
                 f"Types: {', '.join(present) or 'none'}."

@@ -20,7 +20,7 @@ from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.jobs.job import Event
 from mmseq.training.interruption import Interrupted
-from mmseq.training.loop import train
+from mmseq.training.train import train
 
 Tell = Callable[[dict[str, Any]], str]
 """Sends an event; the answer to an epoch's event is a reason to stop, or empty."""

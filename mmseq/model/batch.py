@@ -16,7 +16,7 @@ from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.data.sentences import per_word
 from mmseq.data.store import StoredExamples
 from mmseq.errors import UserError
-from mmseq.model.guard import blamed, require
+from mmseq.model import calls
 
 
 class PictureSource(Protocol):
@@ -112,11 +112,7 @@ class Collator:
     def prepare(self, example: Example) -> Prepared:
         """What does not change from epoch to epoch. Tags must be known to the model."""
         usable = self._pictures.has if self._pictures else lambda path: False
-        with blamed(self._title, f"encode of {example.where}"):
-            encoded = self._encoder.encode(example.tokens)
-        with blamed(self._title, f"length of {example.where}"):
-            length = self._encoder.length(encoded, len(example.tokens))
-        require(self._title, "what length gives", length, int)
+        encoded, length = calls.encode(self._title, self._encoder, example)
         return Prepared(
             example,
             encoded,
@@ -178,7 +174,11 @@ class Collator:
             for name in dict.fromkeys(field.name for field in self._extras)
         }
         return Batch(
-            TextInputs(self._collated(sentences), mask, extras),
+            TextInputs(
+                calls.collate(self._title, self._encoder, [s.encoded for s in sentences]),
+                mask,
+                extras,
+            ),
             Targets(
                 mask,
                 torch.tensor([bool(paths) for paths in images]),
@@ -190,15 +190,6 @@ class Collator:
             owner,
             slot,
         )
-
-    def _collated(self, sentences: Sequence[Prepared]) -> Mapping[str, Tensor]:
-        """The text encoder's own tensors."""
-        with blamed(self._title, "collate"):
-            tensors = self._encoder.collate([s.encoded for s in sentences])
-        require(self._title, "what collate gives", tensors, Mapping)
-        for name, tensor in tensors.items():
-            require(self._title, f"'{name}' of what collate gives", tensor, Tensor, None)
-        return tensors
 
 
 class PreparedLater(Sequence[Prepared]):

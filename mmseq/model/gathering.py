@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.contracts.states import ImageStates
-from mmseq.model.batch import Batch
+
+if TYPE_CHECKING:
+    from mmseq.model.batch import Batch
 
 
 def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:

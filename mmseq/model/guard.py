@@ -105,35 +105,6 @@ def require_finite(title: str, what: str, value: Tensor) -> None:
         )
 
 
-def announced(component: object, further: str) -> str:
-    """What is wrong with the widths that a component announces: its own, and by name those in its
-    attribute `further` (empty: none); empty: nothing.
-    """
-    width = getattr(component, "width", None)
-    if not isinstance(width, int) or width < 1:
-        return (
-            f"its width is {width!r}; set self.width in the constructor, the size of the vectors "
-            "that it gives, an int above 0"
-        )
-    widths = getattr(component, further) if further else {}
-    if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
-        return ""
-    return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
-
-
-def rated(component: object, *, needed: bool = True) -> str:
-    """What is wrong with a component's `learning_rate`, which may be None unless it is `needed`;
-    empty: nothing.
-    """
-    rate = getattr(component, "learning_rate", None)
-    if (rate is None and not needed) or (isinstance(rate, int | float) and rate >= 0):
-        return ""
-    return (
-        f"its learning_rate is {rate!r}; set self.learning_rate in the constructor, a number of at "
-        f"least 0{'' if needed else ', or None'}"
-    )
-
-
 def shapes(given: Mapping[str, object]) -> str:
     """As in "text words (2, 5, 32), mask (2, 5); images None"."""
     return "; ".join(f"{name} {_shapes(value)}" for name, value in given.items())

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.decoder import Decoder
-from mmseq.contracts.fusion import Fused, Fusion
+from mmseq.contracts.fusion import Fusion
 from mmseq.contracts.image_encoder import ImageEncoder
-from mmseq.contracts.states import ImageStates, Targets, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.contracts.weighting import Weighted, Weighting
-from mmseq.errors import ComponentError
+from mmseq.model import calls
 from mmseq.model.batch import Batch, Collator, ExtraField, PictureSource
-from mmseq.model.gathering import image_states
-from mmseq.model.guard import (
-    ReadViews,
-    blamed,
-    require,
-    require_finite,
-    require_graph,
-    require_labels,
-    require_number,
-)
 
 
 @dataclass(frozen=True)
@@ -93,64 +82,18 @@ class Model(nn.Module):
         """Every view by name, and the text encoder's states."""
         images = None
         if self.image_encoder is not None:
-            with blamed(self.title("image_encoder"), precomputed=batch.pictures):
-                images = image_states(batch, self.image_encoder)
-        text = self._text(batch, images)
-        fused = self._fused(text, images)
+            images = calls.pictures(self.title("image_encoder"), self.image_encoder, batch)
+        text = calls.encode_text(
+            self.title("text_encoder"), self.text_encoder, batch.text, images, self.numbers
+        )
+        fused = calls.fuse(self.title("fusion"), self.fusion, text, images, self.numbers)
         views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
         return views, text.words
 
-    def _text(self, batch: Batch, images: ImageStates | None) -> TextStates:
-        title, encoder = self.title("text_encoder"), self.text_encoder
-        with blamed(title, inputs=batch.text, images=images):
-            text: TextStates = encoder(batch.text, images)
-        size = tuple(batch.text.mask.shape)
-        require(title, "what forward gives", text, TextStates)
-        self._vectors(title, "words", text.words, (*size, encoder.width))
-        for name, width in encoder.parts.items():
-            self._vectors(title, f"part '{name}'", text.parts.get(name), (*size, width))
-        return replace(text, extras=batch.text.extras)
-
-    def _fused(self, text: TextStates, images: ImageStates | None) -> Fused:
-        title, fusion = self.title("fusion"), self.fusion
-        with blamed(title, text=text, images=images):
-            fused: Fused = fusion(text, images)
-        size = tuple(text.mask.shape)
-        require(title, "what forward gives", fused, Fused)
-        self._vectors(title, "states", fused.states, (*size, fusion.width))
-        for name, width in fusion.views.items():
-            self._vectors(title, f"view '{name}'", fused.views.get(name), (*size, width))
-        if others := sorted(set(fused.views) - set(fusion.views)):
-            raise ComponentError(
-                f"{title}: it gives the views {', '.join(others)}, which it does not announce in "
-                "self.views."
-            )
-        return fused
-
-    def _task(
-        self, name: str, views: Mapping[str, Tensor], targets: Targets, emissions: Tensor
-    ) -> AuxOutput:
-        title, task = self.title(f"aux.{name}"), self.task(name)
-        read = ReadViews(task.views, views)
-        with blamed(title, views=read, emissions=emissions):
-            output: AuxOutput = task(read, targets, emissions)
-        require(title, "what forward gives", output, AuxOutput)
-        require(title, "loss", output.loss, Tensor)
-        if self.watched:
-            require_finite(title, "loss", output.loss)
-        if output.emissions is not None:
-            require(title, "emissions", output.emissions, Tensor, emissions.shape)
-        return output
-
-    def _vectors(self, title: str, what: str, value: object, shape: tuple[int, ...]) -> None:
-        """`ComponentError` for what is no tensor of that shape and of the weights' precision."""
-        if value is None:
-            raise ComponentError(f"{title}: it announces {what} and gives none.")
-        require(title, what, value, Tensor, shape)
-        assert isinstance(value, Tensor)
-        require_number(title, what, value, self.head.weight.dtype)
-        if self.watched:
-            require_finite(title, what, value)
+    @property
+    def numbers(self) -> calls.Numbers:
+        """What the numbers are held to that its components give."""
+        return calls.Numbers(self.head.weight.dtype, finite=self.watched)
 
     def title(self, place: str) -> str:
         """What messages call a component, by its place: ``fusion``, ``aux.NAME`` …"""
@@ -165,52 +108,27 @@ class Model(nn.Module):
         views, shared = self.views(batch)
         emissions = self.head(views["fused"])
         losses: dict[str, Tensor] = {}
-        tags = batch.targets.tags
+        targets, tags = batch.targets, batch.targets.tags
         for name in tasks:
-            task = self.task(name)
+            task, title = self.task(name), self.title(f"aux.{name}")
             if tags is not None or task.refines:
-                output = self._task(name, views, batch.targets, emissions)
+                output = calls.task(title, task, views, targets, emissions, self.numbers)
                 losses[name] = output.loss
                 emissions = emissions if output.emissions is None else output.emissions
         if tags is None:
             return Output({}, emissions, shared)
-        with blamed(self.title("decoder"), emissions=emissions, tags=tags):
-            main = self.decoder.loss(emissions, tags, batch.targets.mask)
-        require(self.title("decoder"), "loss", main, Tensor)
-        if self.watched:
-            require_finite(self.title("decoder"), "loss", main)
-            require_graph(self.title("decoder"), "loss", main, [emissions])
+        title = self.title("decoder")
+        main = calls.loss(title, self.decoder, emissions, tags, targets.mask, self.numbers)
         return Output({"main": main, **losses}, emissions, shared)
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The best tags: (B, W) long, labels at every real word."""
-        title = self.title("decoder")
-        with blamed(title, emissions=emissions, mask=mask):
-            tags = self.decoder.decode(emissions, mask)
-        require_labels(title, "what decode gives", tags, mask, len(self.labels))
-        return tags
+        return calls.decode(self.title("decoder"), self.decoder, emissions, mask)
 
     def weigh(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
         """The mean losses of a micro-batch as one, with a weight for each."""
         title = self.title("weighting")
-        with blamed(title, losses=losses, shared=shared):
-            weighted: Weighted = self.weighting(losses, shared, progress)
-        require(title, "what forward gives", weighted, Weighted)
-        require(title, "total", weighted.total, Tensor)
-        require_graph(title, "total", weighted.total, losses.values())
-        require(title, "weights", weighted.weights, Mapping)
-        for name in losses:
-            if name not in weighted.weights:
-                named = ", ".join(weighted.weights) or "none"
-                raise ComponentError(
-                    f"{title}: loss '{name}' has no weight in weights (there: {named}); give that "
-                    "of every loss it gets."
-                )
-            if not isinstance(weighted.weights[name], int):
-                require(title, f"weight of '{name}'", weighted.weights[name], float)
-        if self.watched and all(loss.isfinite() for loss in losses.values()):
-            require_finite(title, "total", weighted.total)
-        return weighted
+        return calls.weigh(title, self.weighting, losses, shared, progress, self.numbers)
 
     def collator(self, pictures: PictureSource | None) -> Collator:
         """What makes batches for it; without `pictures`, of the words alone."""
@@ -219,11 +137,7 @@ class Model(nn.Module):
 
     def counts(self, batch: Batch, tasks: Sequence[str]) -> dict[str, int]:
         """Number of items of each loss in the batch."""
-        parts: dict[str, AuxTask | Decoder] = {name: self.task(name) for name in tasks}
-        counts = {}
-        for name, part in {"main": self.decoder, **parts}.items():
-            title = self.title("decoder" if name == "main" else f"aux.{name}")
-            with blamed(f"{title}, count,"):
-                counts[name] = part.count(batch.targets)
-            require(title, "count", counts[name], int)
+        counts = {"main": calls.count(self.title("decoder"), self.decoder, batch.targets)}
+        for name in tasks:
+            counts[name] = calls.count(self.title(f"aux.{name}"), self.task(name), batch.targets)
         return counts

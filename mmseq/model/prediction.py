@@ -12,8 +12,8 @@ from torch import Tensor
 from mmseq.console import Advance, unseen
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
+from mmseq.model import calls
 from mmseq.model.batch import Batch, Collator, Prepared
-from mmseq.model.guard import blamed, require
 from mmseq.model.model import Model
 from mmseq.model.order import by_length
 from mmseq.processes import from_all, process_count, process_index
@@ -91,10 +91,7 @@ def _decode(
     named = _named(model, tags, mask)
     if not scores:
         return [Prediction(names) for names in named]
-    title = model.title("decoder")
-    with blamed(title, emissions=emissions, mask=mask):
-        words = model.decoder.scores(emissions, tags, mask)
-    require(title, "scores", words, Tensor, mask.shape)
+    words = calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
     whole = _span_scores(model, emissions, tags, mask, named)
     others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
     return [
@@ -109,11 +106,7 @@ def _alternatives(
     model: Model, emissions: Tensor, mask: Tensor, best: int
 ) -> list[tuple[Prediction, ...]]:
     """The `best` tag sequences of each sentence, or as many as it has."""
-    title = model.title("decoder")
-    with blamed(title, emissions=emissions, mask=mask):
-        paths, logs = model.decoder.k_best(emissions, mask, best)
-    require(title, "paths of k_best", paths, Tensor, (len(mask), best, mask.shape[1]))
-    require(title, "log-probabilities of k_best", logs, Tensor, (len(mask), best))
+    paths, logs = calls.k_best(model.title("decoder"), model.decoder, emissions, mask, best)
     found: list[list[Prediction]] = [[] for _ in mask]
     for tags, rank in zip(paths.unbind(1), logs.unbind(1), strict=True):
         named = _named(model, tags, mask)
@@ -138,10 +131,7 @@ def _span_scores(
         (row, start, end) for row, names in enumerate(named) for start, end, _ in spans(names)
     ]
     places = torch.tensor(entities, dtype=torch.long, device=mask.device).reshape(-1, 3)
-    title = model.title("decoder")
-    with blamed(title, emissions=emissions, mask=mask, spans=places):
-        whole = model.decoder.span_scores(emissions, tags, mask, places)
-    require(title, "span_scores", whole, Tensor, (len(places),))
+    whole = calls.span_scores(model.title("decoder"), model.decoder, emissions, tags, mask, places)
     per_row: list[list[float]] = [[] for _ in named]
     for (row, _, _), score in zip(entities, whole.tolist(), strict=True):
         per_row[row].append(score)

@@ -155,7 +155,8 @@ class _Look:
                 done = 0
         if batch:
             self._encode(batch)
-        advance(done)
+        if done:
+            advance(done)
         return found
 
     def _pixels(self, data: bytes, path: Path) -> Tensor:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.registry.ranges import limits
 
 RESERVED = ("self", "sizes", "assets", "fitted")
 """Constructor arguments the engine fills in; every other one is an option."""
+
+WEIGHT_TAKEN = "its constructor takes 'weight', which is the engine's own; call it otherwise"
+"""What is wrong with a task that has an option of that name"""
 
 REQUIRED = inspect.Parameter.empty
 
@@ -68,6 +71,16 @@ def options_of(cls: Any) -> dict[str, Option]:
     return found
 
 
+def task_options(cls: Any, title: str) -> dict[str, Option]:
+    """The options of an auxiliary task's class, with the weight that the engine adds and takes out
+    again: the loss is weighted outside the task. `UserError` where the class has one of its own.
+    """
+    options = options_of(cls)
+    if "weight" in options:
+        raise UserError(f"{title}: {WEIGHT_TAKEN}.")
+    return {**options, "weight": Option("weight", float, float(cls.weight))}
+
+
 def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
     # What the engine fills in may be annotated with names that exist for type checkers only.
     annotations = {
@@ -109,8 +122,7 @@ def check_options(
     """
     for name in given:
         if name not in options:
-            guess = closest(name, options)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(name, options)
             known = ", ".join(sorted(options)) or "none"
             raise UserError(f"{title} has no option '{name}'.{hint} Its options: {known}.")
     values: dict[str, Any] = {}

@@ -15,7 +15,10 @@ import pluggy
 from mmseq import hookspecs
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
-from mmseq.registry.entries import KINDS, Entry, Registry, check_registration
+from mmseq.registry.entries import Entry
+from mmseq.registry.kinds import KINDS
+from mmseq.registry.names import check_registration
+from mmseq.registry.registry import Registry
 from mmseq.registry.source import find_module
 from mmseq.version import __version__
 

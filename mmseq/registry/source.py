@@ -62,3 +62,27 @@ def source_of_name(target: str) -> Source:
         if isinstance(node, ast.ClassDef) and node.name == attribute:
             return Source(spec.origin, node.lineno, ast.get_docstring(node) or "")
     return Source(spec.origin, 1)
+
+
+def source_of_file(target: str) -> Source:
+    """Of ``"package:path/to/file.toml"``: its first comment is what it says of itself."""
+    try:
+        path = find_file(target)
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+    # A listing must survive a missing or unreadable file; using it says why.
+    except (LookupError, OSError, ValueError):
+        return Source()
+    return Source(str(path), 1, first.lstrip("# "))
+
+
+def find_file(target: str) -> Path:
+    """The file of ``"package:path/to/file.toml"``; `LookupError` saying what is not there."""
+    package, _, relative = target.partition(":")
+    spec = find_module(package)
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    for folder in folders:
+        if (Path(folder) / relative).is_file():
+            return Path(folder) / relative
+    raise LookupError(
+        f"no file {relative} in package '{package}'" if folders else f"no '{package}'"
+    )

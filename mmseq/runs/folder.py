@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
 from mmseq.config.layering import SECTIONS, SINGLE
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, write_json
-from mmseq.registry.entries import KINDS
+from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ def require_components(folder: Path) -> None:
 def require_folder(folder: Path) -> None:
     """`UserError` with the closest name where there is no such folder."""
     if not folder.is_dir():
-        near = closest(folder.name, [p.name for p in folder.parent.glob("*") if p.is_dir()])
-        hint = f" Did you mean '{folder.parent / near}'?" if near else ""
+        others = [p.name for p in folder.parent.glob("*") if p.is_dir()]
+        hint = did_you_mean(folder.name, others, lambda name: f"'{folder.parent / name}'")
         raise UserError(f"No run folder '{folder}'.{hint}")
 
 

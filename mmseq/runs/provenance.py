@@ -11,6 +11,7 @@ from typing import Any
 from mmseq.config.config import Config
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
+from mmseq.files import sha256_of
 from mmseq.packaged import resolve_package_path
 from mmseq.pictures.checksums import Contents, images_sha256
 from mmseq.runs import folder as runs
@@ -51,10 +52,8 @@ def _contents_of(path: Path) -> str:
     digest = hashlib.sha256()
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
-            with file.open("rb") as opened:
-                content = hashlib.file_digest(opened, "sha256").hexdigest()
             name = file.relative_to(path).as_posix() if path.is_dir() else ""
-            digest.update(f"{name} {content}\n".encode())
+            digest.update(f"{name} {sha256_of(file)}\n".encode())
     return digest.hexdigest()
 
 

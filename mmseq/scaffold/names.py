@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from mmseq.errors import UserError
-from mmseq.registry.entries import KINDS, NAME, TAKEN
+from mmseq.registry.kinds import KINDS
+from mmseq.registry.names import NAME, TAKEN
 from mmseq.registry.plugins import load_plugins
 from mmseq.scaffold.kinds import registered_kinds, written
 

@@ -18,7 +18,7 @@ from mmseq.errors import UserError
 from mmseq.model.order import by_length
 from mmseq.model.prediction import BATCH
 from mmseq.tagging.tagger import Tagger, load
-from mmseq.training.setup import build_seeded, take_initial_weights
+from mmseq.training.initial import build_seeded, take_initial_weights
 
 
 @dataclass(frozen=True)

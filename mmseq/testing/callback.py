@@ -23,6 +23,9 @@ def check_callback(component: type[Callback] | str, **options: Any) -> None:
     `mmseq.UserError` for a wrong name or option.
     """
     subject = Subject("callback", component, options)
+    steers = getattr(subject.cls, "steers", None)
+    right = "True, or False where it never asks to stop"
+    subject.require(type(steers) is bool, "steers", f"it is {steers!r}", right)
     with subject.running("close without on_start", "nothing to let go of is no error"):
         subject.build().close()
     with TemporaryDirectory() as folder:
@@ -90,6 +93,9 @@ class _Check:
             good = reason is None or (isinstance(reason, str) and bool(reason))
             right = "None, or a reason to stop, such as 'the loss has risen'"
             subject.require(good, what, f"it gives {reason!r}", right)
+            found = f"it asks to stop ({reason!r}), and its class says steers = False"
+            right = "steers = True: whether it is there decides a run's figures"
+            subject.require(reason is None or callback.steers, what, found, right)
             reasons.append(reason)
         return reasons
 

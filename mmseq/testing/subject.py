@@ -12,9 +12,9 @@ from torch import nn
 
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.model.guard import announced
-from mmseq.registry.entries import GIVE_VECTORS, KINDS, WEIGHT_TAKEN, contract_of
-from mmseq.registry.options import REQUIRED, Option, check_options, options_of
+from mmseq.model.announcements import GIVE_VECTORS, announced
+from mmseq.registry.kinds import KINDS, contract_of
+from mmseq.registry.options import REQUIRED, WEIGHT_TAKEN, Option, check_options, options_of
 from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Judge
 from mmseq.testing.tiny import tiny_sentences

@@ -11,7 +11,7 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.testing.tiny import temporary_folder, tiny_bert, tiny_sentences
-from mmseq.training.loop import train
+from mmseq.training.train import train
 
 EPOCHS = 4
 

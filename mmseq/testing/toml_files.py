@@ -8,7 +8,7 @@ from mmseq.bench.plan import Problems, read_plan
 from mmseq.config.config import Config
 from mmseq.errors import UserError
 from mmseq.files import read_toml
-from mmseq.registry.entries import KINDS
+from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 from mmseq.tables.published import read_published
 from mmseq.testing.contract import Judge

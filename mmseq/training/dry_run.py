@@ -11,7 +11,7 @@ from torch import nn
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.data.splits import missing_pictures
-from mmseq.registry.entries import KINDS
+from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
 from mmseq.training.setup import Setup, assemble
 

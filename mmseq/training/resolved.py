@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmseq.config.config import Config
+from mmseq.config.config import Config, DataConfig
+from mmseq.contracts.example import Example
 from mmseq.data.sample.cached import SAMPLE_EPOCHS
 from mmseq.data.source import is_sample
+from mmseq.data.splitter import SPLITTERS, choose_splitter
+from mmseq.errors import unknown
 from mmseq.model.model import Model
 
 
 def with_epochs(config: Config) -> Config:
     """Epochs left at 0 become the text encoder's own number, or the sample's."""
+    return config.replaced({"train.epochs": _epochs(config)}) if not config.train.epochs else config
+
+
+def _epochs(config: Config) -> int:
     if config.train.epochs:
-        return config
-    own = config.component("text_encoder").entry.load().epochs
-    return config.replaced({"train.epochs": SAMPLE_EPOCHS if is_sample(config.data) else own})
+        return config.train.epochs
+    if is_sample(config.data):
+        return SAMPLE_EPOCHS
+    own: int = config.component("text_encoder").entry.load().epochs
+    return own
 
 
-def _as_built(config: Config, model: Model) -> Config:
-    """The config of the run as it is: a text-only run has no image encoder; paths are absolute."""
-    changes: dict[str, Any] = {}
+def splitter_of(data: DataConfig, examples: Sequence[Example]) -> str:
+    """The word splitter that the config names, or that suits the training words; `UserError` for
+    one that does not exist.
+    """
+    if data.splitter == "auto":
+        return choose_splitter(examples)
+    if data.splitter not in SPLITTERS:
+        raise unknown("word splitter", data.splitter, SPLITTERS)
+    return data.splitter
+
+
+def carried_out(config: Config, model: Model, splitter: str) -> Config:
+    """The config of the run as it is: what was left open is filled in, a text-only run has no image
+    encoder, and paths are absolute.
+    """
+    changes: dict[str, Any] = {"train.epochs": _epochs(config), "data.splitter": splitter}
     if model.image_encoder is None and config.single["image_encoder"] is not None:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):

@@ -12,7 +12,7 @@ from mmseq.config.config import Config
 from mmseq.data.folder import not_found
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
-from mmseq.tune.parameter import Parameter, dotted, parse_parameter
+from mmseq.tune.parameter import Parameter, config_keys, parse_parameter
 from mmseq.tune.space import TRIAL_SPLITS, Space, checked_space
 
 KEYS = {
@@ -92,7 +92,7 @@ def read_search(path: Path, problems: Problems) -> Search:
             problems.add(f"aux: {name!r} is no name of a task.")
             aux = None
     method = Method(**{key: table[key] for key in Method.__dataclass_fields__ if key in table})
-    found = [parse_parameter(key, v, problems) for key, v in dotted(table.get("space", {}))]
+    found = [parse_parameter(key, v, problems) for key, v in config_keys(table.get("space", {}))]
     if "space" not in table or not (found or problems.lines):
         problems.add("nothing to search: write keys with ranges or lists of choices in [space].")
     data, images, config = table.get("data", ""), table.get("images"), table.get("config")
@@ -104,7 +104,7 @@ def read_search(path: Path, problems: Problems) -> Search:
         images=str(path.parent / images) if images else "",
         offline=table.get("offline", False),
         aux=None if aux is None else tuple(aux),
-        settings=dict(dotted(table.get("set", {}))),
+        settings=dict(config_keys(table.get("set", {}))),
         method=method,
         parameters=tuple(parameter for parameter in found if parameter is not None),
     )

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, one_line
 from mmseq.tune.parameter import Choices, Parameter
 from mmseq.tune.sampler import sampler_of
@@ -145,18 +146,10 @@ def settings_of(space: Space, trial: FrozenTrial) -> dict[str, Any]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by its place: ``config.train.epochs (3, now 4)``."""
-    old, new = dict(_flat(then)), dict(_flat(now))
+    old, new = dotted(then), dotted(now)
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     told = [f"{key} ({old.get(key, 'none')}, now {new.get(key, 'none')})" for key in keys[:4]]
     return ", ".join(told) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Any:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _suggest(trial: Trial, parameter: Parameter) -> Any:

@@ -1,4 +1,4 @@
-"""The other side of the callback `held`: where a run is, and letting it go on."""
+"""The other side of the callback `held`: knowing where a run is."""
 
 import os
 import time
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Gate:
-    """Runs with the callback `held` wait at `step` until they are let go on, or killed.
+    """Runs with the callback `held` wait at `step` for a kill or for Ctrl-C.
 
     Processes meet it by `environment`, and find the callback in the folder `site`.
     """
@@ -18,13 +18,9 @@ class Gate:
         own = {"HELD": str(folder), "HELD_AT": str(step), "PYTHONPATH": path}
         self.environment = {**os.environ, **own}
 
-    def wait(self, runs=1, seconds=120):
+    def wait(self, runs=1, seconds=600):
         """Until so many runs stand at the gate."""
         end = time.monotonic() + seconds
         while len(list(self.folder.glob("*.here"))) < runs:
             assert time.monotonic() < end, "no run has come to the gate"
             time.sleep(0.01)
-
-    def open(self):
-        """Let them go on."""
-        (self.folder / "go").touch()

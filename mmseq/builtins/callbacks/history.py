@@ -18,6 +18,8 @@ class History(Callback):
     rates and validation scores, and no times, so that equal runs give equal files.
     """
 
+    steers = False
+
     def __init__(self, *, steps: Natural = 10) -> None:
         self.steps = steps
         self.path = Path()
@@ -65,6 +67,8 @@ class Conflict(Callback):
     task and of the main task on the text encoder's word states: 1 along, 0 across, -1 against.
     The text encoder must train. It changes nothing in the training.
     """
+
+    steers = False
 
     def __init__(self, *, steps: Count = 10) -> None:
         self.steps = steps

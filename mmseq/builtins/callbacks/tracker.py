@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from accelerate.tracking import GeneralTracker
 
+from mmseq.config.dotted import dotted
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.files import read_json
@@ -26,6 +27,7 @@ from mmseq.files import read_json
 class Tracker(Callback, ABC):
     """What is logged, and when; its subclasses say where."""
 
+    steers = False
     title: ClassVar[str]
     """The callback's name, and that of the extra that brings its packages"""
     packages: ClassVar[tuple[str, ...]]
@@ -126,14 +128,9 @@ class Tracker(Callback, ABC):
 
 
 def flat(tree: Mapping[str, Any], separator: str) -> dict[str, Any]:
-    """Nested tables as one, ``{"a": {"b": 1}}`` as ``{"a/b": 1}``: lists as JSON, None left out."""
-    values: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            inner = flat(value, separator)
-            values |= {f"{key}{separator}{rest}": found for rest, found in inner.items()}
-        elif isinstance(value, list):
-            values[key] = json.dumps(value)
-        elif value is not None:
-            values[key] = value
-    return values
+    """Nested tables as one, as trackers want it: lists as JSON, None left out."""
+    return {
+        key: json.dumps(value) if isinstance(value, list) else value
+        for key, value in dotted(tree, separator).items()
+        if value is not None
+    }

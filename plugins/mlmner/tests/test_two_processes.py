@@ -14,4 +14,4 @@ def test_losses_gradients_and_centres_are_those_of_the_global_batch(tmp_path):
         warm.Process(SCRIPT, 1, tmp_path, stderr=subprocess.PIPE) as two,
     ):
         said = [process.stderr.read() for process in (one, two)]
-        assert [process.wait(timeout=60) for process in (one, two)] == [0, 0], "\n".join(said)
+        assert [process.wait(timeout=600) for process in (one, two)] == [0, 0], "\n".join(said)

@@ -1,0 +1,61 @@
+"""What a component announces of itself once it is built: widths and learning rate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from mmseq.errors import ComponentError, UserError
+from mmseq.registry.entries import Entry
+
+GIVE_VECTORS = {"text_encoder": "parts", "image_encoder": "", "fusion": "views"}
+"""Kinds whose components say by `width` how wide the vectors are that they give -> where they
+announce the widths of further ones."""
+
+RATED = {"text_encoder": True, "image_encoder": True, "weighting": False}
+"""Kinds whose components have a `learning_rate` of their own -> whether one without it is wrong."""
+
+
+def require_announced(entry: Entry, component: object) -> None:
+    """`ComponentError` where a component of that `entry` announces what is missing or wrong;
+    `UserError` for what is not a torch module.
+    """
+    if not isinstance(component, nn.Module):
+        raise UserError(f"{entry.target} is not a torch module.")
+    faults = []
+    if entry.kind in GIVE_VECTORS:
+        faults.append(announced(component, GIVE_VECTORS[entry.kind]))
+    if entry.kind in RATED:
+        faults.append(rated(component, needed=RATED[entry.kind]))
+    for fault in filter(None, faults):
+        raise ComponentError(f"{entry.full_title}: {fault}.")
+
+
+def announced(component: object, further: str) -> str:
+    """What is wrong with the widths that a component announces: its own, and by name those in its
+    attribute `further` (empty: none); empty: nothing.
+    """
+    width = getattr(component, "width", None)
+    if not isinstance(width, int) or width < 1:
+        return (
+            f"its width is {width!r}; set self.width in the constructor, the size of the vectors "
+            "that it gives, an int above 0"
+        )
+    widths = getattr(component, further) if further else {}
+    if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
+        return ""
+    return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
+
+
+def rated(component: object, *, needed: bool = True) -> str:
+    """What is wrong with a component's `learning_rate`, which may be None unless it is `needed`;
+    empty: nothing.
+    """
+    rate = getattr(component, "learning_rate", None)
+    if (rate is None and not needed) or (isinstance(rate, int | float) and rate >= 0):
+        return ""
+    return (
+        f"its learning_rate is {rate!r}; set self.learning_rate in the constructor, a number of at "
+        f"least 0{'' if needed else ', or None'}"
+    )
