@@ -118,7 +118,7 @@ class Bench:
                 experiment = self._of_job[job.name]
                 failure = self._take(experiment, outcome, pool.threads)
                 # Done or not, it reports nothing more.
-                advance(experiment.steps - self._steps.get(job.name, 0), "")
+                advance(experiment.steps - self._steps.get(job.name, 0))
                 self._steps[job.name] = experiment.steps
                 if outcome.status == "interrupted":
                     continue

@@ -56,7 +56,6 @@ def evaluate(
     """
     from mmseq.console import Reporter, Warnings
     from mmseq.data.source import choose_split
-    from mmseq.pictures.checksums import images_sha256
     from mmseq.scoring.score_table import score_table
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
@@ -66,8 +65,7 @@ def evaluate(
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
     found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
-    scores = tagger.scores(found)
-    pictures = images_sha256(found.examples) if tagger.model.image_encoder is not None else ""
+    scores, pictures = tagger.scored(found)
     if as_json:
         facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
         click.echo(json.dumps({split: scores, "data": facts, "int8": int8}, indent=2))

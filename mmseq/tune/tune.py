@@ -71,7 +71,7 @@ class Tuner:
             f"under way, {max(0, trials - begun)} to begin."
         )
         with self.reporter.progress("all trials", trials) as advance:
-            advance(before, "")
+            advance(before)
 
             def listen(job: Job, event: Event) -> str:
                 if event.kind == "epoch":
@@ -83,7 +83,7 @@ class Tuner:
                 if outcome.status == "interrupted":
                     continue
                 told = self._take(job, outcome)
-                advance(1, "")
+                advance(1)
                 each = (time.monotonic() - started) / (self.ended - before)
                 left = (trials - self.ended) * each
                 self.reporter.line(
