@@ -19,6 +19,7 @@ from mmseq.config.dotted import dotted
 from mmseq.data.source import load_data
 from mmseq.data.splits import require_split
 from mmseq.errors import UserError
+from mmseq.pictures.checksums import Contents
 from mmseq.runs.folder import component_versions
 from mmseq.runs.identity import WEIGHTS, by_content, contents_named, settings
 from mmseq.runs.provenance import checksums_of, versions_of
@@ -124,6 +125,7 @@ class _Folders:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, dict[str, dict[str, str]]] | UserError] = {}
+        self._pictures: Contents = {}
 
     def facts(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
         """Training sentences, and of each split its checksums. `UserError` for bad data."""
@@ -138,11 +140,10 @@ class _Folders:
             raise found
         return found
 
-    @staticmethod
-    def _read(data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+    def _read(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
         splits = load_data(data, data.splits)
         train = require_split(splits, "train", Path(data.path))
-        return len(train.examples), checksums_of(splits)
+        return len(train.examples), checksums_of(splits, self._pictures)
 
 
 def _experiment(
@@ -248,7 +249,7 @@ def _check(plan: Plan, problems: Problems) -> None:
         ("data: give data folders or 'sample'", plan.data),
         ("seed: give seeds", plan.seeds),
     ):
-        # What was misspelt has been told already.
+        # What was misspelt has been reported already.
         if not there and not problems.lines:
             problems.add(f"no {what}.")
     for what, names in (

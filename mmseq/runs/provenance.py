@@ -8,15 +8,20 @@ from typing import Any
 from mmseq.config.config import Config
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
-from mmseq.pictures.checksums import images_sha256
+from mmseq.pictures.checksums import Contents, images_sha256
 from mmseq.runs import folder as runs
 from mmseq.runs import identity
 
 
-def checksums_of(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
-    """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures."""
+def checksums_of(
+    splits: Mapping[str, Split], known: Contents | None = None
+) -> dict[str, dict[str, str]]:
+    """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures: each file is read once,
+    and not at all where it is `known`.
+    """
+    known = {} if known is None else known
     return {
-        name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
+        name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples, known)}
         for name, split in splits.items()
     }
 
@@ -33,7 +38,7 @@ def require_made_with(
     whole: str,
     remedy: str,
 ) -> None:
-    """`UserError` where a finished run's `metrics` tell of other data or versions than these.
+    """`UserError` where a finished run's `metrics` name other data or versions than these.
 
     That can happen where data change while many runs are under way, or on another machine of a
     cluster. `whole` is what the run is part of: ``plan``; it and `remedy` are for the message.
@@ -67,7 +72,7 @@ def versions_differing(made: Mapping[str, str], installed: Mapping[str, str]) ->
 def _seen(
     facts: Mapping[str, Any], data: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, Any]]:
-    """What the run saw; of a run that looked at no picture, pictures are not its business."""
+    """What the run saw; of a run that looked at no picture, pictures are left out."""
     return {
         split: {
             "sha256": fact["sha256"],
