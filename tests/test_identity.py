@@ -299,3 +299,10 @@ def test_a_new_run_joins_its_row_of_the_shipped_baselines(path):
     assert [(g.system, [*g.seeds, 99]) for g in before] == [
         (g.system, list(g.seeds)) for g in after
     ]
+
+
+def test_metrics_name_the_device_and_precision_that_were_used(run):
+    """The config leaves both open: ``auto``."""
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert Config.from_file(run / "config.toml").train.device == "auto"
+    assert (metrics["device"], metrics["precision"]) == ("cpu", "no")
