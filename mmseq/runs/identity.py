@@ -152,7 +152,7 @@ def contents_named(tables: Mapping[str, Any]) -> dict[str, str]:
 def _content(key: str, value: Any) -> str:
     """The checksum of what a setting names; empty where it names nothing that is there."""
     section, _, option = key.partition(".")
-    path = None
+    path: Path | None = None
     if key == "train.init":
         path = _path(value)
         path = path and path / WEIGHTS
