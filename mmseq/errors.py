@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from textwrap import shorten
 
 
 class UserError(Exception):
-    """A mistake the user can mend: printed as one line, exit code 2, no traceback."""
+    """A mistake the user can correct: printed as one line, exit code 2, no traceback."""
 
 
 class ComponentError(RuntimeError):
@@ -22,11 +22,21 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return folded[match[0]] if match else None
 
 
+def did_you_mean(
+    word: str, known: Iterable[str], show: Callable[[str], str] = "'{}'".format
+) -> str:
+    """The sentence `` Did you mean 'loss'?`` with a blank in front; empty where nothing is alike.
+
+    `show` writes the known word, where more is to be said of it than its name.
+    """
+    guess = closest(word, known)
+    return f" Did you mean {show(guess)}?" if guess else ""
+
+
 def unknown(what: str, word: str, known: Iterable[str]) -> UserError:
     """The error for a name that does not exist: what was asked, the closest, all there is."""
     names = sorted(known)
-    guess = closest(word, names)
-    hint = f" Did you mean '{guess}'?" if guess else ""
+    hint = did_you_mean(word, names)
     return UserError(f"Unknown {what} '{word}'.{hint} Available: {', '.join(names) or 'none'}.")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import time
 import tomllib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import tomli_w
 
 from mmseq.errors import UserError
 
@@ -16,6 +20,47 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment,unused-ignore]
+
+STALE_LOCK = 120.0
+"""Seconds after which a mark is taken to be a dead process's, where there is no fcntl"""
+
+
+@contextmanager
+def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """A file beside `path` to write into; it takes the place of `path` when the block ends.
+
+    A kill leaves what was there, or the whole of the new file; where the block raises, what was
+    there stays and the other file is removed. `shared`: several processes may write `path` at the
+    same time, so that each needs a file of its own beside it.
+    """
+    beside = f".{path.name}.{os.getpid()}" if shared else f"{path.name}.part"
+    temporary = path.with_name(beside)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file as UTF-8, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; `UserError` where it is damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: damaged or unreadable ({error}).") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Indented JSON with a final newline, whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -27,6 +72,18 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}.") from error
+
+
+def write_toml(path: Path, tables: Mapping[str, Any], comment: str = "") -> None:
+    """A TOML file, whole or not at all; `comment` is a line on top of it."""
+    head = f"# {comment}\n" if comment else ""
+    write_text(path, head + tomli_w.dumps(tables))
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -52,19 +109,32 @@ def locked(path: Path, taken: str) -> Iterator[None]:
         os.close(handle)
 
 
-def read_json(path: Path) -> Any:
-    """A JSON file; `UserError` where it is damaged."""
+@contextmanager
+def locked_in_turn(path: Path) -> Iterator[None]:
+    """The lock file `path`, made if need be, is this process's alone while inside; where another
+    has it, this one waits. Without a kernel's lock, a file beside it marks that it is taken.
+    """
+    if fcntl is not None:
+        with path.open("ab") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    mark = path.with_name(path.name + ".held")
+    while True:
+        try:
+            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            break
+        except FileExistsError:
+            try:
+                if time.time() - mark.stat().st_mtime > STALE_LOCK:
+                    mark.unlink(missing_ok=True)
+            except FileNotFoundError:
+                continue
+            time.sleep(0.02)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: damaged or unreadable ({error}).") from error
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Indented JSON with a final newline; a kill leaves the file whole or absent."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, path)
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def user_cache() -> Path:

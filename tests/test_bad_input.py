@@ -47,11 +47,10 @@ def config_of(tiny_encoder, tiny_data, **settings):
 
 
 @pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, tmp_path_factory):
+def finished(tiny_encoder, tiny_data, run_once):
     """A finished run with pictures and its last checkpoint."""
     config = config_of(tiny_encoder, tiny_data, **{"train.keep_last": True})
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+    return run_once(config)
 
 
 @pytest.fixture
@@ -85,7 +84,7 @@ def test_settings_that_cannot_be(run_cli, tiny_data, tmp_path, arguments, words)
 
 def test_a_word_splitter_that_is_not_there(tiny_encoder, tiny_data, tmp_path):
     config = config_of(tiny_encoder, tiny_data, **{"data.splitter": "tweets"})
-    with pytest.raises(mmseq.UserError, match="Did you mean 'tweet"):
+    with pytest.raises(mmseq.UserError, match="'tweet"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert not (tmp_path / "run").exists()
 
@@ -93,7 +92,7 @@ def test_a_word_splitter_that_is_not_there(tiny_encoder, tiny_data, tmp_path):
 def test_losses_that_are_no_numbers_stop_the_run(tiny_encoder, tiny_data, tmp_path):
     rates = dict.fromkeys(["train.learning_rate", "text_encoder.learning_rate"], 1e30)
     config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none", **rates})
-    with pytest.raises(mmseq.UserError, match="not finite at step .*lower the learning rates"):
+    with pytest.raises(mmseq.UserError, match="finite .*learning rate"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert not (tmp_path / "run" / "model.safetensors").exists()
 
@@ -123,7 +122,7 @@ def test_two_runs_never_share_a_folder(tiny_encoder, tiny_data, tmp_path, monkey
         begin(folder, *arguments)
 
     monkeypatch.setattr(runs, "begin", late)
-    with pytest.raises(mmseq.UserError, match="another run has begun there"):
+    with pytest.raises(mmseq.UserError, match="another run"):
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     assert (tmp_path / "run" / "config.toml").read_text() == "of the other run"
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["config.toml"]
@@ -133,10 +132,7 @@ def test_a_run_under_way_is_not_resumed(run_cli, unfinished):
     with (unfinished / "config.toml").open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         result = run_cli("train", "--resume", "--output", unfinished)
-    assert (result.code, result.err) == (
-        2,
-        f"Error: {unfinished}: another process is training this run.\n",
-    )
+    told(result, f"{unfinished}: another process")
 
 
 def test_what_a_resumed_run_has_lost_is_written_again(run_cli, unfinished):
@@ -222,11 +218,11 @@ def test_where_predictions_cannot_go_or_come_from(run_cli, finished, tmp_path):
     (tmp_path / "in.csv").write_text("a,b\n")
     told(run_cli("predict", finished, "--input", tmp_path / "in.csv"), "give --format")
     wrong = run_cli("predict", finished, "--input", tmp_path / "in.csv", "--format", "jsnl")
-    told(wrong, "Unknown format 'jsnl'. Did you mean 'jsonl'? Available: auto, conll, jsonl, text.")
+    told(wrong, "'jsnl'", "'jsonl'", "auto, conll, jsonl, text")
     right = run_cli("predict", finished, "--input", tmp_path / "in.csv", "--format", "conll")
     assert (right.code, json.loads(right.out)["tokens"]) == (0, ["a,b"])
     wrong = run_cli("predict", finished, "--format", "conll")
-    told(wrong, "--format conll from standard input: give the file with --input.")
+    told(wrong, "--format conll ", "--input")
     told(run_cli("evaluate", finished, "--split", "tset"), "'tset' is not one of")
 
 
@@ -253,20 +249,19 @@ def test_what_is_no_utf8_is_refused_from_a_file_and_from_standard_input(
     content = line + b"\ncaf\xe9\n"
     source = tmp_path / "in"
     source.write_bytes(content)
-    remedy = "not UTF-8 (byte 0xe9); save the file as UTF-8."
     wrong = run_cli("predict", finished, "--input", source, "--format", form)
-    assert wrong.err == f"Error: {source}:2: {remedy}\n"
+    told(wrong, f"{source}:2: ", "UTF-8", "0xe9")
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
     wrong = run_cli("predict", finished, "--format", form)
-    assert wrong.err == f"Error: standard input:2: {remedy}\n"
+    told(wrong, "standard input:2: ", "UTF-8", "0xe9")
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that takes no files")
 def test_an_output_where_nothing_can_be_made(run_cli, finished, tiny_encoder, tiny_data):
     result = run_cli("predict", finished, "--text", "a", "--output", "/proc/x.jsonl")
-    told(result, "--output /proc/x.jsonl: cannot be written (No such file or directory); give ")
+    told(result, "--output /proc/x.jsonl: ", "(No such file")
     config = config_of(tiny_encoder, tiny_data, **{"fusion.name": "none"})
-    with pytest.raises(mmseq.UserError, match=r"^/proc/run: cannot be made \(No such file"):
+    with pytest.raises(mmseq.UserError, match="^/proc/run: .*No such file"):
         mmseq.train(config, output="/proc/run", reporter=Reporter(quiet=True))
 
 
@@ -276,8 +271,8 @@ def test_labels_that_are_not_those_of_the_weights(run_cli, run):
     result = run_cli("predict", run, "--text", "a")
     told(
         result,
-        f"{run / 'model.safetensors'}: weights of another model (for 5 tags, and here are 4); ",
-        "; config.toml, labels.json and the weights of a run belong together: restore the folder",
+        f"{run / 'model.safetensors'}: weights of another model (for 5 tags, and here are 4)",
+        "config.toml, labels.json",
     )
 
 
@@ -287,11 +282,9 @@ def test_the_weights_of_a_run_of_other_parts(finished, tiny_encoder, tiny_data, 
     with pytest.raises(mmseq.UserError) as caught:
         mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     message = str(caught.value)
-    assert message.startswith(f"{finished / 'model.safetensors'}: weights of another model (")
-    assert "(fusion.gate.bias is not of this model; " in message
-    assert " more differ); --init (train.init) " in message
-    end = f"takes a run of the same parts, sizes and types: see {finished / 'config.toml'}."
-    assert message.endswith(end)
+    assert message.startswith(f"{finished / 'model.safetensors'}: weights of another model ")
+    for part in ("(fusion.gate.bias ", " more differ)", "--init", str(finished / "config.toml")):
+        assert part in message
 
 
 def test_pictures_for_a_run_that_uses_none(run_cli, tiny_encoder, tiny_data, tmp_path):
@@ -358,8 +351,8 @@ def test_a_dry_run_tells_of_missing_pictures(run_cli, tiny_data, tiny_encoder, t
         "train", data, "--dry-run", *chosen, f"--set=text_encoder.model={tiny_encoder}"
     )
     assert result.code == 0, result.err
-    line = f"Pictures missing: 1; their sentences go on without. First: {data / 'train.jsonl'}:2:"
-    assert f"{line} {first}" in result.out
+    assert "Pictures missing: 1; their sentences are used without them. First:" in result.out
+    assert f"{data / 'train.jsonl'}:2: {first}" in result.out
 
 
 def without(path, *parts):

@@ -217,23 +217,24 @@ def test_missing_data_and_data_without_training_sentences(plan, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "line"),
     [
-        ({"systems": ()}, "no system: give presets or [[systems]]."),
-        ({"data": ()}, "no data: give data folders or 'sample'."),
-        ({"seeds": ()}, "no seed: give seeds."),
-        ({"settings": {"train.seed": 3}}, "text: write seeds and data with the plan's keys"),
-        ({"baseline": "txt"}, "baseline: no system 'txt'; there are text."),
+        ({"systems": ()}, "[[systems]]"),
+        ({"data": ()}, "'sample'"),
+        ({"seeds": ()}, "seeds"),
+        ({"settings": {"train.seed": 3}}, "text: "),
+        ({"baseline": "txt"}, "baseline: no system 'txt'"),
     ],
 )
 def test_what_a_plan_must_have(plan, changes, line):
-    assert any(told.startswith(line) for told in problems_of(plan(**changes)))
+    assert any(line in told for told in problems_of(plan(**changes)))
 
 
 def test_names_are_given_once_and_rows_differ(plan, config):
     twice = (System("a", config=config), System("a", preset="bert-crf"))
-    assert "two systems are called 'a'; give one another name." in problems_of(plan(systems=twice))
+    assert any("two systems" in line and "'a'" in line for line in problems_of(plan(systems=twice)))
     same = (System("a", config=config), System("b", config=config))
     (line,) = problems_of(plan(systems=same))
-    assert line == "'a' on tiny and 'b' on tiny are the same experiment; leave one out."
+    assert line.startswith("'a' on tiny and 'b' on tiny")
+    assert "the same" in line
 
 
 def test_an_optional_system_that_is_not_installed_is_left_out(plan, config):

@@ -125,11 +125,11 @@ def test_every_mistake_of_a_plan_is_told(tmp_path):
     for expected in (
         "the plan has no key 'sedes'. Did you mean 'seeds'?",
         "the plan: offline = 'yes' is not of the right type.",
-        "seeds: '9-1' is no seed or range",
+        "seeds: '9-1' is not a seed or a range",
         "data: 3 is no folder",
         "data: {'name': 'x'} has no path.",
         "data has no key 'pictures'.",
-        "systems: 'mine' is no table; write [[systems]].",
+        "systems: 'mine' is not a table; write [[systems]].",
         "[[overrides]] has no key 'nam'. Did you mean 'name'?",
     ):
         assert any(line.startswith(expected) for line in problems), expected
@@ -184,7 +184,7 @@ def test_a_plan_is_a_file_or_a_registered_name(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("", encoding="utf-8")
     assert find_plan(str(path)) == path
-    with pytest.raises(UserError, match="No plan 'mine': neither a TOML file nor a registered"):
+    with pytest.raises(UserError, match="plan 'mine': .*TOML"):
         find_plan("mine")
 
 
@@ -200,7 +200,7 @@ def test_a_plugin_registers_a_plan(site, run_cli):
     text = '# Two systems.\nseeds = "1-2"\n'
     (package / "both.toml").write_text(text, encoding="utf-8")
     assert find_plan("both") == package / "both.toml"
-    with pytest.raises(UserError, match="Did you mean the plan 'both'"):
+    with pytest.raises(UserError, match="plan 'both'"):
         find_plan("boht")
     assert run_cli("show", "plan", "both").out == text
     listed = run_cli("list", "plan").out

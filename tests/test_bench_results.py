@@ -87,7 +87,7 @@ def test_another_line_is_told_with_file_and_number(tmp_path, line, reason):
     file = tmp_path / "results.jsonl"
     append(file, RESULT)
     file.write_text(file.read_text() + line + "\n")
-    with pytest.raises(UserError, match=rf"results\.jsonl:2: not a result \({reason}"):
+    with pytest.raises(UserError, match=rf"results\.jsonl:2: .*{reason}"):
         read([file])
 
 
@@ -97,10 +97,10 @@ def test_counts_that_do_not_belong_together_are_no_result(tmp_path):
     record = json.loads(file.read_text())
     record["counts"]["test"]["gold"] = [1]
     file.write_text(json.dumps(record) + "\n")
-    with pytest.raises(UserError, match="counts of different numbers of sentences"):
+    with pytest.raises(UserError, match="numbers of sentences"):
         read([file])
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(UserError, match=r"results\.jsonl: No such file or directory; give a"):
+    with pytest.raises(UserError, match=r"results\.jsonl: No such file"):
         read([tmp_path])

@@ -62,7 +62,7 @@ def test_early_stopping_starts_afresh_from_an_empty_state():
     [("early-stopping", "patience", 0), ("history", "steps", -1), ("conflict", "steps", 0)],
 )
 def test_senseless_options_are_a_users_error(name, option, value):
-    with pytest.raises(UserError, match=f"callback '{name}': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"callback '{name}': {option} = {value}"):
         Config.from_layers(settings={f"callbacks.{name}.{option}": value})
 
 

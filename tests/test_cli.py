@@ -11,10 +11,10 @@ from pathlib import Path
 import click
 import pytest
 
+import mmseq as engine
 from mmseq import __version__
 from mmseq.cli import build
 from mmseq.cli.inspect import CONTRACTS
-from mmseq.contracts import states as components
 from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.plugins import registry
 
@@ -86,7 +86,7 @@ def test_list_as_json(run_cli):
 def test_an_unknown_kind(run_cli, arguments):
     result = run_cli(*arguments)
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("Error: Unknown kind 'fusoin'. Did you mean 'fusion'? Available: ")
+    assert re.match("Error: .*'fusoin'.*'fusion'.*decoder", result.err)
 
 
 def test_show_prints_documentation_options_and_place(run_cli):
@@ -124,10 +124,16 @@ def test_show_of_a_kind_is_its_contract_with_every_field(run_cli):
 
 
 def test_a_contract_leaves_out_nothing_that_its_methods_get_or_give():
-    passed = {name for name, value in vars(components).items() if is_dataclass(value)}
+    public = {name: getattr(engine, name) for name in engine.__all__}
+    passed = {
+        name
+        for name, value in public.items()
+        if is_dataclass(value)
+        if value.__module__.startswith("mmseq.contracts.") and name != "Example"
+    }
     for kind, (contract, *others) in CONTRACTS.items():
         if kind != "reader":
-            words = set(re.findall(r"\w+", inspect.getsource(getattr(components, contract))))
+            words = set(re.findall(r"\w+", inspect.getsource(public[contract])))
             assert words & passed <= set(others), kind
 
 
@@ -175,7 +181,7 @@ def test_show_preset_prints_the_file_as_it_is(run_cli, tmp_path):
 def test_show_of_an_unknown_name(run_cli):
     result = run_cli("show", "fusion", "gaet")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("Error: Unknown fusion 'gaet'. Did you mean 'gate'? Available: ")
+    assert re.match("Error: .*fusion 'gaet'.*'gate'.*concat", result.err)
 
 
 def test_plugins_as_json(run_cli, site):
@@ -226,13 +232,13 @@ def test_without_arguments_it_is_the_help(run_cli):
         (["trian"], "No such command 'trian'"),
         (["train", "--fusoin", "x"], "See mmseq train --help."),
         (["train", "--seed", "x"], "Invalid value for '--seed'"),
-        (["train", "a", "b"], "Got unexpected extra argument (b). See mmseq train --help."),
-        (["show"], "Missing argument 'KIND'. See mmseq show --help."),
+        (["train", "a", "b"], "extra argument (b)"),
+        (["show"], "'KIND'"),
         (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
-        (["train", "--aux", "contrastve"], "Unknown aux task 'contrastve'. Did you mean 'contra"),
+        (["train", "--aux", "contrastve"], "'contrastve'. Did you mean 'contrastive'"),
         (["train", "--aux", "cluster", "--set", "aux.cluster.wieght=1"], "mean 'weight'?"),
         (["train", "--set", "train.epochs=-1"], "train.epochs: -1: "),
-        (["train", "--set", "epochs"], "--set epochs: write --set section.key=value."),
+        (["train", "--set", "epochs"], "--set section.key=value"),
         (["train", "--config", "no.toml"], "no.toml: No such file"),
         (["train", "--preset", "mlmnr"], "Did you mean 'mlmner'?"),
         (["train", "no/such/folder", "--aux", "none"], "no/such/folder"),
@@ -260,8 +266,7 @@ def test_an_aux_task_whose_view_the_fusion_lacks(run_cli, tiny_encoder, tiny_dat
     result = run_cli("train", tiny_data, *arguments, "--set", encoder)
     assert result.code == 2
     assert re.search(
-        "^Error: aux task 'contrastive' reads the view 'text', which neither fusion 'none' nor "
-        r"text encoder 'transformer' offers \(views here: fused, words\)\. Fusions that do: .*gate",
+        "^Error: aux task 'contrastive' .*'text'.*'none' .*'transformer' .*fused, words.*gate",
         result.err,
         re.MULTILINE,
     )
@@ -291,15 +296,14 @@ def test_debug_is_taken_anywhere_on_the_line():
 def test_a_broken_plugin_under_strict_loading_is_one_line_and_exit_code_2(site):
     site.add("broken", "import no_such_library", version="0.3")
     path = {"PYTHONPATH": str(site.folder)}
-    line = (
-        "plugin 'broken' of mmseq-broken 0.3 cannot be loaded: ModuleNotFoundError: No module "
-        "named 'no_such_library'; it is left out."
-    )
+    line = "plugin 'broken' of mmseq-broken 0.3 .*ModuleNotFoundError: .*'no_such_library'.*\n"
     result = mmseq("list", "fusion", **path)
-    assert (result.returncode, result.stderr) == (0, f"mmseq: {line}\n")
+    assert result.returncode == 0
+    assert re.fullmatch(f"mmseq: {line}", result.stderr)
     assert "gate" in result.stdout
     result = mmseq("list", "fusion", MMSEQ_STRICT_PLUGINS="1", **path)
-    assert (result.returncode, result.stdout, result.stderr) == (2, "", f"Error: {line}\n")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert re.fullmatch(f"Error: {line}", result.stderr)
     result = mmseq("list", "fusion", MMSEQ_LOAD_PLUGINS="", **path)
     assert (result.returncode, result.stderr) == (0, "")
     assert "cross-transformer" not in result.stdout

@@ -195,19 +195,19 @@ def test_a_field_that_no_component_reads_is_not_looked_at():
 
 def test_a_field_of_another_width_than_before_is_a_users_error():
     examples = [example("a", boxes=[[1, 2]]), example("b", boxes=[[1, 2, 3]])]
-    with pytest.raises(UserError, match="f:9: field 'boxes' has 3 numbers a word"):
+    with pytest.raises(UserError, match="f:9: .*'boxes' .*3"):
         collate(examples, extras=(field("boxes"),))
-    with pytest.raises(UserError, match="f:9: field 'boxes' is missing"):
+    with pytest.raises(UserError, match="f:9: .*'boxes' .*missing"):
         collate([example("a")], extras=(field("boxes"),))
 
 
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
-        (None, "field 'boxes' is missing; fusion reads it"),
-        ([[1, 2, 3]], "has 3 numbers a word; fusion reads 4"),
-        ([[1, 2, 3, 1001]], r"entry 1: \[1.0, 2.0, 3.0, 1001.0\] has a number outside 0 to 1000"),
-        ([[-1, 2, 3, 4]], "outside 0 to 1000, which fusion reads"),
+        (None, "'boxes' .*missing"),
+        ([[1, 2, 3]], "3 .*4"),
+        ([[1, 2, 3, 1001]], r"entry 1: \[1.0, 2.0, 3.0, 1001.0\] .*0 to 1000"),
+        ([[-1, 2, 3, 4]], "0 to 1000"),
     ],
 )
 def test_a_field_that_is_not_what_its_reader_announces(boxes, message):

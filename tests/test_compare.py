@@ -314,13 +314,13 @@ def test_runs_of_two_versions_are_no_one_system(run_cli, make, tmp_path):
     ("arguments", "words"),
     [
         ([], ["Missing argument 'RUN"]),
-        (["gate-seed1", "gate-seed2"], ["One system is given ('gate', seeds 1, 2)"]),
+        (["gate-seed1", "gate-seed2"], ["'gate', seeds 1, 2"]),
         (["gate-seed1", "text-seed1", "--baseline", "txt"], ["baseline", "Did you mean 'text'?"]),
-        (["gate-seed1", "txt-seed1"], ["No run folder 'txt-seed1'. Did you mean 'text-seed1'?"]),
+        (["gate-seed1", "txt-seed1"], ["'txt-seed1'", "'text-seed1'"]),
         (["gate-seed1", "text-seed1", "--split", "valid"], ["has no split 'valid'"]),
-        (["gate-seed1", "text-seed3"], ["gate has seed 1, text has seed 3: none in common"]),
-        (["gate-seed1", "text-seed1", "--data", "tweets"], ["--data tweets: for files of results"]),
-        (["gate-seed1", "text-seed1", "--resamples", "19"], ["can show nothing", "more than 20"]),
+        (["gate-seed1", "text-seed3"], ["gate has seed 1, text has seed 3"]),
+        (["gate-seed1", "text-seed1", "--data", "tweets"], ["--data tweets: "]),
+        (["gate-seed1", "text-seed1", "--resamples", "19"], ["nothing", "20"]),
         (["gate-seed1", "text-seed1", "--alpha", "1"], ["--alpha"]),
         (["x=gate-seed1", "y=results.jsonl"], ["leave 'y=' out"]),
     ],
@@ -333,7 +333,7 @@ def test_what_cannot_be_compared_is_one_line(run_cli, three, tmp_path, arguments
 @pytest.mark.parametrize(
     ("file", "text", "words"),
     [
-        ("metrics.json", None, ["not a finished run: metrics.json is missing"]),
+        ("metrics.json", None, ["metrics.json is missing"]),
         ("config.toml", None, ["config.toml is missing"]),
         ("metrics.json", "{}", ["damaged (KeyError('data'))"]),
         ("config.toml", "x = 1", ["damaged (KeyError('train'))"]),

@@ -5,6 +5,7 @@ import pytest
 
 import mmseq
 from mmseq.config.config import Config, DataConfig
+from mmseq.config.dotted import dotted
 from mmseq.config.layering import parse_setting
 from mmseq.errors import UserError
 
@@ -87,10 +88,10 @@ def test_later_layers_win(preset, toml):
 
 def test_a_presets_own_mistake_names_it_and_a_users_does_not(preset):
     name = preset('# Brief\n[fusion]\nname = "concat"\nwidht = 8\n')
-    with pytest.raises(UserError, match="^preset 'brief': fusion 'concat' has no option 'widht'"):
+    with pytest.raises(UserError, match="^preset 'brief': fusion 'concat' .*'widht'"):
         Config.from_preset(name)
     preset('# Brief\n[fusion]\nname = "concat"\n')
-    with pytest.raises(UserError, match="^fusion 'concat' has no option 'widht'"):
+    with pytest.raises(UserError, match="^fusion 'concat' .*'widht'"):
         Config.from_preset(name, {"fusion.widht": 8})
 
 
@@ -163,7 +164,7 @@ def test_a_copy_with_whole_tables():
     # Another name starts the table afresh; a key beside it belongs to the new one.
     assert changed.tables()["fusion"] == {"name": "concat", "width": 8, "dropout": 0.1}
     assert (changed.aux["boundary"].weight, changed.data.map) == (0.25, {"OTHER": "MISC"})
-    with pytest.raises(UserError, match="Unknown aux task 'bundary'. Did you mean 'boundary'"):
+    with pytest.raises(UserError, match="aux task 'bundary'.*'boundary'"):
         config.replaced({"aux.bundary": {}})
 
 
@@ -232,53 +233,52 @@ def test_a_setting_has_a_toml_value_or_is_a_string(text, setting):
 
 @pytest.mark.parametrize("text", ["epochs=3", "train.epochs", "=3", ""])
 def test_a_setting_of_another_form(text):
-    hint = ", such as --set fusion.epochs=3" if text == "epochs=3" else ""
-    with pytest.raises(UserError) as caught:
+    hint = ".*--set fusion.epochs=3" if text == "epochs=3" else ""
+    with pytest.raises(UserError, match=f"^--set {text}: .*--set section.key=value{hint}"):
         parse_setting(text)
-    assert str(caught.value) == f"--set {text}: write --set section.key=value{hint}."
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"trian.seed": 1}, r"config section 'trian'. Did you mean 'train'\? Available: .*weight"),
-        ({"train.sede": 1}, r"^\[train\] has no key 'sede'. Did you mean 'seed'\? Its keys: seed,"),
-        ({"train.epochs": "3"}, "^train.epochs: '3': Input should be a valid integer"),
-        ({"train.epochs": True}, "^train.epochs: True: Input should be a valid integer"),
+        ({"trian.seed": 1}, "section 'trian'.*'train'.*weighting"),
+        ({"train.sede": 1}, r"^\[train\] .*'sede'.*'seed'.* seed,"),
+        ({"train.epochs": "3"}, "^train.epochs: '3': .*integer"),
+        ({"train.epochs": True}, "^train.epochs: True: .*integer"),
         ({"train.epochs": 2.5}, "^train.epochs: 2.5: "),
-        ({"train.epochs": -1}, "^train.epochs: -1: Input should be greater than or equal to 0"),
+        ({"train.epochs": -1}, "^train.epochs: -1: .*0"),
         ({"train.seed": -1}, "^train.seed: -1: "),
-        ({"train.batch_size": 0}, "^train.batch_size: 0: Input should be greater than or equal to"),
+        ({"train.batch_size": 0}, "^train.batch_size: 0: .*1"),
         ({"train.accumulate": 0}, "^train.accumulate: 0: "),
-        ({"train.learning_rate": 0}, "^train.learning_rate: 0: Input should be greater than 0"),
+        ({"train.learning_rate": 0}, "^train.learning_rate: 0: .*greater than 0"),
         ({"train.learning_rate": float("inf")}, "^train.learning_rate: inf: "),
         ({"train.weight_decay": -0.1}, "^train.weight_decay: -0.1: "),
-        ({"train.warmup": 1}, "^train.warmup: 1: Input should be less than 1"),
+        ({"train.warmup": 1}, "^train.warmup: 1: .*less than 1"),
         ({"train.gradient_clip": -1.0}, "^train.gradient_clip: -1.0: "),
         ({"train.checkpoint_steps": -1}, "^train.checkpoint_steps: -1: "),
         ({"train.precision": "fp8"}, "^train.precision: 'fp8': .*'auto', 'no', 'fp16' or 'bf16'"),
-        ({"train.keep_last": "True"}, "^train.keep_last: 'True': Input should be a valid boolean"),
-        ({"train": 3}, "^train: names no key; write train.KEY=VALUE"),
-        ({"train.": 3}, "^train.: names no key; write train.KEY=VALUE"),
-        ({"train.seed.x": 3}, r"^\[train\] has no key 'seed.x'"),
+        ({"train.keep_last": "True"}, "^train.keep_last: 'True': .*boolean"),
+        ({"train": 3}, "^train: .*train.KEY=VALUE"),
+        ({"train.": 3}, "^train.: .*train.KEY=VALUE"),
+        ({"train.seed.x": 3}, r"^\[train\] .*'seed.x'"),
         ({"data.scheme": "bip"}, "^data.scheme: 'bip': .*'auto', 'bio', 'bioes' or 'iob1'"),
         ({"data.image_dropout": 1.0}, "^data.image_dropout: 1.0: "),
         ({"data.map.A": 3}, "^data.map.A: 3: "),
-        ({"data.map": "A", "data.map.B": "C"}, "^data.map.B: 'A' holds no keys"),
-        ({"data.reader": "jsnl"}, r"^Unknown reader 'jsnl'. Did you mean 'jsonl'\?"),
-        ({"fusion.name": "gaet"}, r"^Unknown fusion 'gaet'. Did you mean 'gate'\? Available: "),
-        ({"fusion.name": 3}, "^fusion.name: 3 is not a string"),
-        ({"fusion.droput": 0.1}, r"^fusion 'gate' has no option 'droput'. Did you mean 'dropout'"),
-        ({"fusion.dropout": "x"}, "^fusion 'gate', option 'dropout': 'x' is not float"),
+        ({"data.map": "A", "data.map.B": "C"}, "^data.map.B: 'A' .*keys"),
+        ({"data.reader": "jsnl"}, "reader 'jsnl'.*'jsonl'"),
+        ({"fusion.name": "gaet"}, "fusion 'gaet'.*'gate'.*concat"),
+        ({"fusion.name": 3}, "^fusion.name: 3 .*string"),
+        ({"fusion.droput": 0.1}, "^fusion 'gate' .*'droput'.*'dropout'"),
+        ({"fusion.dropout": "x"}, "^fusion 'gate', .*'dropout': 'x' .*float"),
         (
             {"image_encoder.name": "none", "image_encoder.model": "x"},
-            "^image_encoder 'none' has no option 'model'",
+            "^image_encoder 'none' .*'model'",
         ),
-        ({"aux.boundary": 3}, "^aux.boundary: 'boundary' is no task of this run"),
-        ({"aux.boundry.weight": 3}, r"^Unknown aux task 'boundry'. Did you mean 'boundary'\?"),
-        ({"aux.boundary.weight": 3}, "'boundary' is no task of this run; add it: --aux boundary.$"),
-        ({"callbacks.histroy.steps": 3}, "^Unknown callback 'histroy'. Did you mean 'history'"),
-        ({"callbacks.history": 3}, "^callbacks.history: names no key; write callbacks.history.KEY"),
+        ({"aux.boundary": 3}, "^aux.boundary: .*task"),
+        ({"aux.boundry.weight": 3}, "aux task 'boundry'.*'boundary'"),
+        ({"aux.boundary.weight": 3}, "'boundary' .*--aux boundary.$"),
+        ({"callbacks.histroy.steps": 3}, "callback 'histroy'.*'history'"),
+        ({"callbacks.history": 3}, "^callbacks.history: .*callbacks.history.KEY"),
     ],
 )
 def test_a_setting_that_cannot_be(settings, message):
@@ -288,7 +288,7 @@ def test_a_setting_that_cannot_be(settings, message):
 
 @pytest.mark.parametrize(
     ("weight", "message"),
-    [(-0.1, "aux.boundary.weight: -0.1 is below 0"), (True, "True is not float"), ("1", "'1' is")],
+    [(-0.1, "aux.boundary.weight: -0.1 .*0"), (True, "True .*float"), ("1", "'1' .*float")],
 )
 def test_a_weight_that_cannot_be(weight, message):
     with pytest.raises(UserError, match=message):
@@ -301,32 +301,32 @@ def test_the_task_is_named_beside_those_that_are_there():
 
 
 def test_an_unknown_task_of_the_flag():
-    with pytest.raises(UserError, match=r"^Unknown aux task 'contrastve'. Did you mean 'contrasti"):
+    with pytest.raises(UserError, match="aux task 'contrastve'.*'contrastive'"):
         Config.from_layers(aux=["contrastve"])
 
 
 def test_an_unknown_preset():
-    with pytest.raises(UserError, match=r"^Unknown preset 'mlmnr'. Did you mean 'mlmner'\?"):
+    with pytest.raises(UserError, match="preset 'mlmnr'.*'mlmner'"):
         Config.from_preset("mlmnr")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[train]\nepochs = \n", r"my.toml: not valid TOML: .*line 2"),
-        ("[trian]\n", r"my.toml: Unknown config section 'trian'. Did you mean 'train'\?"),
-        ("train = 3\n", r"my.toml: 'train' is a section: write \[train\]"),
-        ("aux = ['boundary']\n", r"my.toml: 'aux' is a section: write \[aux\]"),
-        ("[aux]\nboundary = 0.4\n", r"my.toml: \[aux\] boundary = 0.4: write \[aux.boundary\]"),
-        ("[fusion]\nname = 'film'\n", r"my.toml: Unknown fusion 'film'"),
-        ("[aux.boundry]\n", r"my.toml: Unknown aux task 'boundry'. Did you mean 'boundary'\?"),
-        ("[callbacks.x]\n", r"my.toml: Unknown callback 'x'"),
+        ("[train]\nepochs = \n", "my.toml: .*TOML.*line 2"),
+        ("[trian]\n", "my.toml: .*'trian'.*'train'"),
+        ("train = 3\n", r"my.toml: .*\[train\]"),
+        ("aux = ['boundary']\n", r"my.toml: .*\[aux\]"),
+        ("[aux]\nboundary = 0.4\n", r"my.toml: .*0.4: .*\[aux.boundary\]"),
+        ("[fusion]\nname = 'film'\n", "my.toml: .*fusion 'film'"),
+        ("[aux.boundry]\n", "my.toml: .*aux task 'boundry'.*'boundary'"),
+        ("[callbacks.x]\n", "my.toml: .*callback 'x'"),
         (
             "[train]\nepoch = 3\n",
-            r"^/.*my.toml: \[train\] has no key 'epoch'. Did you mean 'epochs'",
+            r"^/.*my.toml: \[train\] .*'epoch'.*'epochs'",
         ),
-        ("[train]\nepochs = -1\n", r"^/.*my.toml: train.epochs: -1: Input should be "),
-        ("[fusion]\nheads = 3\n", r"^/.*my.toml: fusion 'gate' has no option 'heads'"),
+        ("[train]\nepochs = -1\n", "^/.*my.toml: train.epochs: -1: "),
+        ("[fusion]\nheads = 3\n", "^/.*my.toml: fusion 'gate' .*'heads'"),
     ],
 )
 def test_a_file_that_cannot_be(toml, text, message):
@@ -335,43 +335,43 @@ def test_a_file_that_cannot_be(toml, text, message):
 
 
 def test_a_setting_that_cannot_be_is_not_laid_on_the_file(toml):
-    with pytest.raises(UserError, match=r"^\[train\] has no key 'epoch'"):
+    with pytest.raises(UserError, match=r"^\[train\] .*'epoch'"):
         Config.from_file(toml("[train]\nepochs = 3\n"), {"train.epoch": 3})
 
 
 def test_a_file_that_is_not_there_or_no_text(tmp_path):
-    with pytest.raises(UserError, match=r"no.toml: No such file or directory; give a TOML file."):
+    with pytest.raises(UserError, match=r"no\.toml: No such file.*TOML"):
         Config.from_file(tmp_path / "no.toml")
-    with pytest.raises(UserError, match=r"Is a directory; give a TOML file."):
+    with pytest.raises(UserError, match="Is a directory.*TOML"):
         Config.from_file(tmp_path)
     (tmp_path / "image.toml").write_bytes(b"\xff\xd8\xff")
-    with pytest.raises(UserError, match=r"image.toml: not valid TOML"):
+    with pytest.raises(UserError, match=r"image\.toml: .*TOML"):
         Config.from_file(tmp_path / "image.toml")
 
 
 def test_a_preset_that_names_an_absent_component(preset):
     source = "^preset 'brief' of mmseq-film 1.0: "
-    with pytest.raises(UserError, match=f"{source}Unknown fusion 'movie'. Available: "):
+    with pytest.raises(UserError, match=f"{source}.*fusion 'movie'"):
         Config.from_preset(preset('[fusion]\nname = "movie"\n'))
-    with pytest.raises(UserError, match=f"{source}Unknown aux task 'scene'"):
+    with pytest.raises(UserError, match=f"{source}.*aux task 'scene'"):
         Config.from_preset(preset("[aux.scene]\n"))
     assert Config.from_layers("brief", aux=[]).aux == {}
 
 
 def test_a_preset_that_is_broken_or_missing(preset, site):
-    with pytest.raises(UserError, match=r"brief.toml: not valid TOML: .*line 1"):
+    with pytest.raises(UserError, match=r"brief\.toml: .*TOML.*line 1"):
         Config.from_preset(preset("[fusion\n"))
-    with pytest.raises(UserError, match=r"^preset 'brief' of mmseq-film 1.0: Unknown config sec"):
+    with pytest.raises(UserError, match=r"^preset 'brief' of mmseq-film 1\.0: .*section"):
         Config.from_preset(preset("[fushion]\n"))
     (site.folder / "mmseq_film" / "brief.toml").unlink()
-    with pytest.raises(UserError, match=r"^preset 'brief' of mmseq-film 1.0: no file brief.toml"):
+    with pytest.raises(UserError, match=r"^preset 'brief' of mmseq-film 1\.0: .*brief\.toml"):
         Config.from_preset("brief")
 
 
 def test_a_component_whose_module_is_missing(site):
     add = "import mmseq\n@mmseq.hookimpl\ndef register_components(add):\n"
     site.add("film", add + "    add.fusion('film', 'mmseq_film.film:Film')\n")
-    with pytest.raises(UserError, match=r"^fusion 'film' of mmseq-film 1.0 cannot be loaded from"):
+    with pytest.raises(UserError, match=r"^fusion 'film' of mmseq-film 1\.0 .*loaded"):
         Config.from_layers(settings={"fusion.name": "film"})
 
 
@@ -396,5 +396,14 @@ def test_where_things_are_kept(tmp_path, monkeypatch, key):
         "~/kept": tmp_path / "kept",
     }.items():
         assert DataConfig(**{key: value}).store(key, Path("default")) == folder
-    with pytest.raises(UserError, match=rf"data\.{key} is empty: give a folder, 'auto' or 'off'"):
+    with pytest.raises(UserError, match=rf"data\.{key} .*empty"):
         DataConfig(**{key: ""}).store(key, Path("default"))
+
+
+def test_nested_tables_as_dotted_keys():
+    assert dotted({"a": {"b": 1, "c": {"d": [2]}, "e": {}}, "f": None}) == {
+        "a.b": 1,
+        "a.c.d": [2],
+        "f": None,
+    }
+    assert dotted({"a": {"b": 1, "c": {"d": 2}}}, "/") == {"a/b": 1, "a/c/d": 2}

@@ -191,5 +191,5 @@ def test_what_needs_pictures_says_so_without_an_image_encoder(kind, name):
         model = built(config_of(text, fusion, images="none"))
         assert model.image_encoder is None
         return
-    with pytest.raises(UserError, match=rf"'{name}' needs pictures, but image_encoder is 'none'"):
+    with pytest.raises(UserError, match=rf"'{name}' .*image_encoder .*'none'"):
         built(config_of(text, fusion, images="none"))

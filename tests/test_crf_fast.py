@@ -10,7 +10,7 @@ from mmseq.builtins.decoding.crf import LinearChain
 from mmseq.builtins.decoding.crf_fast import FastChain
 from mmseq.builtins.decoding.span_scores import continuations
 
-CASES = 1000
+CASES = 250
 
 
 def pair(labels, dtype, scale, generator):

@@ -11,6 +11,7 @@ import mmseq
 from mmseq.config.config import DataConfig
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
+from mmseq.data import folder as lookup
 from mmseq.data.folder import suiting_reader
 from mmseq.data.sentences import per_word
 from mmseq.data.source import choose_split
@@ -87,7 +88,7 @@ def test_iob1_is_converted_when_asked_for(folder):
 @pytest.mark.parametrize("scheme", ["bio", "iob1"])
 def test_another_scheme_than_the_user_says(folder, scheme):
     data = folder({"train.txt": "a\tB-X\nb\tE-X\n"})
-    with pytest.raises(UserError, match=rf"train.txt:2: tag 'E-X' is not of scheme {scheme}; set"):
+    with pytest.raises(UserError, match=rf"train\.txt:2: .*'E-X' .*{scheme}"):
         load_folder(data, scheme=scheme)
 
 
@@ -102,13 +103,9 @@ def test_types_are_mapped_and_dropped(folder):
 
 def test_mapping_what_is_not_there(folder):
     data = folder({"train.txt": "a\tB-OTHER\nb\tB-PER\n"})
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match="'OTHR'.*'OTHER'.*OTHER, PER"):
         load_folder(data, mapping={"OTHR": "MISC"})
-    assert str(caught.value) == (
-        "Cannot map type 'OTHR': the data has no such type. Did you mean 'OTHER'? "
-        "Types: OTHER, PER."
-    )
-    with pytest.raises(UserError, match="Cannot map type 'PER' to '': not a type"):
+    with pytest.raises(UserError, match="'PER' .*''"):
         load_folder(data, mapping={"PER": ""})
 
 
@@ -149,17 +146,17 @@ def test_without_a_picture_folder_every_picture_is_missing(folder):
 @pytest.mark.parametrize(
     ("files", "options", "message"),
     [
-        ({"train.txt": "\n"}, {}, "train.txt: holds no sentence; fill it"),
-        ({"train.txt": "a\tO", "train.jsonl": ""}, {}, "train.txt and train.jsonl both claim"),
-        ({"dev.txt": "a\tO", "valid.txt": "a\tO"}, {}, "valid.txt and dev.txt both claim"),
+        ({"train.txt": "\n"}, {}, "train.txt: .*no sentence"),
+        ({"train.txt": "a\tO", "train.jsonl": ""}, {}, "train.txt and train.jsonl "),
+        ({"dev.txt": "a\tO", "valid.txt": "a\tO"}, {}, "valid.txt and dev.txt "),
         (
             {"a.csv": "", "b.csv": ""},
             {},
-            r"no data file \(it holds a.csv, b.csv\); .* train, valid, dev",
+            "a.csv, b.csv.*train, valid, dev",
         ),
-        ({"train.txt": "a\tO"}, {"image_folder": Path("/none/at/all")}, "No picture folder /none"),
-        ({"train.txt": "a\tO"}, {"reader": "conl"}, "Unknown reader 'conl'. Did you mean 'conll'"),
-        ({"train.txt": "a\tO"}, {"reader": "jsonl"}, r"reader 'jsonl' does not read train\.txt"),
+        ({"train.txt": "a\tO"}, {"image_folder": Path("/none/at/all")}, "picture folder /none"),
+        ({"train.txt": "a\tO"}, {"reader": "conl"}, "reader 'conl'.*'conll'"),
+        ({"train.txt": "a\tO"}, {"reader": "jsonl"}, r"reader 'jsonl' .*train\.txt"),
         ({"train.txt": "a\tO\nb\n"}, {}, "train.txt:2: no tag"),
     ],
 )
@@ -171,19 +168,19 @@ def test_mistakes_are_one_line(folder, files, options, message):
 
 def test_a_folder_that_is_not_there_or_not_a_folder(folder):
     data = folder({"train.txt": "a\tO\n"})
-    with pytest.raises(UserError, match=r"No data folder .*twets: did you mean .*tweets\?"):
+    with pytest.raises(UserError, match=r"twets.*tweets\?"):
         load_folder(data.parent / "twets")
-    with pytest.raises(UserError, match="does not exist either"):
+    with pytest.raises(UserError, match="exist"):
         load_folder(data.parent / "no" / "such")
-    with pytest.raises(UserError, match="is a file; give the folder"):
+    with pytest.raises(UserError, match="file.*folder"):
         load_folder(data / "train.txt")
-    with pytest.raises(UserError, match=r"did you mean .*train\.txt\?"):
+    with pytest.raises(UserError, match=r"train\.txt\?"):
         load_file(data / "trian.txt")
 
 
 def test_a_named_reader_reads_any_ending(folder):
     path = folder({"input.csv": "a\tO\n"}) / "input.csv"
-    with pytest.raises(UserError, match=r"no reader for this ending \(known: .bio, .conll"):
+    with pytest.raises(UserError, match=r"ending .*\.bio, \.conll"):
         load_file(path)
     assert tags_of(load_file(path, reader="conll")) == [("O",)]
 
@@ -192,12 +189,10 @@ def test_splits_and_tags_that_are_needed(folder):
     data = folder({"test.txt": "a\tO\n", "valid.jsonl": '{"tokens": ["a"]}'})
     splits = load_folder(data)
     assert require_split(splits, "test", data) is splits["test"]
-    with pytest.raises(
-        UserError, match=r"no split 'train'; add its file \(train\.txt, train\.jsonl"
-    ):
+    with pytest.raises(UserError, match=r"split 'train'.*train\.txt, train\.jsonl"):
         require_split(splits, "train", data)
     require_tags(splits["test"])
-    with pytest.raises(UserError, match="valid.jsonl:1: the sentence has no tags"):
+    with pytest.raises(UserError, match=r"valid\.jsonl:1: .*tags"):
         require_tags(splits["valid"])
 
 
@@ -233,11 +228,11 @@ def test_per_word_fields_are_lists_of_numbers():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (None, "field 'boxes' is missing"),
-        ([[1, 2]], "field 'boxes' has 1 entries for 2 words"),
-        ("ab", "field 'boxes' has no list for 2 words"),
-        ([[1, 2], [3]], r"field 'boxes', entry 2: \[3\] is not"),
-        ([1, "2"], "field 'boxes', entry 2: '2' is not"),
+        (None, "'boxes' .*missing"),
+        ([[1, 2]], "'boxes' .*1 .*2 words"),
+        ("ab", "'boxes' .*list"),
+        ([[1, 2], [3]], r"'boxes', entry 2: \[3\]"),
+        ([1, "2"], "'boxes', entry 2: '2'"),
         ([1, True], "entry 2: True"),
         ([1, float("nan")], "entry 2: nan"),
         ([[], []], r"entry 1: \[\]"),
@@ -273,7 +268,8 @@ def with_readers(monkeypatch):
             known.add(entry)
         for name, target in readers.items():
             known.add(Entry("reader", name, target, "x", "mmseq-x", "1"))
-        monkeypatch.setattr(plugins, "registry", lambda: known)
+        for module in (plugins, lookup):
+            monkeypatch.setattr(module, "registry", lambda: known)
 
     return register
 
@@ -313,7 +309,7 @@ def test_an_ending_of_two_plugins_and_a_broken_reader_must_be_named(folder, with
     with pytest.raises(UserError, match=rivals):
         load_folder(data)
     assert load_file(data / "test.tab", reader="two").examples[0].tokens == ("x",)
-    with pytest.raises(UserError, match="reader 'broken' of mmseq-x 1 cannot be loaded"):
+    with pytest.raises(UserError, match="reader 'broken' of mmseq-x 1 .*loaded"):
         load_file(data / "test.tab", reader="broken")
 
 
@@ -329,7 +325,7 @@ def test_reading_data_needs_no_torch(folder):
     data = folder({"train.txt": "a\tO\n"})
     code = (
         "import sys; from pathlib import Path; import mmseq.scoring.metrics, mmseq.data.splitter\n"
-        "from mmseq.datacheck import check_folder; check_folder(Path(sys.argv[1]))\n"
+        "from mmseq.datacheck.checking import check_folder; check_folder(Path(sys.argv[1]))\n"
         "print(sorted({'torch', 'transformers', 'timm', 'nltk', 'sklearn'} & set(sys.modules)))"
     )
     environment = {"MMSEQ_LOAD_PLUGINS": ""}
@@ -370,8 +366,8 @@ class TaggedReader(TabReader):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Anna ran\nB-PER X\n", r"test\.tab:1: 'X' is not a tag; write O, or B-, I- "),
-        ("Anna ran\nB-PER\n", r"test\.tab:1: 2 words but 1 tags; give every word a tag\.$"),
+        ("Anna ran\nB-PER X\n", r"test\.tab:1: 'X' .*tag"),
+        ("Anna ran\nB-PER\n", r"test\.tab:1: 2 words .*1 tag"),
     ],
 )
 def test_wrong_tags_of_a_plugins_reader_are_told(folder, with_readers, text, message):
@@ -395,9 +391,7 @@ def test_a_reader_with_wrong_suffixes_hinders_nobody_and_is_told_where_named(
     data = folder({"train.tab": "x"})
     with_readers(tab=TabReader, wrong=Wrong)
     assert load_folder(data)["train"].examples[0].tokens == ("x",)
-    with pytest.raises(
-        UserError, match=f"reader 'wrong' of mmseq-x 1: its suffixes are .*{suffixes}"
-    ):
+    with pytest.raises(UserError, match=f"reader 'wrong' of mmseq-x 1: .*{suffixes}"):
         load_folder(data, reader="wrong")
 
 
@@ -424,36 +418,35 @@ class FaultyReader(TabReader):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("raise", " failed after line 7: KeyError: 'column'."),
-        ("mapping", ", the sentence after line 7: it is dict, not mmseq.Example."),
-        ("list", ", the sentence after line 7: tokens are ['a'], not a tuple of str."),
-        ("name", ", the sentence after line 7: images are ('a.jpg',), not a tuple of Path."),
-        ("tags", ", the sentence after line 7: tags are ('B-PER', None), not a tuple of str."),
-        ("nameless", ", the sentence after line 7: a picture's name is empty."),
-        ("empty", ", the sentence after line 7: it has no word."),
+        ("raise", "after line 7: KeyError: 'column'"),
+        ("mapping", "after line 7: .*dict, .*mmseq.Example"),
+        ("list", r"after line 7: tokens .*\['a'\].*tuple of str"),
+        ("name", r"after line 7: images .*\('a.jpg',\).*tuple of Path"),
+        ("tags", r"after line 7: tags .*\('B-PER', None\).*tuple of str"),
+        ("nameless", "after line 7: .*picture.*empty"),
+        ("empty", "after line 7: .*no word"),
     ],
 )
 def test_a_readers_fault_is_told_with_its_name_and_place(folder, with_readers, fault, told):
     path = folder({"test.tab": fault}) / "test.tab"
     with_readers(faulty=FaultyReader)
-    with pytest.raises(ComponentError) as caught:
+    with pytest.raises(ComponentError, match=f"^reader 'faulty' of mmseq-x 1 on {path}.* {told}"):
         load_file(path)
-    assert str(caught.value) == f"reader 'faulty' of mmseq-x 1 on {path}{told}"
 
 
 def test_a_file_that_a_reader_cannot_open_or_decode_is_told_by_the_engine(folder, with_readers):
     path = folder({"test.tab": "denied"}) / "test.tab"
     with_readers(faulty=FaultyReader)
-    with pytest.raises(UserError, match=r"test\.tab: cannot be read \(Permission denied\); check"):
+    with pytest.raises(UserError, match=r"test\.tab: .*Permission denied"):
         load_file(path)
     path.write_bytes("café".encode("latin-1"))
-    with pytest.raises(UserError, match=r"test\.tab: not UTF-8 \(byte 0xe9\); save the file as"):
+    with pytest.raises(UserError, match=r"test\.tab: .*UTF-8 .*0xe9"):
         load_file(path)
 
 
 def test_a_folder_whose_reader_is_not_installed_is_told_so(folder):
     data = folder({"train.csv": "a,O\n"})
-    with pytest.raises(UserError, match=r"no reader here reads train\.csv .* install the plugin"):
+    with pytest.raises(UserError, match=r"train\.csv .*plugin"):
         load_folder(data)
 
 

@@ -14,6 +14,8 @@ import venv
 from pathlib import Path
 
 import pytest
+import warm
+from once import once
 
 from mmseq.data.splits import load_file
 from mmseq.registry.plugins import load_plugins
@@ -52,11 +54,29 @@ def pip_install(source, *, pip=(), target=()):
     process(sys.executable, "-m", "pip", *pip, "install", *offline, *target, source)
 
 
-def install(source, site):
-    """`pip_install` for this process: into the folder of the fixture `site`."""
-    pip_install(source, target=("--target", site.folder))
-    importlib.invalidate_caches()
-    load_plugins.cache_clear()
+@pytest.fixture
+def installed(shared):
+    """`installed("film_fusion")`: the folder into which pip has installed that example."""
+
+    def folder(source):
+        return once(
+            shared / "installed" / source.replace("/", "-"),
+            lambda target: pip_install(EXAMPLES / source, target=("--target", target)),
+        )
+
+    return folder
+
+
+@pytest.fixture
+def install(installed, site):
+    """`install("film_fusion")` for this process: into the folder of the fixture `site`."""
+
+    def make(source):
+        shutil.copytree(installed(source), site.folder, dirs_exist_ok=True)
+        importlib.invalidate_caches()
+        load_plugins.cache_clear()
+
+    return make
 
 
 def steps(run):
@@ -83,6 +103,7 @@ def fresh_python(tmp_path):
     shutil.rmtree(folder)
 
 
+@pytest.mark.ci
 def test_the_plugin_in_ten_lines_trains_in_a_fresh_environment(
     fresh_python, tiny_data, tiny_encoder, tmp_path, run_cli
 ):
@@ -113,6 +134,7 @@ def test_the_plugin_in_ten_lines_is_that_of_the_readme():
     assert f"[project.entry-points.mmseq]\n{entry_point}\n" in project
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("source", "checked"),
     [
@@ -121,21 +143,25 @@ def test_the_plugin_in_ten_lines_is_that_of_the_readme():
     ],
 )
 def test_a_published_plugin_passes_its_own_tests_and_the_contracts(
-    tmp_path, monkeypatch, source, checked
+    tmp_path, monkeypatch, installed, source, checked
 ):
-    site, folder = tmp_path / "site", tmp_path / "source"
+    site, folder = installed(source), tmp_path / "source"
     shutil.copytree(EXAMPLES / source, folder)
-    pip_install(folder, target=("--target", site))
     own = ("-p", "mmseq.pytest_plugin", "-p", "no:cacheprovider", "--verbose")
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    told = process(sys.executable, "-m", "pytest", "--mmseq", *own, folder=folder, path=site)
+    found = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH", "")]))
+    done = warm.run(
+        *("-m", "pytest", "--mmseq", *own), cwd=folder, env={**os.environ, "PYTHONPATH": found}
+    )
+    told = done.stdout
+    assert done.returncode == 0, told + done.stderr
     for name in checked:
         assert f"{name} PASSED" in told
     assert told.count(" PASSED ") > len(checked)
 
 
-def test_the_published_fusion_trains(site, run_cli, tiny_data, tiny_encoder, tmp_path):
-    install(EXAMPLES / "film_fusion", site)
+def test_the_published_fusion_trains(install, run_cli, tiny_data, tiny_encoder, tmp_path):
+    install("film_fusion")
     run = tmp_path / "run"
     encoder = ("--text-encoder=transformer", f"--set=text_encoder.model={tiny_encoder}")
     chosen = ("--preset=film-bert-crf", *encoder, *TINY, "--set=fusion.blocks=2")
@@ -144,8 +170,8 @@ def test_the_published_fusion_trains(site, run_cli, tiny_data, tiny_encoder, tmp
     assert (fusion_of(run)["name"], fusion_of(run)["distribution"]) == ("film", "mmseq-film")
 
 
-def test_the_published_readme_prints_the_options_and_their_defaults(site, run_cli):
-    install(EXAMPLES / "film_fusion", site)
+def test_the_published_readme_prints_the_options_and_their_defaults(install, run_cli):
+    install("film_fusion")
     readme = (EXAMPLES / "film_fusion" / "README.md").read_text(encoding="utf-8")
     printed = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", readme, re.MULTILINE))
     options = json.loads(run_cli("show", "fusion", "film", "--json").out)["options"]
@@ -153,7 +179,7 @@ def test_the_published_readme_prints_the_options_and_their_defaults(site, run_cl
 
 
 def test_the_way_from_a_csv_to_a_tagger_is_as_its_readme_tells(
-    site, run_cli, tmp_path, monkeypatch
+    install, run_cli, tmp_path, monkeypatch
 ):
     folder = tmp_path / "own_data"
     shutil.copytree(EXAMPLES / "own_data", folder, ignore=shutil.ignore_patterns("images", "runs"))
@@ -162,7 +188,7 @@ def test_the_way_from_a_csv_to_a_tagger_is_as_its_readme_tells(
         program, *arguments = shlex.split(command)
         if program == "pip":
             assert arguments[0] == "install"
-            install(folder / arguments[1], site)
+            install(f"own_data/{Path(arguments[1])}")
             continue
         if program == "python":
             process(sys.executable, *arguments, folder=folder)
@@ -183,7 +209,7 @@ def commands(readme):
     """Every command of a README's console blocks, with the lines that it should print."""
     blocks = re.findall(r"```console\n(.*?)```", readme.read_text(encoding="utf-8"), re.DOTALL)
     found = []
-    for line in "".join(blocks).splitlines():
+    for line in "".join(blocks).replace("\\\n", " ").splitlines():
         if line.startswith("$ "):
             found.append((line.removeprefix("$ "), []))
         else:
@@ -196,8 +222,8 @@ def plain(line):
     return " ".join(re.sub(r"\b\d+\.\d\d\b", "#", line).split())
 
 
-def test_a_wrong_row_is_told_as_the_readme_prints_it(site, run_cli, tmp_path, monkeypatch):
-    install(EXAMPLES / "own_data" / "reader", site)
+def test_a_wrong_row_is_told_as_the_readme_prints_it(install, run_cli, tmp_path, monkeypatch):
+    install("own_data/reader")
     shutil.copytree(EXAMPLES / "own_data" / "data", tmp_path / "data")
     monkeypatch.chdir(tmp_path)
     train = tmp_path / "data" / "train.csv"
@@ -206,9 +232,9 @@ def test_a_wrong_row_is_told_as_the_readme_prints_it(site, run_cli, tmp_path, mo
     train.write_text("\n".join(lines), encoding="utf-8")
     done = run_cli("data", "check", "data")
     readme = (EXAMPLES / "own_data" / "README.md").read_text(encoding="utf-8")
-    (told,) = re.findall(r"^Problem: .*$", readme, re.MULTILINE)
+    (told,) = re.findall(r"^Problem: [^`]*", readme, re.MULTILINE)
     assert done.code == 1
-    assert told in done.out + done.err
+    assert " ".join(told.split()) in done.out + done.err
 
 
 def test_the_walk_through_shows_what_it_says(tmp_path, monkeypatch, capsys):

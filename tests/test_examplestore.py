@@ -104,7 +104,7 @@ def test_a_sentence_that_is_damaged_inside_names_the_folder(tmp_path, store):
     examples = load_file(written(tmp_path, "train.txt", CONLL), store=store).examples
     path = examples.folder / "sentences.jsonl"
     path.write_bytes(b"}" * path.stat().st_size)
-    with pytest.raises(UserError, match=f"^{examples.folder}: damaged .*delete the folder"):
+    with pytest.raises(UserError, match=f"^{examples.folder}: damaged"):
         examples[0]
 
 
@@ -116,7 +116,7 @@ def test_types_are_renamed_as_in_memory(tmp_path, store):
         assert isinstance(kept.examples, StoredExamples)
         assert list(kept.examples) == held.examples
         assert kept.facts == held.facts
-    with pytest.raises(UserError, match="Cannot map type 'PRE'.*Did you mean 'PER'"):
+    with pytest.raises(UserError, match="'PRE'.*'PER'"):
         load_folder(tmp_path, mapping={"PRE": "LOC"}, store=store)
 
 
@@ -132,9 +132,9 @@ def test_small_files_stay_in_memory(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Anna\tB-PER\nran\n", "a.txt:2: no tag, but line 1 has one"),
-        ("", "a.txt: holds no sentence"),
-        ("\n\n", "a.txt: holds no sentence"),
+        ("Anna\tB-PER\nran\n", "a.txt:2: no tag"),
+        ("", "a.txt: .*no sentence"),
+        ("\n\n", "a.txt: .*no sentence"),
     ],
 )
 def test_a_file_that_cannot_be_used_leaves_nothing(tmp_path, store, text, message):
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_used_leaves_nothing(tmp_path, store, text, messag
 
 def test_what_is_no_json_is_told_with_its_line(tmp_path, store):
     example = Example(("a",), ("O",), extras={"seen": {1, 2}}, line=7)
-    with pytest.raises(UserError, match=r"a\.csv:7: its further fields .*data\.cache = 'off'"):
+    with pytest.raises(UserError, match=r"a\.csv:7: .*data\.cache = 'off'"):
         store.write(store.root / "x", tmp_path / "a.csv", [example], "bio")
     assert not list(store.root.iterdir())
 
@@ -154,7 +154,7 @@ def test_what_is_no_json_is_told_with_its_line(tmp_path, store):
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     path = written(tmp_path, "train.txt", CONLL)
     store = ExampleStore(path / "inside", least=0)
-    with pytest.raises(UserError, match=f"Cannot keep the sentences of {path} in .*data.cache"):
+    with pytest.raises(UserError, match=f"{path}.*data.cache"):
         load_file(path, store=store)
 
 
@@ -192,5 +192,5 @@ def test_training_on_sentences_from_disk_is_the_same_to_the_bit(tiny_data, tmp_p
 
 
 def test_an_empty_folder_for_them_is_a_users_error(tmp_path):
-    with pytest.raises(UserError, match=r"data\.cache is empty: give a folder, 'auto' or 'off'"):
+    with pytest.raises(UserError, match=r"data\.cache .*empty"):
         load_data(DataConfig(path=str(tmp_path), cache=""), ["train"])

@@ -1,10 +1,10 @@
 import json
-import multiprocessing
 import resource
 import signal
 
 import numpy as np
 import pytest
+import warm
 
 import mmseq.pictures.store
 from mmseq.errors import UserError
@@ -181,7 +181,7 @@ def test_a_hundred_thousand_rows_are_found_again_and_kept_once(store):
 
 def test_rows_of_another_layout_are_an_error(store):
     store.open("f").append({"a": row(1)})
-    with pytest.raises(UserError, match="delete the folder"):
+    with pytest.raises(UserError, match="delete"):
         store.open("f").append({"b": {"map": np.zeros(3, np.float16)}})
 
 
@@ -191,13 +191,13 @@ def test_rows_of_another_layout_are_an_error(store):
 def test_a_damaged_description_is_an_error_that_says_what_to_do(store, text):
     store.open("f").append({"a": row(1)})
     (store.root / "f" / "meta.json").write_text(text)
-    with pytest.raises(UserError, match="delete the folder"):
+    with pytest.raises(UserError, match="delete"):
         store.open("f")
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="turn the store off"):
+    with pytest.raises(UserError, match="store off"):
         FeatureStore(tmp_path / "file").open("f").append({"a": row(1)})
 
 
@@ -212,11 +212,11 @@ def _fill_without_fcntl(root, start, stop):
     _fill(root, start, stop)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("fill", [_fill, _fill_without_fcntl])
 def test_two_processes_that_write_overlapping_rows_lose_none_and_double_none(tmp_path, fill):
-    context = multiprocessing.get_context("spawn")
     processes = [
-        context.Process(target=fill, args=(tmp_path, start, start + 200)) for start in (0, 100)
+        warm.CONTEXT.Process(target=fill, args=(tmp_path, start, start + 200)) for start in (0, 100)
     ]
     for process in processes:
         process.start()
@@ -241,12 +241,12 @@ def _fill_a_full_disk(root, queue):
         queue.put("no error")
 
 
+@pytest.mark.process
 def test_what_a_full_disk_cuts_short_is_an_error_and_does_no_harm(tmp_path):
     store = FeatureStore(tmp_path)
     store.open("f").append({"a": row(1)})
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=_fill_a_full_disk, args=(tmp_path, queue))
+    queue = warm.CONTEXT.Queue()
+    process = warm.CONTEXT.Process(target=_fill_a_full_disk, args=(tmp_path, queue))
     process.start()
     assert "Cannot write stored picture features" in queue.get(timeout=60)
     process.join()

@@ -171,5 +171,5 @@ def test_dropout_acts_in_training_only(fusion):
     + [("gate", "dropout", 1.5)],
 )
 def test_senseless_options_are_a_users_error(name, option, value):
-    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"fusion '{name}': {option} = {value}"):
         Config.from_layers(settings={"fusion.name": name, f"fusion.{option}": value})

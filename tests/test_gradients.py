@@ -36,7 +36,7 @@ def test_gradients_by_hand_and_the_graph_stays():
 def test_frozen_states_are_a_users_error():
     shared = torch.ones(1, 2, 2)
     loss = torch.ones((), requires_grad=True) * 2
-    with pytest.raises(mmseq.UserError, match="callback 'x' needs .* nothing of the text encoder"):
+    with pytest.raises(mmseq.UserError, match="callback 'x' .*text encoder"):
         Cosines("callback 'x'").add({"main": loss}, shared)
 
 
@@ -146,7 +146,7 @@ def test_cosines_are_given_where_they_are_wanted_and_training_is_the_same(
 
 def test_a_frozen_encoder_is_told_when_cosines_are_wanted(echo_config, tmp_path):
     config = echo_config(**{"text_encoder.freeze": -1})
-    with pytest.raises(mmseq.UserError, match="callback 'listener' needs .*text_encoder.freeze"):
+    with pytest.raises(mmseq.UserError, match=r"callback 'listener' .*text_encoder\.freeze"):
         trained(config, tmp_path / "run")
 
 

@@ -188,10 +188,21 @@ def test_it_goes_on_from_its_state():
 def test_a_frozen_encoder_is_a_users_error():
     shared = torch.ones(1, 1, 2)
     losses = {"main": torch.ones((), requires_grad=True) * 2}
-    with pytest.raises(UserError, match="weighting 'gradnorm' needs .* text encoder trains"):
+    with pytest.raises(UserError, match="weighting 'gradnorm' .*text encoder"):
         GradNormWeighting(SIZES)(losses, shared, 0.0)
 
 
 def test_a_weight_of_zero_is_a_users_error():
     with pytest.raises(UserError, match=r"weighting 'gradnorm': aux.x.weight = 0.0"):
         GradNormWeighting(Sizes(("O",), losses={"main": 1.0, "x": 0.0}))
+
+
+def test_alpha_and_the_rate_unless_told_otherwise():
+    weighting = GradNormWeighting(SIZES)
+    assert weighting.alpha == 1.5
+    assert weighting.learning_rate == 0.025
+
+
+def test_whole_numbers_may_be_weights():
+    weighting = GradNormWeighting(Sizes(labels=("O",), losses={"main": 1, "boundary": 2}))
+    assert call(weighting).weights == {"main": 1.0, "boundary": 2.0}

@@ -222,75 +222,62 @@ def config(site, tiny_encoder, tiny_data):
 
 
 FAULTS = {
-    ("fusion", "constructor"): r"^fusion 'shaky' of mmseq-shaky 0.4, constructor, failed: "
-    r"KeyError: 'depth'\.$",
-    ("fusion", "no width"): r"^fusion 'shaky' of mmseq-shaky 0.4: its width is None; set "
-    r"self\.width in the constructor, ",
-    (
-        "fusion",
-        "views",
-    ): r"^fusion 'shaky' of mmseq-shaky 0.4: its views are \('half',\); map names "
-    r"to widths, as in ",
-    ("fusion", "unannounced"): r"^fusion 'shaky' of .*: it gives the views more, which it does not "
-    r"announce in self\.views\.$",
-    ("task", "tensor"): r"^aux task 'shaky' of mmseq-shaky 0.4: count is Tensor, not int\.$",
-    ("fusion", "raises"): r"^fusion 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: .*shapes.*; "
-    r"it got text words \(24, \d+, 32\), mask \(24, \d+\), vector \(24, 32\); images None\.$",
-    ("fusion", "shape"): r"^fusion 'shaky' of mmseq-shaky 0.4: states is \(24, (\d+), 3\), not "
-    r"\(24, \1, 32\)\.$",
-    ("fusion", "view"): r": view 'half' is \(24, (\d+), 32\), not \(24, \1, 4\)\.$",
-    ("fusion", "no view"): r": it announces view 'half' and gives none\.$",
-    ("fusion", "double"): r"^fusion 'shaky' of .*: states is float64, not float32\.$",
-    ("fusion", "nan"): r"^fusion 'shaky' of .*: states holds numbers that are not finite \(NaN or "
-    r"infinite\) at the first step, before anything was learned\.$",
-    ("task", "nan"): r"^aux task 'shaky' of .*: loss holds numbers that are not finite",
-    ("fusion", "tensor"): r": what forward gives is Tensor, not Fused\.$",
-    ("task", "raises"): r"^aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no such word; "
-    r"it got views half \(24, (\d+), 4\); emissions \(24, \1, 5\)\.$",
-    ("task", "unnamed"): r"^aux task 'shaky' of .* failed: LookupError: 'words' is not among the "
-    r"views it reads; write views = \('half', 'words'\); it got views half .*\.$",
-    ("task", "not summed"): r"^aux task 'shaky' of .*: loss is \(24, \d+\), not \(\)\.$",
-    ("decoder", "loss"): r"^decoder 'shaky' of .* failed: RuntimeError: out of range; it got "
-    r"emissions \(24, (\d+), 5\); tags \(24, \1\)\.$",
-    ("decoder", "decode"): r"^decoder 'shaky' of .* failed: IndexError: too long; it got emissions "
-    r"\(8, (\d+), 5\); mask \(8, \1\)\.$",
-    ("decoder", "pair"): r"^decoder 'shaky' of .*: what decode gives is tuple, not Tensor\.$",
-    ("decoder", "floats"): r": what decode gives is float32, not int64\.$",
-    ("decoder", "fewer"): r": what decode gives is \(8, \d+\), not \(8, \d+\)\.$",
-    ("decoder", "beyond"): r": what decode gives holds [5-9]; the 5 labels are 0 to 4\.$",
-    ("decoder", "below"): r": what decode gives holds -1; the 5 labels are 0 to 4\.$",
-    ("decoder", "no graph"): r"^decoder 'detached' of .*: loss has no gradient; compute it of what "
-    r"it gets, without detach, item or argmax\.$",
-    ("weighting", "raises"): r"^weighting 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no such "
-    r"loss; it got losses main \(\), shaky \(\); shared \(24, \d+, 32\)\.$",
-    ("weighting", "pair"): r"^weighting 'shaky' .*: what forward gives is tuple, not Weighted\.$",
-    ("weighting", "number"): r": total is float, not Tensor\.$",
-    ("weighting", "row"): r": total is \(1,\), not \(\)\.$",
-    ("weighting", "detached"): r"^weighting .*: total has no gradient; compute it of what it gets",
-    ("weighting", "nan"): r"^weighting 'shaky' of .*: total holds numbers that are not finite",
-    ("weighting", "unweighted"): r": loss 'shaky' has no weight in weights \(there: main\); give "
-    r"that of every loss it gets\.$",
-    ("weighting", "list"): r": weights is list, not Mapping\.$",
-    ("weighting", "tensor"): r": weight of 'main' is Tensor, not float\.$",
-    ("weighting", "end"): r"^weighting 'shaky' of .* failed in end_epoch: KeyError: 'main'\.$",
-    ("weighting", "rate"): r": its learning_rate is 'high'; set self\.learning_rate in the "
-    r"constructor, a number of at least 0, or None\.$",
-    ("text_encoder", "no rate"): r"^text encoder 'shaky' of mmseq-shaky 0.4: its learning_rate is "
-    r"None; set self\.learning_rate in the constructor, a number of at least 0\.$",
-    ("text_encoder", "encode"): r"^text encoder 'shaky' of mmseq-shaky 0.4 failed in encode of "
-    r".*train\.jsonl:1: KeyError: '\w+'\.$",
-    ("text_encoder", "length"): r" failed in length of .*train\.jsonl:1: TypeError: how long\?\.$",
-    ("text_encoder", "half"): r": what length gives is float, not int\.$",
-    ("text_encoder", "collate"): r"^text encoder 'shaky' of .* failed in collate: ValueError: ",
-    ("text_encoder", "bare"): r": what collate gives is Tensor, not Mapping\.$",
-    ("text_encoder", "list"): r": 'ids' of what collate gives is list, not Tensor\.$",
+    ("fusion", "constructor"): "constructor.* KeyError: 'depth'",
+    ("fusion", "no width"): r"width is None.* self\.width",
+    ("fusion", "views"): r"views are \('half',\)",
+    ("fusion", "unannounced"): "views more",
+    ("fusion", "raises"): r"RuntimeError: .*shapes.* text words \(24, \d+, 32\), mask \(24, \d+\), "
+    r"vector \(24, 32\); images None",
+    ("fusion", "shape"): r"states is \(24, (\d+), 3\).* \(24, \1, 32\)",
+    ("fusion", "view"): r"view 'half' is \(24, (\d+), 32\).* \(24, \1, 4\)",
+    ("fusion", "no view"): "view 'half' .*none",
+    ("fusion", "double"): "states is float64.* float32",
+    ("fusion", "nan"): "states .*not finite .*first step",
+    ("fusion", "tensor"): "forward .*Tensor.* Fused",
+    ("task", "tensor"): "count is Tensor.* int",
+    ("task", "nan"): "loss .*not finite",
+    ("task", "raises"): r"RuntimeError: no such word; .*views half \(24, (\d+), 4\); "
+    r"emissions \(24, \1, 5\)",
+    ("task", "unnamed"): r"LookupError: 'words' .*\('half', 'words'\).* views half",
+    ("task", "not summed"): r"loss is \(24, \d+\).* \(\)",
+    ("decoder", "loss"): r"RuntimeError: out of range; .*emissions \(24, (\d+), 5\); "
+    r"tags \(24, \1\)",
+    ("decoder", "decode"): r"IndexError: too long; .*emissions \(8, (\d+), 5\); mask \(8, \1\)",
+    ("decoder", "pair"): "decode .*tuple.* Tensor",
+    ("decoder", "floats"): "decode .*float32.* int64",
+    ("decoder", "fewer"): r"decode .*\(8, \d+\).* \(8, \d+\)",
+    ("decoder", "beyond"): "decode .* [5-9]; .*0 to 4",
+    ("decoder", "below"): "decode .* -1; .*0 to 4",
+    ("decoder", "no graph"): "loss has no gradient",
+    ("weighting", "raises"): r"RuntimeError: no such loss; .*losses main \(\), shaky \(\); "
+    r"shared \(24, \d+, 32\)",
+    ("weighting", "pair"): "forward .*tuple.* Weighted",
+    ("weighting", "number"): "total is float.* Tensor",
+    ("weighting", "row"): r"total is \(1,\).* \(\)",
+    ("weighting", "detached"): "total has no gradient",
+    ("weighting", "nan"): "total .*not finite",
+    ("weighting", "unweighted"): r"loss 'shaky' .*weights \(there: main\)",
+    ("weighting", "list"): "weights is list.* Mapping",
+    ("weighting", "tensor"): "weight of 'main' is Tensor.* float",
+    ("weighting", "end"): "end_epoch: KeyError: 'main'",
+    ("weighting", "rate"): r"learning_rate is 'high'.* self\.learning_rate",
+    ("text_encoder", "no rate"): r"learning_rate is None.* self\.learning_rate",
+    ("text_encoder", "encode"): r"encode of .*train\.jsonl:1: KeyError: '\w+'",
+    ("text_encoder", "length"): r"length of .*train\.jsonl:1: TypeError: how long\?",
+    ("text_encoder", "half"): "length .*float.* int",
+    ("text_encoder", "collate"): "collate: ValueError: ",
+    ("text_encoder", "bare"): "collate .*Tensor.* Mapping",
+    ("text_encoder", "list"): "'ids' .*list.* Tensor",
 }
+"""Kind and fault, and how what is told goes on after the component and its distribution"""
+TITLES = {"task": "aux task", "text_encoder": "text encoder"}
 
 
 @pytest.mark.parametrize(("fault", "line"), FAULTS.items(), ids=lambda part: str(part)[:40])
 def test_a_fault_is_told_with_component_distribution_and_shapes(config, tmp_path, fault, line):
     made = config(*fault)
-    with pytest.raises(mmseq.ComponentError, match=line):
+    told = rf"^{TITLES.get(fault[0], fault[0])} '\w+' of mmseq-shaky 0\.4\b.*{line}"
+    with pytest.raises(mmseq.ComponentError, match=told):
         mmseq.train(made, output=tmp_path / "run", reporter=Reporter(quiet=True))
 
 
@@ -305,10 +292,10 @@ def test_a_fault_in_prediction_is_told_too(config, tmp_path):
     healthy = toml.read_text()
     chosen = '[decoder]\nname = "shaky"\nfault = '
     assert f'{chosen}""' in healthy
-    lines = {"scores": r"scores is \(1, 1\), not \(1, 2\)\.", "floats": "what decode gives is"}
+    lines = {"scores": r"scores is \(1, 1\).* \(1, 2\)", "floats": "decode .*float32"}
     for fault, line in lines.items():
         toml.write_text(healthy.replace(f'{chosen}""', f'{chosen}"{fault}"'))
-        with pytest.raises(mmseq.ComponentError, match=f"^decoder 'shaky' of .*: {line}"):
+        with pytest.raises(mmseq.ComponentError, match=f"^decoder 'shaky' of .*{line}"):
             mmseq.load(run).predict(["Anna Said"])
 
 
@@ -318,7 +305,7 @@ def test_on_the_command_line_it_is_one_line_and_exit_code_1(config, tmp_path, ru
     done = run_cli(*command, "--output", tmp_path / "run")
     assert done.code == 1
     (line,) = done.err.splitlines()
-    assert line.startswith("Error: aux task 'shaky' of mmseq-shaky 0.4 failed: RuntimeError: no s")
+    assert line.startswith("Error: aux task 'shaky' of mmseq-shaky 0.4 ")
     assert line.endswith("(--debug shows where)")
     whole = run_cli(*command, "--output", tmp_path / "other", debug=True)
     assert 'raise RuntimeError("no such word")' in whole.err
@@ -337,7 +324,8 @@ def test_the_cause_is_kept():
     with pytest.raises(mmseq.ComponentError) as caught, blamed("fusion 'x'"):
         raise cause
     assert caught.value.__cause__ is cause
-    assert str(caught.value) == "fusion 'x' failed: ValueError: 2 is not 3."
+    assert str(caught.value).startswith("fusion 'x' ")
+    assert "ValueError: 2 is not 3" in str(caught.value)
 
 
 def test_what_is_right_passes():
@@ -385,7 +373,6 @@ def test_a_run_made_with_another_version_is_told_when_it_is_loaded(config, site,
     path.write_text(path.read_text().replace('"0.4"', '"0.3"'))
     mmseq.load(folder)
     # Three components of one distribution: one line.
-    assert capsys.readouterr().err == (
-        f"mmseq: {folder} was made with mmseq-shaky 0.3, and here is mmseq-shaky 0.4: results may "
-        "differ; for the same ones: pip install 'mmseq-shaky==0.3'.\n"
-    )
+    (line,) = capsys.readouterr().err.splitlines()
+    for part in (str(folder), "mmseq-shaky 0.4", "pip install 'mmseq-shaky==0.3'"):
+        assert part in line

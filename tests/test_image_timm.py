@@ -244,10 +244,10 @@ def test_a_folder_with_a_config_is_a_model(tmp_path):
 def test_weights_of_another_model_are_refused(tmp_path):
     net = timm.create_model("test_resnet", pretrained=False)
     save_file(net.state_dict(), tmp_path / "a.safetensors")
-    with pytest.raises(UserError, match="does not hold the weights of timm model 'test_vit'"):
+    with pytest.raises(UserError, match="weights .*'test_vit'"):
         TimmEncoder(SIZES, model="test_vit", weights=str(tmp_path / "a.safetensors"))
     (tmp_path / "a.safetensors").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match="Cannot read weights"):
+    with pytest.raises(UserError, match="read weights"):
         TimmEncoder(SIZES, model="test_vit", weights=str(tmp_path / "a.safetensors"))
 
 
@@ -262,7 +262,7 @@ def test_an_unknown_model_is_told_with_the_closest():
         encoder_of("tf_eficientnet_lite0")
     assert "Did you mean 'tf_efficientnet_lite0'?" in str(caught.value)
     assert len(str(caught.value)) < 200
-    with pytest.raises(UserError, match="has no weights 'nope'. Available: "):
+    with pytest.raises(UserError, match="weights 'nope'"):
         encoder_of("vit_tiny_patch16_224.nope")
 
 
@@ -270,13 +270,13 @@ def test_a_hub_out_of_reach_is_one_line_with_a_remedy(monkeypatch, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     for model in ("test_resnet.r160_in1k", "hf-hub:timm/none"):
-        with pytest.raises(UserError, match="from the Hub .* Go online once, or name") as caught:
+        with pytest.raises(UserError, match="Hub .*online") as caught:
             TimmEncoder(SIZES, model=model)
         assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_cannot_be_cut_says_what_can():
-    with pytest.raises(UserError, match="cannot be trained in its last stage: that works for Eff"):
+    with pytest.raises(UserError, match="last stage.*Eff"):
         encoder_of("levit_128s", train="last-stage")
 
 

@@ -104,6 +104,7 @@ QUIET = pytest.mark.filterwarnings(
 )
 
 
+@pytest.mark.process
 @QUIET
 def test_a_cluster_gives_the_figures_of_one_process(cluster, config, tmp_path):
     from mmseq.jobs.ray_pool import RayPool
@@ -159,14 +160,15 @@ def test_a_cluster_gives_the_figures_of_one_process(cluster, config, tmp_path):
     assert all(isinstance(event, Event) for _, event in heard)
 
 
+@pytest.mark.process
 @QUIET
 def test_what_no_node_has_room_for_is_told(cluster):
     from mmseq.jobs.ray_pool import RayPool
 
-    with pytest.raises(UserError, match=r"no node \(1 CPUs 0 GPUs, 1 CPUs 0 GPUs\) has room for"):
+    with pytest.raises(UserError, match=r"\(1 CPUs 0 GPUs, 1 CPUs 0 GPUs\)"):
         # Two CPUs in all, but a run lies on one node.
         RayPool(cluster, threads=2)
-    with pytest.raises(UserError, match="has room for a run with --threads 1 --gpus 1"):
+    with pytest.raises(UserError, match="--threads 1 --gpus 1"):
         RayPool(cluster, threads=1, gpus=1)
 
 
@@ -174,5 +176,5 @@ def test_without_ray_the_extra_is_named(monkeypatch):
     from mmseq.jobs.ray_pool import RayPool
 
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(UserError, match=r"needs the package ray .*: pip install 'mmseq\[ray\]'"):
+    with pytest.raises(UserError, match=r"pip install 'mmseq\[ray\]'"):
         RayPool()

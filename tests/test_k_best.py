@@ -201,5 +201,5 @@ def test_a_decoder_need_not_have_it():
     class Best(SoftmaxDecoder):
         k_best = Decoder.k_best
 
-    with pytest.raises(NotImplementedError, match="Best gives the best tags alone"):
+    with pytest.raises(NotImplementedError, match="^Best .*alone"):
         Best(Sizes(labels=LABELS)).k_best(torch.zeros(1, 1, 5), torch.ones(1, 1).bool(), 2)

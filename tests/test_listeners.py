@@ -8,6 +8,7 @@ import mmseq
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent
 from mmseq.errors import ComponentError, UserError
+from mmseq.registry.plugins import registry
 from mmseq.training.callbacks import Listeners
 
 SOURCE = """
@@ -58,12 +59,12 @@ class Shaky(mmseq.Callback):
 """
 RAISED = ["on_start", "wants_cosines", "on_step", "on_epoch", "on_end", "close", "state"]
 FAULTS = {
-    "constructor": r" failed in its constructor: RuntimeError: no constructor\.$",
-    **{place: rf" failed in {place}: RuntimeError: no {place}\.$" for place in RAISED},
-    "number": r": on_step gives 1; give None, or a reason to stop in words\.$",
-    "true": r": on_epoch gives True; give None, or a reason to stop in words\.$",
-    "set": r": what state gives cannot be kept as JSON \(TypeError: .*set.*\); give strings, ",
-    "list": r": what state gives is list, not dict\.$",
+    "constructor": ".*constructor: RuntimeError: no constructor",
+    **{place: rf".* {place}: RuntimeError: no {place}" for place in RAISED},
+    "number": ": on_step .*1; .*reason",
+    "true": ": on_epoch .*True; .*reason",
+    "set": r": .*state .*JSON \(TypeError: .*set",
+    "list": ": .*state .*list.*dict",
 }
 EPOCH = EpochEvent(1, 6, preparing=False, losses={"main": 0.5}, valid=None, best_epoch=1)
 
@@ -110,14 +111,17 @@ def test_what_fails_when_it_is_closed_hides_no_error_and_closes_the_others(echo_
             config, output=tmp_path / "run", reporter=Reporter(quiet=True), callbacks=callbacks
         )
     title = "callback 'failing' (Failing, given to mmseq.train)"
-    assert str(caught.value) == f"{title} failed in on_epoch: ZeroDivisionError: by 0."
-    assert caught.value.__notes__ == [f"{title} failed in close: OSError: not open."]
+    assert str(caught.value).startswith(title)
+    assert "on_epoch: ZeroDivisionError: by 0" in str(caught.value)
+    (note,) = caught.value.__notes__
+    assert note.startswith(title)
+    assert "close: OSError: not open" in note
     assert callbacks["closed"].closed == 1
 
 
 def test_of_several_that_cannot_be_closed_the_first_is_told_and_the_others_noted():
     callbacks = {"a": Failing(), "closed": Closed(), "b": Failing()}
-    with pytest.raises(ComponentError, match="^callback 'a' .* failed in close: ") as caught:
+    with pytest.raises(ComponentError, match="^callback 'a' .*close: ") as caught:
         Listeners(callbacks, {}).close()
     assert [note.partition(" (")[0] for note in caught.value.__notes__] == ["callback 'b'"]
     assert callbacks["closed"].closed == 1
@@ -133,7 +137,7 @@ def test_what_is_not_the_callbacks_fault_passes_unchanged(error):
 
 
 def test_a_state_that_cannot_be_taken_up_is_told():
-    with pytest.raises(ComponentError, match=r"failed in load_state: KeyError: 'count'\.$"):
+    with pytest.raises(ComponentError, match="load_state: KeyError: 'count'"):
         Listeners({"failing": Failing()}, {}).load_states({})
 
 
@@ -150,3 +154,24 @@ def test_the_first_reason_to_stop_counts():
     callbacks = {str(name): Stopping(reason) for name, reason in answers.items()}
     assert Listeners(callbacks, {}).tell(EPOCH) == "it is late"
     assert Listeners({"quiet": Stopping(None)}, {}).tell(EPOCH) == ""
+
+
+def test_one_that_says_it_never_stops_may_not_stop():
+    class Quiet(Callback):
+        steers = False
+
+        def on_epoch(self, event):
+            return "enough" if event.epoch == 2 else None
+
+    listeners = Listeners({"quiet": Quiet()}, {})
+    events = [EpochEvent(n, n, False, {}, None, 0) for n in (1, 2)]
+    assert listeners.tell(events[0]) == ""
+    with pytest.raises(ComponentError, match=r"'quiet'.*on_epoch asks to stop \('enough'\)"):
+        listeners.tell(events[1])
+
+
+def test_those_that_only_log_say_that_they_never_stop():
+    steering = {e.name: e.load().steers for e in registry().entries("callback")}
+    own = ("history", "conflict", "tensorboard", "wandb", "mlflow")
+    assert [steering[name] for name in own] == [False] * 5
+    assert steering["early-stopping"]

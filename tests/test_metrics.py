@@ -169,9 +169,9 @@ def test_repaired_is_the_default_reading_of_every_sequence_of_up_to_five_tags():
 
 
 def test_uneven_input_and_other_schemes_are_refused():
-    with pytest.raises(ValueError, match="1 gold sentences but 0 predicted"):
+    with pytest.raises(ValueError, match="1 gold .*0 predicted"):
         score([["O"]], [])
-    with pytest.raises(ValueError, match="sentence 1: 2 gold tags but 1 predicted"):
+    with pytest.raises(ValueError, match="sentence 1: 2 gold .*1 predicted"):
         score([["O"], ["O", "O"]], [["O"], ["O"]])
-    with pytest.raises(ValueError, match="'S-X' is not a BIO tag"):
+    with pytest.raises(ValueError, match="'S-X' .*BIO"):
         score([["S-X"]], [["O"]])

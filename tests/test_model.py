@@ -402,7 +402,7 @@ def test_a_text_only_model_has_no_image_encoder(tiny_encoder):
 
 
 def test_a_fusion_that_needs_pictures_needs_an_image_encoder(tiny_encoder):
-    with pytest.raises(UserError, match="fusion 'some' needs pictures, but image_encoder is"):
+    with pytest.raises(UserError, match="fusion 'some' .*image_encoder"):
         build_model(config_of(tiny_encoder, fusion=Pictured), LABELS)
 
 
@@ -424,9 +424,7 @@ class Told(Asks):
 
 
 def test_a_task_may_say_itself_what_a_missing_view_means(tiny_encoder):
-    with pytest.raises(
-        UserError, match=r"'transformer' offers \(views here: fused, words\)\. Only an encoder"
-    ):
+    with pytest.raises(UserError, match="'transformer' .*fused, words"):
         build_model(config_of(tiny_encoder, tasks={"told": Told}), LABELS)
 
 

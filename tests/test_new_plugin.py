@@ -12,6 +12,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import warm
 
 from mmseq import __version__
 from mmseq.config.config import Config
@@ -119,6 +120,7 @@ def test_a_plugin_of_one_kind_is_written_whole(make, site, run_cli, kind):
         assert named == [section]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("kinds", [*((kind,) for kind in KINDS), KINDS], ids=",".join)
 def test_ruff_finds_nothing_and_no_word_of_the_template_is_left(make, kinds):
     folder = make(*kinds)
@@ -146,6 +148,7 @@ def test_the_readme_tells_of_the_kind_alone(make, kind):
     assert headings == [f"{own} `my-film`", *preset, "Publish it"]
 
 
+@pytest.mark.process
 def test_the_own_tests_of_a_plugin_of_all_kinds_pass(make, site):
     folder = make(*KINDS)
     install(folder, site)
@@ -153,19 +156,15 @@ def test_the_own_tests_of_a_plugin_of_all_kinds_pass(make, site):
         len(re.findall(r"^def test_", path.read_text(), re.MULTILINE))
         for path in folder.glob("tests/test_*.py")
     )
-    done = subprocess.run(
+    done = warm.run(
         # As a user runs them, but for pytest's other plugins; any warning is an error.
-        [sys.executable, "-m", "pytest", "-W", "error", "-p", "mmseq.pytest_plugin"]
-        + [folder.name, "--mmseq"],
+        *("-m", "pytest", "-W", "error", "-p", "mmseq.pytest_plugin", folder.name, "--mmseq"),
         cwd=folder.parent,
         env={
             **os.environ,
             "PYTHONPATH": os.pathsep.join([str(site.folder), os.environ.get("PYTHONPATH", "")]),
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         },
-        capture_output=True,
-        text=True,
-        check=False,
     )
     # All kinds but the command are registered.
     assert f"{written + len(KINDS) - 1} passed" in done.stdout, done.stdout + done.stderr
@@ -224,10 +223,7 @@ def test_its_preset_reader_and_command_work_together(make, site, run_cli, table_
     assert re.fullmatch(r"( +\d+  (PER|LOC)\n)* +\d+  entities\n", counted.out)
     missing = run_cli("my-film", "nowhere")
     assert (missing.code, missing.out) == (2, "")
-    assert missing.err == (
-        "Error: nowhere/predictions/test.jsonl: No such file or directory; give the folder of a "
-        "run.\n"
-    )
+    assert missing.err.startswith("Error: nowhere/predictions/test.jsonl: No such file")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -268,70 +264,64 @@ def test_without_a_kind_it_is_a_fusion(tmp_path, monkeypatch, run_cli):
     [
         (
             ["MyFusion"],
-            "'MyFusion' cannot be the name of a plugin: lower-case words joined by hyphens, the "
-            "first begins with a letter; write my-fusion, say.",
+            "'MyFusion' .*my-fusion",
         ),
         (
             ["2d", "--kind", "decoder"],
-            "'2d' cannot be the name of a plugin: lower-case words joined by hyphens, the first "
-            "begins with a letter; write d, say.",
+            "'2d' .* d, ",
         ),
         (
             ["../x"],
-            "'../x' cannot be the name of a plugin: lower-case words joined by hyphens, the first "
-            "begins with a letter; write x, say.",
+            "'../x' .* x, ",
         ),
         (
             ["", "--kind", "aux-task"],
-            "'' cannot be the name of a plugin: lower-case words joined by hyphens, the first "
-            "begins with a letter; write my-aux-task, say.",
+            "'' .*my-aux-task",
         ),
         (
             ["mmseq-film"],
-            "'mmseq-film': mmseq- is put before the name anyway; write mmseq new-plugin film.",
+            "'mmseq-film': .*mmseq new-plugin film",
         ),
         (
             ["class", "--kind", "reader"],
-            "'class' is a keyword of Python, which nothing in code can be called; write "
-            "class-reader, say.",
+            "'class' .*Python.*class-reader",
         ),
         (
             ["gate"],
-            f"mmseq {__version__} has a fusion 'gate' already; take another name, such as my-gate.",
+            f"mmseq {__version__} .*fusion 'gate' .*my-gate",
         ),
         (
             # Its preset would clash.
             ["quick", "--kind", "reader,decoder"],
-            f"mmseq {__version__} has a preset 'quick' already; take another name, such as "
-            "my-quick.",
+            f"mmseq {__version__} .*preset 'quick' .*my-quick",
         ),
         (
             ["train", "--kind", "command"],
-            "There is a command 'mmseq train' already; take another name, such as my-train.",
+            "'mmseq train' .*my-train",
         ),
         (
             ["none", "--kind", "aux-task"],
-            "Aux task 'none' means no or any one; take another name, such as my-none.",
+            "'none' .*my-none",
         ),
         (
             ["mmseq"],
-            f"There is a plugin 'mmseq' of mmseq {__version__} already; take another name.",
+            f"plugin 'mmseq' of mmseq {__version__} .*name",
         ),
         (
             ["film", "--kind", "fusion,fusin"],
-            "Unknown kind 'fusin'. Did you mean 'fusion'? Available: aux-task, callback, command, "
-            "decoder, fusion, image-encoder, preset, reader, text-encoder, weighting.",
+            "'fusin'.*'fusion'.* aux-task, .*, weighting",
         ),
         (
             ["film", "--output", "no/such"],
-            "No folder for the plugin no: check the path.",
+            "folder .* no:",
         ),
     ],
 )
 def test_a_name_that_cannot_be_taken_is_one_line(tmp_path, monkeypatch, run_cli, arguments, line):
     monkeypatch.chdir(tmp_path)
     done = run_cli("new-plugin", *arguments)
-    assert (done.code, done.out, done.err) == (2, "", f"Error: {line}\n")
+    assert (done.code, done.out) == (2, "")
+    assert re.fullmatch(f"Error: .*{line}.*\n", done.err)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -351,8 +341,8 @@ def test_names_of_installed_plugins_distributions_and_modules_are_refused(
     }
     for name, reason in reasons.items():
         done = run_cli("new-plugin", name, "--kind", "command")
-        line = f"Error: There is a {reason} already; take another name."
-        assert (done.code, done.out, done.err.splitlines()[-1]) == (2, "", line)
+        assert (done.code, done.out) == (2, "")
+        assert reason in done.err.splitlines()[-1]
         assert not list(tmp_path.glob("mmseq-*"))
 
 
@@ -371,10 +361,7 @@ def test_a_folder_that_exists_is_left_as_it_is(tmp_path, monkeypatch, run_cli, i
         (folder / name).write_text("mine")
     done = run_cli("new-plugin", "film")
     assert (done.code, done.out) == (2, "")
-    assert done.err == (
-        "Error: mmseq-film exists already and is not overwritten; remove it, or give another "
-        "folder: --output DIR.\n"
-    )
+    assert re.fullmatch("Error: mmseq-film .*--output DIR.*\n", done.err)
     assert files(folder) == set(inside)
     assert list(tmp_path.iterdir()) == [folder]
 
@@ -385,7 +372,7 @@ def test_what_cannot_be_written_to_the_end_leaves_nothing(tmp_path, monkeypatch,
     # licence and the README have been written.
     done = run_cli("new-plugin", "a" * 250, "--output", "film")
     assert (done.code, done.out) == (2, "")
-    assert done.err == "Error: film: cannot be written: File name too long.\n"
+    assert re.fullmatch("Error: film: .*File name too long.*\n", done.err)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,7 +25,13 @@ PAGES = [
     *sorted(ROOT.glob("plugins/**/README.md")),
     *sorted(ROOT.glob("examples/**/README.md")),
     *sorted((ROOT / "examples" / "benchmarks").glob("*.md")),
+    *sorted((ROOT / "examples/site/pages").glob("*.md")),
 ]
+README = ROOT / "README.md"
+GUIDE = ROOT / "examples" / "site" / "pages"
+FIRST_STEPS = GUIDE / "first-steps.md"
+BENCHMARKS = GUIDE / "benchmarks.md"
+WIDTH = 92
 FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 LAUNCHERS = {"torchrun", "accelerate"}
 OTHER_PROGRAMS = {"pip", "python", "pytest", "ruff", "twine", "mkdocs", "tensorboard"} | LAUNCHERS
@@ -107,10 +113,16 @@ def place(tmp_path, monkeypatch, tiny_data, run_cli):
     for name in ("twitter2017", "hard", "mine"):
         (tmp_path / "data" / name).symlink_to(data)
     (tmp_path / "my.toml").write_text(run_cli("show", "preset", "mlmner").out)
-    for block in of("toml", ROOT / "README.md"):
+    for block in of("toml", BENCHMARKS):
         name = re.match(r"# (\w+\.toml)", block.text)[1]
         (tmp_path / name).write_text(block.text)
     return tmp_path
+
+
+def test_the_readme_is_short_and_no_line_of_code_wider_than_a_page():
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 200
+    wide = [b.name for b in BLOCKS if max(map(len, b.text.splitlines())) > WIDTH]
+    assert wide == []
 
 
 def test_every_block_says_its_language():
@@ -189,7 +201,7 @@ def test_examples_of_every_help_are_command_lines():
         parse(words)
 
 
-def test_the_blocks_of_toml_in_the_readme(place):
+def test_the_plan_and_the_space_of_the_benchmarks_page(place):
     check_plan(place / "plan.toml")
     problems = Problems()
     space, _ = space_of(read_search(place / "space.toml", problems), problems)
@@ -204,7 +216,7 @@ def test_the_blocks_of_toml_in_the_readme(place):
 def test_the_line_of_json_is_data_that_a_layout_reads(tmp_path):
     (block,) = of("json")
     path = tmp_path / "train.jsonl"
-    path.write_text(block.text)
+    path.write_text(" ".join(block.text.split()) + "\n")
     (example,) = load_file(path).examples
     assert example.extras["boxes"][0] == [80, 700, 180, 720]
 
@@ -235,7 +247,7 @@ def test_the_plugin_of_the_plugins_page_keeps_its_contract_and_trains(place, sit
     assert (done.code, done.err) == (0, "")
 
 
-def test_the_python_of_the_readme(place, tiny_encoder):
+def test_the_python_of_the_readme_and_the_first_steps(place, tiny_encoder):
     tiny = {
         "text_encoder.model": str(tiny_encoder),
         "image_encoder.model": "test_vit",
@@ -246,8 +258,9 @@ def test_the_python_of_the_readme(place, tiny_encoder):
     run = Path("runs/sample-cross-transformer-1")
     mmseq.train(mmseq.Config.from_layers(settings=tiny), data="DATA", output=run)
     shutil.copy(next(Path("DATA/images").glob("*.png")), "a.jpg")
-    use, plugin = of("python", ROOT / "README.md")
-    exec(compile(use.text, use.name, "exec"), {})
+    use, plugin = of("python", README)
+    for block in (use, *of("python", FIRST_STEPS)):
+        exec(compile(block.text, block.name, "exec"), {})
     assert (Path("runs/DATA-gate-1") / "metrics.json").is_file()
     config = mmseq.Config.from_file("runs/DATA-gate-1/config.toml")
     assert config.train.seed == 3

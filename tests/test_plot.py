@@ -1,50 +1,43 @@
 """`mmseq plot`: the states that training has moved, drawn."""
 
 import shutil
-import subprocess
 import sys
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from mmseq_mlmner.cluster_plot import cluster_plot
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot.clusters import cluster_plot
+from mmseq_mlmner.plot.silhouette import silhouette
 from safetensors.numpy import load_file
 
 import mmseq
 from mmseq.config.config import Config
-from mmseq.console import Reporter
 
 CENTERS = "tasks.cluster.centers"
 
 
 @pytest.fixture(scope="module")
-def make(tiny_encoder, tiny_data, tmp_path_factory):
+def make(tiny_encoder, tiny_data, run_once):
     """`make(["cluster"], **options)`: a trained run with these tasks, each made once."""
-    made = {}
 
     def run(aux, **settings):
-        key = (*aux, *settings.items())
-        if key not in made:
-            config = Config.from_layers(
-                flags={
-                    "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-                    "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
-                    "fusion": {"name": "none"},
-                },
-                aux=aux,
-                settings={
-                    "data.path": str(tiny_data),
-                    "text_encoder.learning_rate": 1e-2,
-                    "train.epochs": 3,
-                    "train.batch_size": 4,
-                    "train.device": "cpu",
-                    **{name.replace("__", "."): value for name, value in settings.items()},
-                },
-            )
-            folder = tmp_path_factory.mktemp("runs") / "run"
-            made[key] = mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
-        return made[key]
+        config = Config.from_layers(
+            flags={
+                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+                "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+                "fusion": {"name": "none"},
+            },
+            aux=aux,
+            settings={
+                "data.path": str(tiny_data),
+                "text_encoder.learning_rate": 1e-2,
+                "train.epochs": 3,
+                "train.batch_size": 4,
+                "train.device": "cpu",
+                **{name.replace("__", "."): value for name, value in settings.items()},
+            },
+        )
+        return run_once(config)
 
     return run
 
@@ -205,15 +198,15 @@ def test_forty_types_and_more_have_looks_of_their_own(run, tmp_path):
     ("arguments", "words"),
     [
         ([], "Say which plot: --clusters"),
-        (["--clusters", "--output", "{}/a.jpg"], "a.jpg: give a name that ends in .png or .svg"),
-        (["--clusters", "--output", "{}/clusters"], "ends in .png or .svg"),
-        (["--clusters", "--output", "{}/absent/a.png"], "no folder {}/absent; make it first"),
-        (["--clusters", "--output", "{}/there.png"], "there.png: exists; give another name"),
-        (["--clusters", "--output", "{}/" + "a" * 300 + ".png"], "cannot be written (File name"),
-        (["--clusters", "--data", "{}/absent"], "No data folder {}/absent"),
+        (["--clusters", "--output", "{}/a.jpg"], "a.jpg: "),
+        (["--clusters", "--output", "{}/clusters"], ".png or .svg"),
+        (["--clusters", "--output", "{}/absent/a.png"], "folder {}/absent"),
+        (["--clusters", "--output", "{}/there.png"], "there.png: exists"),
+        (["--clusters", "--output", "{}/" + "a" * 300 + ".png"], "(File name"),
+        (["--clusters", "--data", "{}/absent"], "data folder {}/absent"),
         (["--clusters", "--data", "{}/data", "--split", "valid"], "{}/data: no data file"),
-        (["--clusters", "--data", "{}/data"], "no entity in its split 'test'"),
-        (["--clusters", "--data", "{}/untagged.jsonl"], "no entity in its split 'test'"),
+        (["--clusters", "--data", "{}/data"], "split 'test'"),
+        (["--clusters", "--data", "{}/untagged.jsonl"], "split 'test'"),
         (["--clusters", "--split", "all"], "'all' is not one of"),
     ],
 )
@@ -236,12 +229,12 @@ def test_bad_input_is_one_line(run, tmp_path, run_cli, arguments, words):
         (shutil.rmtree, "No run folder"),
         (lambda run: (run / "model.safetensors").write_bytes(b"\0" * 99), "damaged"),
         (lambda run: [(run / n).unlink() for n in ("model.safetensors", "metrics.json")], "unfin"),
-        (lambda run: (run / "clusters.png").mkdir(), "clusters.png: cannot be written (Is a dir"),
+        (lambda run: (run / "clusters.png").mkdir(), "(Is a directory"),
         (
             lambda run: Config.from_file(
                 run / "config.toml", {"text_encoder.model": "/nowhere/at/all"}
             ).save(run / "config.toml"),
-            "run: cannot be built as before training: text_encoder.model: no folder '/nowhere",
+            "text_encoder.model: no folder '/nowhere",
         ),
     ],
 )
@@ -253,16 +246,14 @@ def test_a_run_that_cannot_be_plotted_is_one_line(run, run_cli, damage, words):
     assert len(result.err.strip().splitlines()) == 1
 
 
-def test_without_matplotlib_the_extra_is_named(run):
-    program = (
-        "import sys\n"
-        "sys.modules['matplotlib'] = None\n"  # as if it were not installed
-        "from mmseq.__main__ import main\n"
-        f"main(['plot', {str(run)!r}, '--clusters'])\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 2
-    assert "pip install 'mmseq-mlmner[report]'" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+@pytest.mark.parametrize("package", ["matplotlib", "sklearn"])
+def test_without_a_package_the_extra_is_named(run, run_cli, package, monkeypatch):
+    for name in list(sys.modules):
+        if name.startswith((f"{package}.", "mmseq_mlmner.plot.")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)  # as if it were not installed
+    done = run_cli("plot", run, "--clusters")
+    assert done.code == 2
+    assert package in done.err
+    assert "pip install 'mmseq-mlmner[report]'" in done.err
+    assert len(done.err.strip().splitlines()) == 1

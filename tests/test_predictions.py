@@ -27,12 +27,12 @@ def test_the_file_is_a_data_file_of_predicted_tags(tmp_path):
 
 
 def test_missing_and_damaged_files_are_told_with_their_line(tmp_path):
-    with pytest.raises(UserError, match=r"test\.jsonl: missing: the run is unfinished"):
+    with pytest.raises(UserError, match=r"test\.jsonl: missing"):
         read_predictions(tmp_path, "test")
     write_predictions(tmp_path, "test", SENTENCES, [("O", "O"), ("O", "O")])
     path = tmp_path / "predictions" / "test.jsonl"
     path.write_text(path.read_text() + '{"tokens": ["a"], "gold": ["O"], "tags": ["O", "O"]}\n')
-    with pytest.raises(UserError, match=r"test\.jsonl:3: damaged \(1 words, 1 and 2 tags\)"):
+    with pytest.raises(UserError, match=r"test\.jsonl:3: .*1 words, 1 and 2 tags"):
         read_predictions(tmp_path, "test")
     path.write_text(path.read_text()[:-20])
     with pytest.raises(UserError, match=r"test\.jsonl:3: damaged"):

@@ -1,9 +1,10 @@
 import json
 import subprocess
-import sys
+from contextlib import ExitStack
 
 import pytest
 import torch
+import warm
 from torch import nn
 
 from mmseq import all_sum, gather
@@ -69,20 +70,17 @@ distributed.destroy_process_group()
 def two(tmp_path_factory):
     """What each of two processes found."""
     folder = tmp_path_factory.mktemp("processes")
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(rank), str(folder / "store"), str(folder)],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    try:
-        errors = [process.communicate(timeout=60)[1] for process in running]
-    finally:
-        for process in running:
-            process.kill()
-    assert [process.returncode for process in running] == [0, 0], "\n".join(errors)
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(
+                warm.Process(
+                    *("-c", PROGRAM, rank, folder / "store", folder), stderr=subprocess.PIPE
+                )
+            )
+            for rank in range(2)
+        ]
+        errors = [process.stderr.read() for process in running]
+        assert [process.wait(timeout=600) for process in running] == [0, 0], "\n".join(errors)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
 
 

@@ -9,13 +9,12 @@ from torch import nn
 
 import mmseq
 from mmseq.config.config import Config
-from mmseq.console import Reporter
 from mmseq.data.splits import load_folder
 from mmseq.layers.quantise import Int8Linear, quantise
 
 
 @pytest.fixture(scope="module")
-def run(tiny_encoder, tiny_data, tmp_path_factory):
+def run(tiny_encoder, tiny_data, run_once):
     """A text-only run that has learned its few names."""
     config = Config.from_layers(
         flags={
@@ -34,8 +33,7 @@ def run(tiny_encoder, tiny_data, tmp_path_factory):
             "train.device": "cpu",
         },
     )
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+    return run_once(config)
 
 
 def test_weights_are_the_nearest_of_127_steps_of_each_output():
@@ -119,7 +117,7 @@ def test_shared_layers_stay_shared_and_weights_can_be_looked_at():
 
 
 def test_without_linear_layers_it_says_so():
-    with pytest.raises(mmseq.UserError, match="text encoder 'x' has no linear layers"):
+    with pytest.raises(mmseq.UserError, match="text encoder 'x' .*linear"):
         quantise(nn.LSTM(4, 4), "text encoder 'x'")
 
 
@@ -129,7 +127,7 @@ def test_a_torch_that_cannot_is_one_line(monkeypatch):
         raise RuntimeError("Didn't find engine for operation quantized::linear_prepack NoQEngine")
 
     monkeypatch.setattr(torch.ops.quantized, "linear_prepack", absent)
-    with pytest.raises(mmseq.UserError, match="no 8-bit linear layers for this processor"):
+    with pytest.raises(mmseq.UserError, match="8-bit .*processor"):
         quantise(nn.Sequential(nn.Linear(4, 4)), "text encoder")
 
 
@@ -177,7 +175,7 @@ def test_the_commands_take_it(run, run_cli, tiny_data, tmp_path):
 
 
 def test_on_a_gpu_it_is_one_line(run):
-    with pytest.raises(mmseq.UserError, match="int8 is for the CPU.* on 'cuda'"):
+    with pytest.raises(mmseq.UserError, match="int8 .*'cuda'"):
         mmseq.load(run, int8=True, device="cuda")
-    with pytest.raises(mmseq.UserError, match="device 'nonsense' cannot be used here"):
+    with pytest.raises(mmseq.UserError, match="device 'nonsense'"):
         mmseq.load(run, int8=True, device="nonsense")

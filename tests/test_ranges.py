@@ -50,15 +50,14 @@ def test_a_range_allows_and_refuses(option, allowed, refused, words):
     for value in allowed:
         assert checked(**{option: value})[option] == value
     for value in refused:
-        with pytest.raises(UserError) as caught:
+        with pytest.raises(UserError, match=f"^fusion 'own': {option} = {value}; .*{words}"):
             checked(**{option: value})
-        assert str(caught.value) == f"fusion 'own': {option} = {value}; it must be {words}."
 
 
 def test_a_value_of_another_type_is_told_with_type_and_limits():
-    with pytest.raises(UserError, match=r"option 'layers': 1.5 is not int, at least 1 \("):
+    with pytest.raises(UserError, match=r"'layers': 1\.5 .*int.*1"):
         checked(layers=1.5)
-    with pytest.raises(UserError, match=r"option 'dropout': 'low' is not float, at least 0 and b"):
+    with pytest.raises(UserError, match="'dropout': 'low' .*float.*0"):
         checked(dropout="low")
 
 

@@ -124,18 +124,15 @@ def test_a_value_of_another_type(name, given, message):
 
 
 def test_an_unknown_option_names_the_closest_and_all():
-    with pytest.raises(UserError) as error:
+    options = "count, levels, limit, mode, names, needed, on, place, share, untyped"
+    with pytest.raises(UserError, match=f"^callback 'gadget' .*'cuont'.*'count'.*{options}"):
         checked(cuont=1)
-    assert str(error.value) == (
-        "callback 'gadget' has no option 'cuont'. Did you mean 'count'? Its options: count, levels,"
-        " limit, mode, names, needed, on, place, share, untyped."
-    )
-    with pytest.raises(UserError, match=r"has no option 'sizes'\."):
+    with pytest.raises(UserError, match="no option 'sizes'"):
         checked(sizes=1)
 
 
 def test_a_required_option_that_is_missing():
-    with pytest.raises(UserError, match=r"^callback 'gadget' needs option 'needed' \(str\)\.$"):
+    with pytest.raises(UserError, match=r"^callback 'gadget' .*'needed' \(str\)"):
         entry(Gadget).check_options({})
 
 
@@ -154,7 +151,7 @@ def test_the_weight_of_a_task_is_an_option_with_the_classs_default():
 
 
 def test_an_option_whose_type_is_not_there_at_run_time():
-    with pytest.raises(UserError, match=r"Odd: .*'Sizes' is not defined.*not only under TYPE_CHEC"):
+    with pytest.raises(UserError, match="Odd: .*'Sizes'.*TYPE_CHECKING"):
         entry(Odd).options()
 
 
@@ -176,8 +173,8 @@ def test_a_class_as_target_has_a_source_too():
     [
         ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
         ("no_such.module:X", "ModuleNotFoundError: No module named 'no_such'"),
-        ("mmseq_part.part:Missing", r"AttributeError: module .* has no attribute 'Missing'\.$"),
-        ("mmseq_part.part:Fission", r"has no attribute 'Fission'\. Did you mean 'Fusion'\?\.?$"),
+        ("mmseq_part.part:Missing", "AttributeError: .*'Missing'"),
+        ("mmseq_part.part:Fission", "'Fission'.*'Fusion'"),
         ("mmseq_part.no:X", "ModuleNotFoundError: No module named 'mmseq_part.no'"),
         ("mmseq_part.needy:X", "ModuleNotFoundError: No module named 'no_such_library'"),
         ("mmseq_part.wrong:X", r"SyntaxError: .*wrong.py, line 1"),
@@ -208,7 +205,7 @@ def test_a_target_that_cannot_be_loaded(site, target, cause):
     "target", [Gadget, "mmseq.registry.entries:KINDS", "mmseq.registry.entries:Entry"]
 )
 def test_a_target_of_another_kind(target):
-    with pytest.raises(UserError, match=r"^fusion 'f' of mmseq-x 1.2: .* derives from mmseq.Fus"):
+    with pytest.raises(UserError, match=r"^fusion 'f' of mmseq-x 1\.2: .*mmseq\.Fusion"):
         entry(target, "fusion", "f").load()
 
 
@@ -222,29 +219,26 @@ def test_a_target_without_source_has_no_description(target):
 @pytest.mark.parametrize(
     ("target", "cause"),
     [
-        ("no_such:x.toml", "no 'no_such'"),
-        ("mmseq:no/such.toml", "no file no/such.toml in package 'mmseq'"),
-        ("mmseq.errors:x.toml", "no 'mmseq.errors'"),
+        ("no_such:x.toml", "'no_such'"),
+        ("mmseq:no/such.toml", "no/such.toml .*'mmseq'"),
+        ("mmseq.errors:x.toml", "'mmseq.errors'"),
     ],
 )
 def test_a_preset_without_file(target, cause):
     preset = entry(target, "preset", "p")
-    with pytest.raises(UserError, match=f"^preset 'p' of mmseq-x 1.2: {cause}; the target of a"):
+    with pytest.raises(UserError, match=rf"^preset 'p' of mmseq-x 1\.2: .*{cause}"):
         _ = preset.path
     assert (preset.description, preset.location) == ("", "")
 
 
 def test_an_unknown_name():
-    with pytest.raises(UserError) as error:
-        registry().get("aux_task", "contrastve")
     known = ", ".join(sorted(registry().names("aux_task")))
-    assert str(error.value) == (
-        f"Unknown aux task 'contrastve'. Did you mean 'contrastive'? Available: {known}."
-    )
+    with pytest.raises(UserError, match=f"aux task 'contrastve'.*'contrastive'.*{known}"):
+        registry().get("aux_task", "contrastve")
 
 
 def test_an_unknown_name_like_nothing():
-    with pytest.raises(UserError, match=r"^Unknown decoder 'zzz'\. Available: none\.$"):
+    with pytest.raises(UserError, match="decoder 'zzz'.*none"):
         Registry().get("decoder", "zzz")
 
 
@@ -289,7 +283,7 @@ def test_an_option_without_an_annotation_has_the_type_of_its_default():
     untyped = entry(Untyped)
     types = {name: option.type_name for name, option in untyped.options().items()}
     assert types == {"share": "float", "count": "int", "on": "bool", "name": "str", "other": "Any"}
-    with pytest.raises(UserError, match="option 'share': 'x' is not float"):
+    with pytest.raises(UserError, match="'share': 'x' .*float"):
         untyped.check_options({"share": "x"})
     assert untyped.check_options({"share": 1, "other": [2]})["other"] == [2]
 

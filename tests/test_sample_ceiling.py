@@ -155,9 +155,9 @@ def test_equal_taggings_are_decided_by_the_alphabet():
 
 
 def test_a_sentence_beyond_the_grammar_is_an_error():
-    with pytest.raises(ValueError, match="cannot write 'see Bonn'$"):
+    with pytest.raises(ValueError, match="'see Bonn'"):
         posterior(SMALL, ("see", "Bonn"))
-    with pytest.raises(ValueError, match="with a picture that shows 'ORG'"):
+    with pytest.raises(ValueError, match="picture.*'ORG'"):
         posterior(SMALL, ("see", "you"), "ORG")
 
 

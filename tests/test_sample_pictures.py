@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseq.data.sample import write_sample
+from mmseq.data.sample.cached import sample_folder
 from mmseq.data.sample.pictures import CLUTTER, SCENES, SIDE, draw_picture
 from mmseq.data.sample.words import TYPES
 
@@ -35,9 +35,8 @@ class Pictures:
 
 
 @pytest.fixture(scope="module")
-def splits(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("sample") / "data"
-    write_sample(folder)
+def splits():
+    folder = sample_folder()
     return Pictures(folder, "train"), Pictures(folder, "test")
 
 

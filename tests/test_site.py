@@ -21,6 +21,8 @@ from mmseq.scaffold.kinds import TRAIN, written
 
 ROOT = Path(__file__).parents[1]
 
+pytestmark = pytest.mark.ci
+
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):

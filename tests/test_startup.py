@@ -1,11 +1,8 @@
 """What starts fast imports no library that is slow to import."""
 
 import json
-import os
 import subprocess
 import sys
-
-import pytest
 
 SLOW = (
     *("torch", "torchvision", "transformers", "timm", "accelerate"),
@@ -15,29 +12,32 @@ PROGRAM = """
 import contextlib, io, json, sys
 from mmseq.__main__ import run
 
-text = io.StringIO()
-with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
-    code = run(sys.argv[2:])
-slow = [name for name in sys.argv[1].split(",") if name in sys.modules]
-print(json.dumps([code, slow, text.getvalue()]))
+found = []
+for arguments in json.loads(sys.argv[2]):
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = run(arguments)
+    slow = [name for name in sys.argv[1].split(",") if name in sys.modules]
+    found.append([code, slow, text.getvalue()])
+print(json.dumps(found))
 """
 
 
-def started(*arguments):
-    """Exit code, slow libraries imported, and output of a command line in a process of its own."""
+def started(lines):
+    """Of each command line its exit code, the slow libraries imported so far, and its output; one
+    after the other in a process of their own.
+    """
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROGRAM, ",".join(SLOW), *arguments],
+        [sys.executable, "-W", "error", "-c", PROGRAM, ",".join(SLOW), json.dumps(lines)],
         capture_output=True,
         text=True,
         check=True,
-        env=os.environ,
     )
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_help_and_listings_start_without_slow_libraries():
+    lines = [
         ["--help"],
         ["train", "--help"],
         ["audit", "--help"],
@@ -51,29 +51,23 @@ def started(*arguments):
         ["plugins"],
         ["show", "preset", "mlmner"],
         ["show", "published", "multimodal-ner-twitter"],
-    ],
-    ids=" ".join,
-)
-def test_help_and_listings_start_without_slow_libraries(arguments):
-    code, slow, output = started(*arguments)
-    assert (code, slow) == (0, [])
-    assert output
+    ]
+    for line, (code, slow, output) in zip(lines, started(lines), strict=True):
+        assert (code, slow) == (0, []), line
+        assert output, line
 
 
-@pytest.mark.parametrize(
-    ("arguments", "guess"),
-    [
+def test_a_misspelt_name_is_told_without_slow_libraries():
+    guesses = [
         (["train", "--fusion", "crss-transformer"], "Did you mean 'cross-transformer'?"),
         (["train", "--aux", "boundary,contrastve"], "Did you mean 'contrastive'?"),
         (["train", "--set", "callbacks.histry.steps=3"], "Did you mean 'history'?"),
         (["new-plugin", "none"], "has a fusion 'none' already"),
-    ],
-    ids=lambda part: " ".join(part) if isinstance(part, list) else "",
-)
-def test_a_misspelt_name_is_told_without_slow_libraries(arguments, guess):
-    code, slow, output = started(*arguments)
-    assert (code, slow) == (2, [])
-    assert guess in output
+    ]
+    found = started([line for line, _ in guesses])
+    for (line, guess), (code, slow, output) in zip(guesses, found, strict=True):
+        assert (code, slow) == (2, []), line
+        assert guess in output
 
 
 def test_the_top_level_names_are_there_when_asked_for():

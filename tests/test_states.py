@@ -127,20 +127,20 @@ def test_what_training_began_with_must_still_be_there(run, tmp_path):
     config = Config.from_file(run / "config.toml", {"text_encoder.model": "/nowhere/at/all"})
     config.save(moved / "config.toml")
     assert len(mmseq.entity_states(moved).words) > 0
-    with pytest.raises(mmseq.UserError, match="moved: cannot be built as before training: .*/now"):
+    with pytest.raises(mmseq.UserError, match="moved: .*before training: .*/now"):
         mmseq.entity_states(moved, trained=False)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("test.txt", "so\tO\ntired\tO\n", "test.txt: no entity in its split 'test'; choose"),
-        ("test.jsonl", '{"tokens": ["so"]}\n', "test.jsonl: no entity in its split 'test'"),
+        ("test.txt", "so\tO\ntired\tO\n", "test.txt: .*split 'test'"),
+        ("test.jsonl", '{"tokens": ["so"]}\n', "test.jsonl: .*split 'test'"),
         ("valid.txt", "Oslo\tB-LOC\n", "no data file"),
         (
             "test.jsonl",
             '{"tokens": ["Oslo"], "tags": ["B-LOC"]}\n{"tokens": ["so"]}\n',
-            "test.jsonl:2: the sentence has no tags",
+            "test.jsonl:2: .*no tags",
         ),
     ],
 )

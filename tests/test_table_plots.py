@@ -111,7 +111,7 @@ def test_each_data_set_has_a_panel(results, make_result):
 
 
 def test_no_results_are_no_plot(tmp_path):
-    with pytest.raises(UserError, match="No results to plot"):
+    with pytest.raises(UserError, match="results to plot"):
         strip_plot(table([], tmp_path / "f.toml"))
 
 
@@ -152,7 +152,7 @@ def test_the_mean_goes_as_far_as_all_seeds(make_result):
 
 def test_runs_without_validation_have_no_curve(make_result):
     empty = [{"epoch": 1, "losses": {}, "valid_f1": None}]
-    with pytest.raises(UserError, match="no run has a validation split"):
+    with pytest.raises(UserError, match="validation split"):
         learning_curves(table([make_result("a", 1, curve=empty)]))
     (axes,) = learning_curves(table([make_result("a", 1, curve=empty), make_result("b", 1)])).axes
     assert len(axes.lines) == 2

@@ -1,6 +1,7 @@
 """Rows of a table: what is averaged, what never is, and what is said of it."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -59,7 +60,7 @@ def test_each_reading_has_its_own_scores_and_gold_count(make_result):
 
 
 def test_a_reading_that_older_results_lack_is_told(make_result):
-    with pytest.raises(UserError, match=r"a, tweets, seed 1: its test scores have no 'repaired'"):
+    with pytest.raises(UserError, match="a, tweets, seed 1: .*'repaired'"):
         table([make_result("a", 1)], variant="repaired")
 
 
@@ -86,7 +87,7 @@ def test_a_type_that_one_seed_neither_has_nor_predicts_counts_as_zero_there(make
 
 
 def test_types_are_refused_where_the_reading_has_none(make_result):
-    with pytest.raises(UserError, match="no scores per type in the reading 'strict'"):
+    with pytest.raises(UserError, match="per type .*'strict'"):
         table([make_result("a", 1)], variant="strict", per_type=True)
 
 
@@ -192,9 +193,7 @@ def test_runs_without_the_split_are_left_out_and_told(make_result):
 
 def test_no_run_with_the_split_is_an_error(make_result):
     result = replace(make_result("a", 1), scores={"valid": {}})
-    with pytest.raises(
-        UserError, match="No result has scores of the split 'test'; there are: valid"
-    ):
+    with pytest.raises(UserError, match="split 'test'.* valid"):
         table([result])
 
 
@@ -249,16 +248,16 @@ def test_rows_are_tested_against_the_baseline_on_shared_seeds_with_holm(make_res
 @pytest.mark.parametrize(
     ("seeds", "changes", "reason"),
     [
-        ((2,), {}, "no seed in common with the baseline 'base'"),
-        ((1,), {"sha256": "b" * 64}, "no results of the baseline 'base' on the same test file"),
-        ((1,), {"counts": {}}, "results without counts of each sentence"),
+        ((2,), {}, "no seed .*'base'"),
+        ((1,), {"sha256": "b" * 64}, "'base' .*same test file"),
+        ((1,), {"counts": {}}, "without counts"),
     ],
 )
 def test_what_cannot_be_tested_is_said_and_not_tested(make_result, seeds, changes, reason):
     results = [make_result("base", 1), *(make_result("a", seed, **changes) for seed in seeds)]
     made = table(results, layout=layout_of(results, baseline="base"))
     assert not any(row.comparison for row in made.rows)
-    assert any(note == f"a on tweets: not tested: {reason}." for note in made.notes)
+    assert any(re.match(f"a on tweets: not tested: .*{reason}", note) for note in made.notes)
     assert "F1 - base" not in [heading[0] for heading in grid(made).headings]
 
 
@@ -285,7 +284,7 @@ def test_no_output_calls_the_highest_mean_best(make_result):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "strickt"}, "Unknown variant 'strickt'. Did you mean 'strict'"),
+        ({"variant": "strickt"}, "variant 'strickt'.*'strict'"),
         ({"layout": Layout(rows=(LayoutRow("a"),), baseline="b")}, "Unknown baseline system 'b'"),
         ({"layout": Layout(rows=(LayoutRow("a"),), published="nowhere")}, "No published figures"),
     ],

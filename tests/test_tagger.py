@@ -1,17 +1,17 @@
 """A finished run: loading, predicting, evaluating, from Python and from the command line."""
 
 import json
+import os
 import shutil
-import subprocess
-import sys
 import threading
 
 import pytest
 import torch
+import warm
+from huggingface_hub import ModelCard
 
 import mmseq
 from mmseq.config.config import Config
-from mmseq.console import Reporter
 from mmseq.data.splits import load_folder
 from mmseq.data.splitter import split_words
 from mmseq.data.tags import spans
@@ -22,7 +22,7 @@ UNFINISHED = ("model.safetensors", "metrics.json")
 
 
 @pytest.fixture(scope="module")
-def run(tiny_encoder, tiny_data, tmp_path_factory):
+def run(tiny_encoder, tiny_data, run_once):
     """A multimodal run with a refining boundary task and the contrastive task."""
     config = Config.from_layers(
         flags={
@@ -45,8 +45,7 @@ def run(tiny_encoder, tiny_data, tmp_path_factory):
             "train.device": "cpu",
         },
     )
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    return mmseq.train(config, output=folder, reporter=Reporter(quiet=True))
+    return run_once(config)
 
 
 def test_evaluate_gives_the_run_s_own_figures_exactly(run, run_cli):
@@ -91,6 +90,23 @@ def test_the_model_card_has_every_variant_and_the_checksums_of_the_data(run):
     for split, facts in metrics["data"].items():
         checksums = [f"`{facts[key]}`" for key in ("sha256", "images_sha256")]
         assert [split, str(facts["sentences"]), str(facts["entities"]), *checksums] in rows
+
+
+def test_the_model_cards_header_has_the_figures_of_the_run(run, tiny_data):
+    metrics = json.loads((run / "metrics.json").read_text())
+    card = ModelCard((run / "README.md").read_text()).data
+    assert card.model_name == f"{tiny_data.name}-cross-transformer"
+    assert "multimodal" in card.tags
+    found = {
+        (r.dataset_split, r.metric_args["variant"], r.metric_type): r.metric_value
+        for r in card.eval_results
+    }
+    assert found == {
+        (split, variant, metric): round(figures[metric], 2)
+        for split in ("valid", "test")
+        for variant, figures in variants(metrics[split]).items()
+        for metric in ("precision", "recall", "f1")
+    }
 
 
 def test_scoring_a_run_s_predictions_gives_its_own_figures(run, run_cli, tiny_data, tmp_path):
@@ -220,7 +236,7 @@ def test_empty_string_has_no_entities_and_keeps_its_place(run):
 
 
 def test_lists_of_different_length_are_refused(run):
-    with pytest.raises(mmseq.UserError, match="2 sentences but 1 images"):
+    with pytest.raises(mmseq.UserError, match="2 sentences .*1 "):
         mmseq.load(run).predict(["a", "b"], images=[None])
 
 
@@ -245,9 +261,7 @@ tagged = mmseq.load({str(moved)!r}).predict(
 )
 print(json.dumps([[t.tags, t.scores] for t in tagged]))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120
-    )
+    done = warm.run("-c", program, check=True)
     assert json.loads(done.stdout) == [[list(t.tags), list(t.scores)] for t in expected]
 
 
@@ -273,15 +287,10 @@ def test_damaged_run_folder_is_one_line(run, tmp_path, damage, words, run_cli):
     assert len(result.err.strip().splitlines()) == 1
 
 
+@pytest.mark.process
 def test_a_run_that_needs_a_plugin_names_its_distribution(run, tmp_path):
-    command = [sys.executable, "-m", "mmseq", "predict", str(run), "--text", "Jordan"]
-    done = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**__import__("os").environ, "MMSEQ_LOAD_PLUGINS": ""},
-    )
+    command = ("-m", "mmseq", "predict", run, "--text", "Jordan")
+    done = warm.run(*command, env={**os.environ, "MMSEQ_LOAD_PLUGINS": ""})
     assert done.returncode == 2
     assert "fusion 'cross-transformer' of mmseq-umt" in done.stderr
     assert "pip install mmseq-umt" in done.stderr
@@ -338,17 +347,17 @@ def test_alternatives_are_the_best_ways_to_tag_a_sentence(run):
 
 @pytest.mark.parametrize("best", [0, -1, 2.5])
 def test_a_number_of_alternatives_that_cannot_be_is_one_line(run, best):
-    with pytest.raises(mmseq.UserError, match=f"best = {best}: give a whole number from 1"):
+    with pytest.raises(mmseq.UserError, match=f"best = {best}: .*1"):
         mmseq.load(run).predict(["Jordan"], best=best)
 
 
 def test_one_string_is_not_taken_for_a_list_of_sentences(run):
-    with pytest.raises(mmseq.UserError, match=r"one sentence as \[sentence\]"):
+    with pytest.raises(mmseq.UserError, match=r"\[sentence\]"):
         mmseq.load(run).predict("Jordan won")
 
 
 def test_a_device_that_is_not_there_is_one_line(run):
-    with pytest.raises(mmseq.UserError, match="^device 'nonsense' cannot be used here .*'cpu'"):
+    with pytest.raises(mmseq.UserError, match="^device 'nonsense' .*'cpu'"):
         mmseq.load(run, device="nonsense")
 
 
@@ -359,7 +368,7 @@ def test_a_decoder_that_gives_the_best_tags_alone_says_so(run):
     tagger = mmseq.load(run)
     tagger.model.decoder = Best(mmseq.Sizes(labels=tagger.labels))
     assert tagger.predict(["Jordan"])[0].words == ("Jordan",)
-    with pytest.raises(mmseq.UserError, match="gives the best tags alone .* leave out --best"):
+    with pytest.raises(mmseq.UserError, match="alone .*--best"):
         tagger.predict(["Jordan"], best=2)
 
 
@@ -420,14 +429,10 @@ def test_predict_takes_text_objects_and_conll(run, tmp_path, run_cli):
     ]
 
 
+@pytest.mark.process
 def test_predict_standard_input_line_by_line(run):
-    done = subprocess.run(
-        [sys.executable, "-m", "mmseq", "predict", str(run)],
-        input="Jordan and friends\n\nso tired\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    lines = "Jordan and friends\n\nso tired\n"
+    done = warm.run("-m", "mmseq", "predict", run, input=lines)
     assert done.returncode == 0, done.stderr
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert [r["text"] for r in records] == ["Jordan and friends", "", "so tired"]
@@ -438,8 +443,8 @@ def test_predict_standard_input_line_by_line(run):
     [
         (["--text", "a", "--input", "b"], "not both"),
         (["--image", "a.jpg", "--input", "b.jsonl"], "--image belongs to --text"),
-        (["--text", "a", "--image", "absent.jpg"], "--image absent.jpg: no such file"),
-        (["--input", "absent.jsonl"], "--input absent.jsonl: no such file"),
+        (["--text", "a", "--image", "absent.jpg"], "--image absent.jpg: "),
+        (["--input", "absent.jsonl"], "--input absent.jsonl: "),
     ],
 )
 def test_predict_refuses_what_does_not_fit(run, run_cli, arguments, words):

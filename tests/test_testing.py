@@ -20,9 +20,9 @@ from mmseq.testing import (
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[fusion]\nname = 'gate'\n", "first line: .*a comment that describes it"),
-        ("# Mine\n[fusion]\nname = 'gat'\n", "contents: .*Did you mean 'gate'"),
-        ("# Mine\n[fusion]\nname = 'gate'\ndropuot = 0.1\n", "no option 'dropuot'"),
+        ("[fusion]\nname = 'gate'\n", "first line: .*comment"),
+        ("# Mine\n[fusion]\nname = 'gat'\n", "contents: .*'gate'"),
+        ("# Mine\n[fusion]\nname = 'gate'\ndropuot = 0.1\n", "'dropuot'"),
         ("# Mine\n[fusion\n", "contents: "),
         ("# Mine\n[fusions]\n", "contents: .*fusions"),
     ],
@@ -37,7 +37,7 @@ def test_a_wrong_preset_is_refused(tmp_path, text, message):
 def test_wrong_plans_and_figures_are_refused(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text("# Mine\npresets = ['nowhere']\n")
-    with pytest.raises(ContractError, match="preset 'nowhere' is unknown"):
+    with pytest.raises(ContractError, match="preset 'nowhere'"):
         check_plan(path)
     path.write_text("# Mine\nfigures = []\n[data]\n[sources]\n")
     with pytest.raises(ContractError, match="contents: no figure"):
@@ -45,20 +45,20 @@ def test_wrong_plans_and_figures_are_refused(tmp_path):
 
 
 def test_a_class_of_another_kind_and_a_constructor_that_fails_are_told():
-    with pytest.raises(ContractError, match="does not derive from mmseq.Fusion"):
+    with pytest.raises(ContractError, match=r"mmseq\.Fusion"):
         check_fusion(mmseq.Decoder)
 
     class Abstract(mmseq.Fusion):
         pass
 
-    with pytest.raises(ContractError, match="constructor: it raises TypeError"):
+    with pytest.raises(ContractError, match="constructor: .*TypeError"):
         check_fusion(Abstract)
 
 
 def test_unknown_names_and_options_are_user_errors():
-    with pytest.raises(UserError, match="Did you mean 'concat'"):
+    with pytest.raises(UserError, match="'concat'"):
         check_fusion("conct")
-    with pytest.raises(UserError, match="no option 'widht'. Did you mean 'width'"):
+    with pytest.raises(UserError, match="'widht'.*'width'"):
         check_fusion("concat", widht=3)
 
 
@@ -66,7 +66,7 @@ def test_components_are_listed_by_distribution_and_kind():
     own = list_components("decoder", distribution="mmseq")
     assert [(e.kind, e.name) for e in own] == [("decoder", "crf"), ("decoder", "softmax")]
     assert list_components(distribution="mmseq-nobody") == []
-    with pytest.raises(UserError, match="Unknown kind of component 'fusoin'. Did you mean"):
+    with pytest.raises(UserError, match="'fusoin'.*'fusion'"):
         list_components("fusoin")
 
 

@@ -116,16 +116,16 @@ class Counts(Tags):
 
 
 TASKS = {
-    MeanLoss: "loss \\(a sum\\).*the batch twice has .*no mean",
+    MeanLoss: "loss \\(a sum\\).*mean",
     NanWithoutItems: "loss \\(a scalar\\) of sentences \\[1\\].*nan",
-    ReadsPadding: "mask \\(padding words changed\\): loss differs.*looks at targets.mask",
+    ReadsPadding: "mask \\(padding words changed\\): loss differs.*targets.mask",
     CountsSentences: "count: 1, sentence by sentence 5",
     CountIsATensor: "count.*it is tensor\\(.*an int",
     Undeclared: "loss \\(a sum\\).*additive = False",
-    DeclaredMean: "loss \\(a sum\\).*at least about twice as much",
-    DetachedViews: "gradients of its inputs: none for any view",
-    RefinesUnannounced: "refines: it gives refined emissions unannounced",
-    RefinesByTags: "prediction.*emissions differs.*the same as with tags",
+    DeclaredMean: "loss \\(a sum\\).*twice",
+    DetachedViews: "gradients of its inputs: .*view",
+    RefinesUnannounced: "refines: .*unannounced",
+    RefinesByTags: "prediction.*emissions differs.*tags",
     Counts: "state \\(saved and loaded again\\).*loss differs",
 }
 
@@ -151,9 +151,9 @@ def test_views_that_are_a_string_and_an_option_called_weight_are_refused():
         def __init__(self, sizes: mmseq.Sizes, *, weight: float = 3.0) -> None:
             super().__init__(sizes)
 
-    with pytest.raises(ContractError, match=r"they are the string 'fused'. Right: .*\('fused',\)"):
+    with pytest.raises(ContractError, match=r"'fused'.*\('fused',\)"):
         check_aux_task(Letters)
-    with pytest.raises(ContractError, match="takes 'weight', which is the engine's own"):
+    with pytest.raises(ContractError, match="'weight'.*engine"):
         check_aux_task(Weighted)
 
 
@@ -161,7 +161,5 @@ def test_a_task_whose_view_nobody_has_is_told_what_there_is():
     class Lonely(Tags):
         views = ("nowhere",)
 
-    with pytest.raises(
-        ContractError, match="nothing offers 'nowhere'. Right: one of .*fused.*words"
-    ):
+    with pytest.raises(ContractError, match="'nowhere'.*fused.*words"):
         check_aux_task(Lonely)

@@ -83,18 +83,18 @@ class LastTagEverywhere(SoftmaxDecoder):
 
 
 DECODERS = {
-    SecondFirst: "k_best \\(the first\\).*what decode gives",
-    Rising: "k_best \\(log-probabilities\\).*they fall from the first",
+    SecondFirst: "k_best \\(the first\\).*decode",
+    Rising: "k_best \\(log-probabilities\\).*from the first",
     Relative: "k_best \\(log-probabilities\\).*exp\\(-loss\\) of the sequence",
-    Often: "k_best \\(tags\\).*different sequences, at most",
-    Skips: "k_best \\(probabilities\\).*the most of all",
+    Often: "k_best \\(tags\\).*different sequences",
+    Skips: "k_best \\(probabilities\\).*most",
     LastTagEverywhere: "k_best \\(tags\\): tags at padding",
     MeanDecoder: "loss \\(a sum\\).*no mean",
-    Bits: "exp\\(-loss\\) over all 125 tag paths of three words sums to .*natural log",
-    Worst: "decode \\(the best tags\\): .* has probability",
+    Bits: "exp\\(-loss\\) .*125 .*natural log",
+    Worst: "decode \\(the best tags\\): .*probability",
     Scores: "scores \\(probability of O at each of three words\\).*summed over all paths",
     Endless: "span_scores of B-PER O B-PER: .*summed over all paths",
-    PaddingScored: "scores: numbers at padding. Right: 0 at padding",
+    PaddingScored: "scores: .*padding",
 }
 
 
@@ -140,10 +140,9 @@ def test_a_loss_that_is_no_likelihood_passes_where_the_decoder_says_so():
 
 
 NO_LIKELIHOODS = {
-    Undeclared: r"exp\(-loss\) over all 125 tag paths .*\(focal, dice, label smoothing\) set "
-    r"likelihood = False in the class",
-    Halved: r"scores \(probability of a tag\): the sum over all tags of a word differs by ",
-    Doubled: r"span_scores of B-PER O B-PER: they are from 2\.\d+ to .*probabilities, 0 to 1",
+    Undeclared: r"exp\(-loss\) .*125 .*likelihood = False",
+    Halved: r"scores \(probability of a tag\): .*differs",
+    Doubled: r"span_scores of B-PER O B-PER: .*2\.\d+ .*0 to 1",
     Averaged: r"loss \(a sum\)",
 }
 
@@ -205,10 +204,10 @@ class Forgets(Weigher):
 
 
 WEIGHTINGS = {
-    NeedsAll: "absent losses are not among the losses",
-    Normalised: "weights of .*weights are those that the losses have in the total",
-    Backwards: r"weights: 'main' has -1\. Right: at least 0: the total grows with every loss",
-    Untold: r"weights of .*'main' has 1, but the total grows -1 times it",
+    NeedsAll: "absent losses",
+    Normalised: "weights of .*total",
+    Backwards: r"weights: 'main' .*-1\. .*at least 0",
+    Untold: r"weights of .*'main' has 1, .* -1 ",
     Drops: "gradients: none for first, second",
     Forgets: "state \\(saved and loaded again\\).*buffers",
 }

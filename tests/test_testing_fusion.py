@@ -163,8 +163,8 @@ class Doubles(Attention):
 
 
 FUSIONS = {
-    MaskIgnored: "mask \\(absent regions changed\\).*look.* at images.mask",
-    WordsOfPadding: "mask \\(padding words changed\\).*look.* at text.mask",
+    MaskIgnored: "mask \\(absent regions changed\\).*images.mask",
+    WordsOfPadding: "mask \\(padding words changed\\).*text.mask",
     BatchMean: "sentence 1 in a batch of one .*states differs",
     NanWithoutPicture: "states holds nan at .*finite numbers",
     FakePicture: "sentence 1 in a batch of one|without any picture",
@@ -173,14 +173,14 @@ FUSIONS = {
     WeightUnused: "gradients of its weights: none for spare.weight, spare.bias",
     InPlace: "inputs \\(changed in place\\): it changes \\[0\\]\\.words",
     ViewMisdeclared: "view 'seen'.* it is \\(6, 8, 32\\)\\. Right: \\(6, 8, 33\\)",
-    Widthless: "announced widths: its width is None; set self.width in the constructor",
-    ViewsUnmapped: "announced widths: its views are \\('seen',\\); map names to widths",
-    NotBegun: "constructor: it raises AttributeError.*begins with super\\(\\).__init__\\(\\)",
-    DefaultOutOfLimits: "default of 'share': .*share = 1.5; it must be .*within its limits",
+    Widthless: "announced widths: .*width is None.*self.width",
+    ViewsUnmapped: "announced widths: .*views .*\\('seen',\\)",
+    NotBegun: "constructor: .*AttributeError.*super\\(\\).__init__\\(\\)",
+    DefaultOutOfLimits: "default of 'share': .*share = 1.5.*limits",
     MaskOfWords: "forward of .*attend: mask is \\(6, 8\\), not \\(B, K\\) = \\(6, ",
-    Transposed: "forward of .* it raises RuntimeError: .*; it got text words \\(6, 8, 32\\), mask",
+    Transposed: "forward of .*RuntimeError: .* text words \\(6, 8, 32\\), mask",
     PlainTensor: "state \\(saved and loaded again\\).*no buffer: scale",
-    DrawsAlways: "evaluation mode.*draws from torch's generator",
+    DrawsAlways: "evaluation mode.*generator",
     DrawsByPython: "training twice with one seed.*draw with torch alone",
     OnTheCpu: "device.*Tensor.add mixes one of shape \\(6, 8, 32\\).*device=x.device",
     Doubles: "states is torch.float64\\. Right: torch.float32",
@@ -201,5 +201,5 @@ def test_a_wrong_fusion_is_refused_and_the_message_names_the_fault(wrong, messag
 
 def test_a_weight_named_as_unused_is_allowed():
     check_fusion(WeightUnused, unused=["spare.weight", "spare.bias"])
-    with pytest.raises(ContractError, match="unused 'sparse' is no weight of it"):
+    with pytest.raises(ContractError, match="'sparse' .*weight"):
         check_fusion(WeightUnused, unused=["sparse"])

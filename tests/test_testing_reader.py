@@ -72,13 +72,13 @@ class TrustsItsColumns(Lines):
 
 
 READERS = {
-    TrustsItsColumns: "line . cut short: it raises AttributeError: .*examples, or mmseq.UserErr",
+    TrustsItsColumns: "line . cut short: .*AttributeError: .*mmseq.UserError",
     CountsFromZero: "where: .*train.slash:0\\. Right: file .* a line from 1 to 3",
-    Nameless: "a mistake in line 2: the error 'A line is wrong.' names no place",
-    TagsMissing: "tags of .*Right: None, or a tuple of 2 tags, one a word",
-    GivesNothing: "read: it gives NoneType. Right: a generator: it yields mmseq.Example",
-    HasOptions: "options: it has mark. Right: none: files are read by their ending",
-    Crashes: "an empty file: it raises KeyError",
+    Nameless: "line 2: .*'A line is wrong.'.*place",
+    TagsMissing: "tags of .*tuple of 2",
+    GivesNothing: "read: .*NoneType.*mmseq.Example",
+    HasOptions: "options: .*mark.*ending",
+    Crashes: "an empty file: .*KeyError",
 }
 check_slashes = partial(check_reader, text=SLASH, broken={"a/O\nb/X\n": 2})
 
@@ -140,17 +140,37 @@ class Empties(Patience):
         event.losses.clear()
 
 
+class StopsAllTheSame(Patience):
+    steers = False
+
+
+class SteersInWords(Patience):
+    steers = "no"
+
+
+class Reads(Patience):
+    """Right: it says that it never stops, and never does."""
+
+    steers = False
+
+    def on_epoch(self, event):
+        self.epochs += 1
+
+
 CALLBACKS = {
-    NoState: "state \\(a resumed run\\): it asks to stop with \\[.*its state",
-    StateIsNoJson: "state \\(kept as JSON\\): it raises TypeError",
-    NeedsState: "load_state\\(\\{\\}\\): it raises KeyError",
-    ClosesNothing: "close without on_start: it raises AttributeError",
+    StopsAllTheSame: "on_epoch: it asks to stop .*steers = False",
+    SteersInWords: "steers: it is 'no'",
+    NoState: "state \\(a resumed run\\): .*its state",
+    StateIsNoJson: "state \\(kept as JSON\\): .*TypeError",
+    NeedsState: "load_state\\(\\{\\}\\): .*KeyError",
+    ClosesNothing: "close without on_start: .*AttributeError",
     Empties: "on_step: it changes the event",
 }
 
 
 def test_a_right_callback_passes():
     check_callback(Patience)
+    check_callback(Reads)
 
 
 @pytest.mark.parametrize(
@@ -167,11 +187,11 @@ class Shown(Lines):
 
 def test_a_readers_own_example_file_is_read_where_no_other_is_given():
     check_reader(Shown)
-    with pytest.raises(ContractError, match="Lines, example_file: it is empty"):
+    with pytest.raises(ContractError, match="Lines, example_file: .*empty"):
         check_reader(Lines)
 
     class One(Shown):
         example_file = "Anna/B-PER\n"
 
-    with pytest.raises(ContractError, match="One, read: 1 examples in the given text"):
+    with pytest.raises(ContractError, match="One, read: 1 example"):
         check_reader(One)

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import warm
 
 import mmseq
 from mmseq.builtins.callbacks import tracker
@@ -21,10 +23,9 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.training.loop import Trainer
 
-for package in ("tensorboard", "wandb", "mlflow", "sqlalchemy", "alembic"):
-    pytest.importorskip(
-        package, reason=f"{package} is not installed: pip install 'mmseq[tensorboard,wandb,mlflow]'"
-    )
+NEEDED = ("tensorboard", "wandb", "mlflow", "sqlalchemy", "alembic")
+if not all(map(find_spec, NEEDED)):
+    pytest.skip("pip install 'mmseq[tensorboard,wandb,mlflow]'", allow_module_level=True)
 
 TRACKERS = ("tensorboard", "wandb", "mlflow")
 
@@ -227,6 +228,7 @@ def test_all_lies_in_the_run_folder_and_survives_a_move(logged, tmp_path):
     assert mmseq.load(copy).predict([["Anna", "in", "Oslo"]])
 
 
+@pytest.mark.process
 def test_a_killed_run_goes_on_in_its_trackers_with_every_step_once(config, logged, tmp_path):
     """Kill -9 at step 11, when the last checkpoint is that of step 8."""
     config(**{"train.checkpoint_steps": 4}).save(tmp_path / "config.toml")
@@ -246,9 +248,8 @@ mmseq.train(config, output=r"{run}", reporter=Reporter(quiet=True))
 """
     # Without the service of this process, which would outlive the killed one.
     env = {key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, env=env, capture_output=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    done = warm.run("-c", program, env=env)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     first = mlflow_run(run)[1].info.run_id
     mmseq.train(output=run, resume=True, reporter=Reporter(quiet=True))
     assert (run / "history.jsonl").read_bytes() == (logged / "history.jsonl").read_bytes()
@@ -322,11 +323,11 @@ def test_no_line_goes_into_a_run_that_the_process_has_open(config, tmp_path):
     settings = wandb.Settings(console="off", silent=True, symlink=False)
     with (
         wandb.init(name="own", mode="offline", dir=str(tmp_path), settings=settings),
-        pytest.raises(mmseq.UserError, match="'wandb': the run own is open in"),
+        pytest.raises(mmseq.UserError, match="'wandb': .*run own"),
     ):
         run_of(config(["wandb"]), tmp_path / "one")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'own.db'}")
-    with mlflow.start_run(), pytest.raises(mmseq.UserError, match="'mlflow': .*already active"):
+    with mlflow.start_run(), pytest.raises(mmseq.UserError, match="'mlflow': .*active"):
         run_of(config(["mlflow"]), tmp_path / "two")
     mlflow.set_tracking_uri(None)
 
@@ -371,7 +372,7 @@ def test_a_folder_called_wandb_is_no_package(tmp_path, monkeypatch):
     monkeypatch.setattr(
         tracker, "find_spec", lambda name: PathFinder.find_spec(name, [str(tmp_path)])
     )
-    with pytest.raises(mmseq.UserError, match="needs the package wandb"):
+    with pytest.raises(mmseq.UserError, match="package wandb"):
         Wandb()
 
 
@@ -380,10 +381,10 @@ def test_a_folder_called_wandb_is_no_package(tmp_path, monkeypatch):
     [
         (
             lambda: Wandb(project="a/b"),
-            "callback 'wandb': project = 'a/b'; it needs a name without",
+            "callback 'wandb': project = 'a/b'",
         ),
         (lambda: MLflow(experiment="it's"), "callback 'mlflow': experiment = \"it's\"; it needs"),
-        (lambda: MLflow(uri="mlruns"), "callback 'mlflow': uri = 'mlruns' names no server; write"),
+        (lambda: MLflow(uri="mlruns"), "callback 'mlflow': uri = 'mlruns'"),
         (lambda: MLflow(uri="http://a:1", folder="b"), "callback 'mlflow': both folder and uri"),
     ],
 )
@@ -394,9 +395,7 @@ def test_senseless_options_are_a_users_error(make, message):
 
 
 def test_an_unknown_mode_is_one_line(config):
-    with pytest.raises(
-        mmseq.UserError, match="option 'mode': 'onlin' is not 'offline' or 'online'"
-    ):
+    with pytest.raises(mmseq.UserError, match="'mode': 'onlin' .*'online'"):
         config(["wandb"], **{"callbacks.wandb.mode": "onlin"})
 
 
@@ -412,6 +411,7 @@ def traceable():
     )
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(not traceable(), reason="needs strace, to see the connections of a process")
 def test_no_connection_is_tried_offline(config, tmp_path):
     config(**{"train.epochs": 1}).save(tmp_path / "config.toml")

@@ -1,15 +1,15 @@
 """The training loop: determinism, resuming, the preparation phase, what a run folder holds."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 import torch
+import warm
+from gate import Gate
 from safetensors.torch import load_file
 
 import mmseq
@@ -55,16 +55,16 @@ def history(folder, kind):
     return [record for record in map(json.loads, lines) if record["kind"] == kind]
 
 
-def test_same_seed_gives_identical_metrics_history_and_weights(config, tmp_path):
-    one, two = run_of(config(), tmp_path / "one"), run_of(config(), tmp_path / "two")
+def test_same_seed_gives_identical_metrics_history_and_weights(config, run_once, tmp_path):
+    one, two = run_once(config()), run_of(config(), tmp_path / "two")
     for name in ("metrics.json", "history.jsonl", "model.safetensors"):
         assert (one / name).read_bytes() == (two / name).read_bytes(), name
     other = run_of(config(**{"train.seed": 2}), tmp_path / "other")
     assert (other / "model.safetensors").read_bytes() != (one / "model.safetensors").read_bytes()
 
 
-def test_a_run_from_its_own_config_is_the_same_run(config, tmp_path):
-    one = run_of(config(), tmp_path / "one")
+def test_a_run_from_its_own_config_is_the_same_run(config, run_once, tmp_path):
+    one = run_once(config())
     two = run_of(Config.from_file(one / "config.toml"), tmp_path / "two")
     assert (one / "metrics.json").read_bytes() == (two / "metrics.json").read_bytes()
     assert (one / "config.toml").read_bytes() == (two / "config.toml").read_bytes()
@@ -90,8 +90,8 @@ def test_a_run_keeps_where_weights_lie_that_were_given_by_a_relative_path(
     assert (run / "metrics.json").read_bytes() == (again / "metrics.json").read_bytes()
 
 
-def test_run_folder_is_whole_and_holds_no_pickle(config, tmp_path):
-    run = run_of(config(), tmp_path / "run")
+def test_run_folder_is_whole_and_holds_no_pickle(config, run_once):
+    run = run_once(config())
     names = {str(p.relative_to(run)) for p in run.rglob("*") if p.is_file()}
     assert {
         "config.toml",
@@ -128,17 +128,20 @@ def test_preparation_comes_first_and_is_no_candidate_for_the_best_epoch(config, 
 
 
 def test_preparation_longer_than_training_is_refused(config, tmp_path):
-    with pytest.raises(mmseq.UserError, match="preparation phase alone takes 4"):
+    with pytest.raises(mmseq.UserError, match="preparation .*4"):
         run_of(config(**{"aux.cluster.preparation": 4}), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("checkpoint_steps", [0, 4])
 @pytest.mark.parametrize("stop_at", [3, 15], ids=["preparation", "joint"])
-def test_killed_and_resumed_is_the_unbroken_run(config, tmp_path, checkpoint_steps, stop_at):
+def test_killed_and_resumed_is_the_unbroken_run(
+    config, run_once, tmp_path, checkpoint_steps, stop_at
+):
     """Kill -9 in a real process, at a step of the preparation phase or after it."""
     settings = {"aux.cluster.preparation": 2, "train.checkpoint_steps": checkpoint_steps}
-    whole = run_of(config(**settings), tmp_path / "whole")
+    whole = run_once(config(**settings))
     config(**settings).save(tmp_path / "config.toml")
     program = f"""
 import os, signal, mmseq
@@ -153,8 +156,8 @@ training.Trainer._train_step = killed
 config = mmseq.Config.from_file(r"{tmp_path / "config.toml"}")
 mmseq.train(config, output=r"{tmp_path / "broken"}", reporter=Reporter(quiet=True))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=300)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    done = warm.run("-c", program)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     assert not (tmp_path / "broken" / "metrics.json").exists()
     with pytest.raises(mmseq.UserError, match="unfinished"):
         mmseq.load(tmp_path / "broken")
@@ -165,27 +168,30 @@ mmseq.train(config, output=r"{tmp_path / "broken"}", reporter=Reporter(quiet=Tru
         assert (whole / name).read_bytes() == (resumed / name).read_bytes(), name
 
 
-def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, tmp_path):
-    whole = run_of(config(), tmp_path / "whole")
-    config(**{"train.epochs": 4}).save(tmp_path / "config.toml")
-    command = [sys.executable, "-m", "mmseq", "train", "--config", str(tmp_path / "config.toml")]
-    process = subprocess.Popen(
-        [*command, "--output", str(tmp_path / "run")],
-        stdout=subprocess.PIPE,
+@pytest.mark.process
+def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, site, tmp_path):
+    site.add_kept("held")
+    held = config(**{"callbacks.held": {}})
+    whole = run_of(held, tmp_path / "whole")
+    held.save(tmp_path / "config.toml")
+    # In the middle of the second epoch of six steps.
+    gate = Gate(tmp_path / "gate", 9, site.folder)
+    with warm.Process(
+        *("-m", "mmseq", "train", "--quiet", "--config", tmp_path / "config.toml"),
+        *("--output", tmp_path / "run"),
         stderr=subprocess.PIPE,
-        text=True,
-        env=dict(os.environ, PYTHONUNBUFFERED="1"),
-    )
-    for line in process.stdout:
-        if line.startswith(("preparation 1", "epoch 2")):
-            process.send_signal(signal.SIGINT)
-            break
-    _, error = process.communicate(timeout=120)
-    assert process.returncode == 1
+        env=gate.environment,
+    ) as process:
+        gate.wait()
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+        assert process.wait(timeout=600) == 1
     assert "Traceback" not in error
     assert f"mmseq train --resume --output {tmp_path / 'run'}" in error
+    assert (tmp_path / "run" / "last" / "current").read_text().startswith("step-00000009-")
     resumed = mmseq.train(output=tmp_path / "run", resume=True, reporter=Reporter(quiet=True))
-    assert (whole / "metrics.json").read_bytes() == (resumed / "metrics.json").read_bytes()
+    for name in ("metrics.json", "history.jsonl", "model.safetensors"):
+        assert (whole / name).read_bytes() == (resumed / name).read_bytes(), name
 
 
 def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
@@ -202,8 +208,8 @@ def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
             assert parameter.grad.abs().max() > 0, name
 
 
-def test_leaving_a_task_out_changes_the_weights(config, tmp_path):
-    full = run_of(config(), tmp_path / "full")
+def test_leaving_a_task_out_changes_the_weights(config, run_once, tmp_path):
+    full = run_once(config())
     for out in ("contrastive", "cluster", "boundary"):
         rest = [t for t in ("contrastive", "cluster", "boundary") if t != out]
         # Cluster's preparation changes when tasks begin: keep the same phases for the others.
@@ -251,8 +257,8 @@ def test_image_dropout_hides_pictures_by_seed_and_epoch(config, tmp_path):
     assert batch.targets.has_image.tolist() == shown
 
 
-def test_init_starts_from_another_run(config, tmp_path):
-    one = run_of(config(), tmp_path / "one")
+def test_init_starts_from_another_run(config, run_once, tmp_path):
+    one = run_once(config())
     setup = new_run(config(**{"train.init": str(one)}), tmp_path / "two", Reporter(quiet=True))
     saved = load_file(one / "model.safetensors")
     for name, tensor in setup.model.state_dict().items():

@@ -1,5 +1,7 @@
 """Space files: what is read, what is told, and which settings a trial gets."""
 
+import re
+
 import pytest
 
 from mmseq.bench.plan import Problems
@@ -141,7 +143,7 @@ def test_every_mistake_of_a_space_file_is_told_at_once(told, tiny_data):
         "train.accumulate: 4.5: Input should be a valid integer.",
         "train.precision: 'fp8': Input should be",
         "data.map: not to be searched: all trials are scored on the same sentences and pictures.",
-        "aux.boundary.weight: 'boundary' is no task of this run; add it: --aux boundary.",
+        "aux.boundary.weight: 'boundary' is not a task of this run; add it: --aux boundary.",
     ]
     for begin in expected:
         assert sum(line.startswith(begin) for line in lines) == 1, begin
@@ -151,38 +153,38 @@ def test_every_mistake_of_a_space_file_is_told_at_once(told, tiny_data):
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[space]", "nothing to search: write keys with ranges or lists of choices in [space]."),
-        ("trials = 2", "nothing to search: write keys with ranges or lists of choices in [space]."),
+        ("[space]", "nothing to search"),
+        ("trials = 2", "nothing to search"),
         (
             "[space]\ntrain.epochs = { low = 1 }",
-            "train.epochs: no 'high'; write { low = …, high = … }.",
+            "train.epochs: .*'high'",
         ),
         (
             "[space]\ntrain.epochs = { low = 1, high = 9, step = 2, log = true }",
-            "train.epochs: log and step do not go together; leave one out.",
+            "train.epochs: log and step ",
         ),
         (
             "[space]\ntrain.epochs = { low = 1, high = 9, step = 0 }",
-            "train.epochs: step = 0 is not above 0.",
+            "train.epochs: step = 0 ",
         ),
         (
             "[space]\ntrain.warmup = { low = 0, high = inf }",
-            "train.warmup: high = inf is no finite number.",
+            "train.warmup: high = inf .*finite",
         ),
         (
             "preset = 'bert-cfr'\n[space]\ntrain.epochs = [1]",
-            "Unknown preset 'bert-cfr'. Did you mean 'bert-crf'? Available: ",
+            ".*'bert-cfr'.*'bert-crf'",
         ),
-        ("aux = [3]\n[space]\ntrain.epochs = [1]", "aux: 3 is no name of a task."),
+        ("aux = [3]\n[space]\ntrain.epochs = [1]", "aux: 3 "),
         (
             "[set]\ndata.splits = ['train', 'test']\n[space]\ntrain.epochs = [1]",
-            "data.splits: a search needs 'valid'; add it.",
+            "data.splits: .*'valid'",
         ),
     ],
 )
 def test_a_mistake_is_one_line(told, tiny_data, text, line):
     (found,) = told(text, str(tiny_data))
-    assert found.startswith(line)
+    assert re.match(line, found)
 
 
 def test_data_without_validation_are_told(told, tiny_data, tmp_path):
@@ -191,16 +193,15 @@ def test_data_without_validation_are_told(told, tiny_data, tmp_path):
         text = (tiny_data / f"{split}.jsonl").read_text(encoding="utf-8")
         (tmp_path / "data" / f"{split}.jsonl").write_text(text, encoding="utf-8")
     (line,) = told("[space]\ntrain.epochs = [1]", str(tmp_path / "data"))
-    assert line.startswith(f"{tmp_path / 'data'}: no split 'valid'; add its file")
+    assert line.startswith(f"{tmp_path / 'data'}: no split 'valid'")
 
 
 def test_a_space_file_that_is_not_there_is_told(run_cli, tmp_path):
     (tmp_path / "space.toml").touch()
     done = run_cli("tune", tmp_path / "spce.toml")
     assert done.code == 2
-    assert done.err == (
-        f"Error: No space file {tmp_path / 'spce.toml'}: did you mean {tmp_path / 'space.toml'}?\n"
-    )
+    places = f"{tmp_path / 'spce.toml'}.*{tmp_path / 'space.toml'}"
+    assert re.fullmatch(f"Error: .*{places}.*\n", done.err)
 
 
 def test_without_optuna_the_extra_is_named(run_cli, tmp_path, monkeypatch):
@@ -208,7 +209,8 @@ def test_without_optuna_the_extra_is_named(run_cli, tmp_path, monkeypatch):
     (tmp_path / "space.toml").write_text("[space]\ntrain.epochs = [1]\n", encoding="utf-8")
     done = run_cli("tune", tmp_path / "space.toml")
     assert done.code == 2
-    assert done.err == "Error: mmseq tune needs the package optuna: pip install 'mmseq[tune]'.\n"
+    assert "pip install 'mmseq[tune]'" in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_flags_win_over_the_file(search, tiny_data, tmp_path, run_cli):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 
 PLUGIN = """
@@ -79,6 +81,7 @@ for sentence in tagger.predict(["a"]):
 """
 
 
+@pytest.mark.ci
 def test_mypy_finds_every_wrong_line_of_a_plugin_and_no_other(tmp_path):
     path = tmp_path / "mmseq_wrong.py"
     path.write_text(PLUGIN, encoding="utf-8")

@@ -93,10 +93,16 @@ def test_half_precision_losses_may_join():
 
 
 def test_a_weight_of_zero_is_a_users_error():
-    with pytest.raises(UserError, match=r"'uncertainty': aux.cluster.weight = 0.0; it must start"):
+    with pytest.raises(UserError, match=r"'uncertainty': aux\.cluster\.weight = 0\.0"):
         UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1.0, "cluster": 0.0}))
 
 
 def test_its_rate_is_its_own():
     assert UncertaintyWeighting(SIZES, learning_rate=0.5).learning_rate == 0.5
     assert UncertaintyWeighting(SIZES).learning_rate == 0.01
+
+
+def test_whole_numbers_may_be_weights():
+    weighting = UncertaintyWeighting(Sizes(labels=("O",), losses={"main": 1, "boundary": 2}))
+    weights = weighting(losses(main=1, boundary=1), SHARED, 0.0).weights
+    assert weights == pytest.approx({"main": 1.0, "boundary": 2.0})

@@ -142,5 +142,12 @@ def test_the_dynamic_average_goes_on_from_its_state(after):
     + [("uncertainty", "learning_rate", 0.0)],
 )
 def test_senseless_options_are_a_users_error(name, option, value):
-    with pytest.raises(UserError, match=f"weighting '{name}': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"weighting '{name}': {option} = {value}"):
         Config.from_layers(settings={"weighting.name": name, f"weighting.{option}": value})
+
+
+def test_the_ramp_takes_a_fifth_of_the_training_unless_told_otherwise():
+    ramp = RampWeighting(SIZES)
+    assert weights(ramp, "main", "boundary", progress=0.25)["boundary"] == 0.0
+    assert weights(ramp, "main", "boundary", progress=0.35)["boundary"] == pytest.approx(0.2)
+    assert weights(ramp, "main", "boundary", progress=0.45)["boundary"] == pytest.approx(0.4)

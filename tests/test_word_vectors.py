@@ -96,7 +96,7 @@ def test_a_folder_gives_its_only_file(matrix, text, tmp_path):
     text("a 1\n", "one.vec")
     assert read_word_vectors(str(tmp_path)).words == ["a"]
     text("b 1\n", "two.txt")
-    with pytest.raises(UserError, match=r"several files in .*: name one of one\.vec, two\.txt;"):
+    with pytest.raises(UserError, match=r"one\.vec, two\.txt"):
         read_word_vectors(str(tmp_path))
     # Beside a matrix, text is its index.
     (tmp_path / "one.vec").unlink()
@@ -134,7 +134,7 @@ def test_a_file_is_read_once_until_it_changes(text, monkeypatch):
 
 def test_another_width_than_asked(text):
     path = text(GLOVE)
-    with pytest.raises(UserError, match=r"word_width = 50, but the vectors in .* are 3 wide; give"):
+    with pytest.raises(UserError, match="word_width = 50.*3 wide"):
         read_word_vectors(path, 50)
 
 
@@ -143,16 +143,16 @@ def test_another_width_than_asked(text):
     [
         ("", "holds no word vectors"),
         ("3 2\n", "holds no word vectors"),
-        ("a 1 2\nb 1\n", r"txt:2: 1 numbers after 'b', where 2 are expected; mend or remove"),
-        ("a 1 2\nb 1 2 3\n", r"txt:2: 3 numbers after 'b', where 2 are expected"),
-        ("a 1 2\n\nb 1 2\n", r"txt:2: 0 numbers after '', where 2 are expected"),
-        ("a 1 2\nb 1 x\n", r"txt:2: 'x' is no number; a line is a word and 2 numbers"),
-        ("alone\n", r"txt:1: 0 numbers after 'alone', where a line is a word and its numbers"),
+        ("a 1 2\nb 1\n", r"txt:2: 1 numbers after 'b', .*2"),
+        ("a 1 2\nb 1 2 3\n", r"txt:2: 3 numbers after 'b', .*2"),
+        ("a 1 2\n\nb 1 2\n", r"txt:2: 0 numbers after '', .*2"),
+        ("a 1 2\nb 1 x\n", r"txt:2: 'x' .*number"),
+        ("alone\n", r"txt:1: 0 numbers after 'alone'"),
         ("a\t1\t2\n", r"txt:1: 0 numbers after 'a\t1\t2'"),
-        ("a 1 2\nb 1 nan\n", r"txt:2: a number is not finite; remove the line"),
+        ("a 1 2\nb 1 nan\n", r"txt:2: .*finite"),
         ("2 2\na 1 2\nb 1 1e99\n", r"txt:3: a number is not finite"),
-        ("3 2\na 1 2\nb 1 2\n", r"txt:1: says 3 words, but 2 follow; the file is cut off"),
-        (b"a 1 2\n\xff\xfe 1 2\n", r"txt:2: not UTF-8 text; unpack a packed file"),
+        ("3 2\na 1 2\nb 1 2\n", r"txt:1: .*3 words, .*2"),
+        (b"a 1 2\n\xff\xfe 1 2\n", r"txt:2: .*UTF-8"),
     ],
 )
 def test_a_bad_text_file_is_told_by_file_and_line(text, content, message):
@@ -162,9 +162,9 @@ def test_a_bad_text_file_is_told_by_file_and_line(text, content, message):
 
 
 def test_no_such_file(tmp_path):
-    with pytest.raises(UserError, match=r"no file '.*none\.txt'; give a GloVe .* or '' for random"):
+    with pytest.raises(UserError, match=r"none\.txt'.*''"):
         read_word_vectors(str(tmp_path / "none.txt"))
-    with pytest.raises(UserError, match=r"none in .*; give a GloVe"):
+    with pytest.raises(UserError, match="none in .*GloVe"):
         read_word_vectors(str(tmp_path))
 
 
@@ -176,18 +176,18 @@ def test_a_file_that_may_not_be_read(text, monkeypatch):
 
     # The tests may run as root, whom no mode of a file keeps out.
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(UserError, match=r"vectors\.txt cannot be read: Permission denied\."):
+    with pytest.raises(UserError, match=r"vectors\.txt .*Permission denied"):
         read_word_vectors(path)
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([1.0, 2.0], r"holds float64 \(2,\); it must be a matrix of floats"),
+        ([1.0, 2.0], r"float64 \(2,\); .*matrix"),
         ([[1, 2]], r"holds int64 \(1, 2\)"),
         (np.zeros((0, 3)), r"holds float64 \(0, 3\)"),
-        ([[1.0], [2.0], [3.0]], r"has 3 rows, but its index .*vectors\.txt has 2 words; they must"),
-        ([[1.0], [float("inf")]], r"vectors\.npy, row 1 \('b'\): a number is not finite"),
+        ([[1.0], [2.0], [3.0]], r"3 rows, .*vectors\.txt .*2 words"),
+        ([[1.0], [float("inf")]], r"vectors\.npy, row 1 \('b'\): .*finite"),
     ],
 )
 def test_a_bad_matrix_is_told(matrix, tmp_path, rows, message):
@@ -200,28 +200,28 @@ def test_a_bad_matrix_is_told(matrix, tmp_path, rows, message):
 @pytest.mark.parametrize("content", [b"", b"a 1 2\n", b"\x93NUMPY\x01\x00"])
 def test_what_is_no_matrix(text, tmp_path, content):
     (tmp_path / "index.txt").write_text("a\n")
-    with pytest.raises(UserError, match=r"vectors\.npy is no \.npy file \(.*\); save it anew"):
+    with pytest.raises(UserError, match=r"vectors\.npy .*numpy.save"):
         read_word_vectors(text(content, "vectors.npy"))
 
 
 def test_an_index_that_is_missing_or_one_of_several(matrix, tmp_path):
     path = str(matrix([[1.0]]))
-    with pytest.raises(UserError, match=r"needs an index .*, and has none; call it vectors\.txt,"):
+    with pytest.raises(UserError, match=r"index .*none.*vectors\.txt"):
         read_word_vectors(path)
     (tmp_path / "a.txt").write_text("a\n")
     (tmp_path / "b.json").write_text('["a"]')
-    with pytest.raises(UserError, match=r"has several \(a\.txt, b\.json\); call it vectors\.txt"):
+    with pytest.raises(UserError, match=r"\(a\.txt, b\.json\).*vectors\.txt"):
         read_word_vectors(path)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("i.json", b"[", r"i\.json: not JSON \(.*\); it must be a list of words"),
-        ("i.json", b'{"a": 0}', r"i\.json: it must be a list of words"),
-        ("i.json", b"[1]", r"i\.json: it must be a list of words"),
+        ("i.json", b"[", r"i\.json: not JSON \(.*list of words"),
+        ("i.json", b'{"a": 0}', r"i\.json: .*list of words"),
+        ("i.json", b"[1]", r"i\.json: .*list of words"),
         ("i.txt", b"\xff\n", r"i\.txt: not UTF-8 text"),
-        ("i.parquet", b"PAR1", r"i\.parquet: no \.parquet table \(.*\); fetch it again"),
+        ("i.parquet", b"PAR1", r"i\.parquet: .*table \("),
     ],
 )
 def test_a_bad_index_is_told(matrix, text, name, content, message):
@@ -238,7 +238,7 @@ def test_a_bad_index_is_told(matrix, text, name, content, message):
     [
         ({"row": [0]}, r"has 0 columns of strings \(none\)"),
         ({"a": ["x"], "b": ["y"]}, r"has 2 columns of strings \(a, b\)"),
-        ({"a": ["x", None]}, r"has 1 columns of strings \(a\); it must have one, a word in every"),
+        ({"a": ["x", None]}, r"1 columns of strings \(a\)"),
     ],
 )
 def test_an_index_table_has_one_column_of_words(matrix, tmp_path, table, message):
@@ -262,7 +262,7 @@ def test_without_pyarrow_it_says_what_to_install(matrix, text, monkeypatch):
         return really(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UserError, match=r"needs pyarrow: pip install 'mmseq\[offline\]', or save"):
+    with pytest.raises(UserError, match=r"pyarrow.*pip install 'mmseq\[offline\]'"):
         read_word_vectors(path)
 
 
@@ -280,10 +280,10 @@ def test_an_index_with_a_byte_order_mark(matrix):
 
 
 def test_a_header_that_says_0_words_is_wrong_where_there_are_some(text):
-    with pytest.raises(UserError, match=r"txt:1: says 0 words, but 1 follow"):
+    with pytest.raises(UserError, match="txt:1: .*0 words.*1"):
         read_word_vectors(text("0 2\na 1 2\n"))
 
 
 def test_a_name_that_no_file_can_have_is_a_users_error():
-    with pytest.raises(UserError, match=r"^text_encoder.vectors: x+ cannot be read: File name too"):
+    with pytest.raises(UserError, match=r"^text_encoder\.vectors: x+ .*File name too"):
         read_word_vectors("x" * 300)

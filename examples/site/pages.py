@@ -1,7 +1,7 @@
-"""The pages of the documentation's site, which mkdocs asks `on_files` for.
+"""The pages of the documentation's site; mkdocs calls `on_files`.
 
-They are the project's Markdown files, in their own places so that their links hold, and reference
-pages made from what the code says.
+They are the guide in `pages/`, the project's other Markdown files, and reference pages made from
+the code. Every file keeps its path in the repository, so that its links work there and on the site.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import click
 from mmseq.scaffold.kinds import TRAIN, written
 
 ROOT = Path(__file__).resolve().parents[2]
+GUIDE = "examples/site/pages"
+"""Folder of the pages written for the site, its `docs_dir`: they stand at the site's top"""
 FIRST = ("Config", "train", "load")
 """Public names that a user of the Python interface begins with"""
 CONTRACTS = (
@@ -43,6 +45,8 @@ ELSEWHERE = {
     "mmseq.registry.ranges": "hooks.md",
 }
 """Module -> the page that describes all of it"""
+WIDTH = 92
+"""Characters that a line of code has room for on a page"""
 EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.registry.ranges")
 """Modules whose public names `mmseq` imports at once; the others it knows by their module"""
 
@@ -53,6 +57,7 @@ def own_pages() -> Iterator[str]:
     yield "examples/benchmarks/SPEED.md"
     yield "examples/benchmarks/SCALING.md"
     yield "examples/benchmarks/growth.svg"
+    yield from ("examples/own_data/README.md", "examples/own_data/reader/mmseq_csv.py")
     for path in sorted((ROOT / "plugins").glob("*/README.md")):
         yield path.relative_to(ROOT).as_posix()
 
@@ -88,8 +93,8 @@ def _examples() -> str:
     template = ROOT / "mmseq" / "scaffold" / "template" / "mmseq_example"
     lines = [
         "# Examples of every kind",
-        "What `mmseq new-plugin NAME --kind KIND` begins with, with tests, under NAME. Shapes and "
-        "masks are told in the [contracts](contracts.md).",
+        "`mmseq new-plugin NAME --kind KIND` writes this and its tests, under NAME. Shapes and "
+        "masks are described in the [contracts](contracts.md).",
     ]
     for kind in TRAIN:
         path = template / ("presets/example.toml" if kind == "preset" else f"{kind}.py")
@@ -171,7 +176,7 @@ def _commands() -> str:
 
 
 def _help(command: click.Command, name: str, parent: click.Context) -> Iterator[str]:
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=100)
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=WIDTH)
     yield f"## `{context.command_path}`\n\n{_text(command.get_help(context))}"
     if isinstance(command, click.Group):
         for sub, inner in sorted(command.commands.items()):
@@ -187,6 +192,12 @@ def on_files(files: Any, config: Any) -> Any:
     """Mkdocs' hook: the site's files."""
     from mkdocs.structure.files import File
 
+    for file in [file for file in files if file.src_dir == config.docs_dir]:
+        files.remove(file)
+        path = f"{GUIDE}/{file.src_uri}"
+        guide = File.generated(config, path, abs_src_path=file.abs_src_path)
+        guide.dest_uri = file.dest_uri
+        files.append(guide)
     for path in own_pages():
         files.append(File.generated(config, path, abs_src_path=str(ROOT / path)))
     for path, content in reference_pages().items():

@@ -1,4 +1,4 @@
-"""`mmseq data check` and `mmseq sample`."""
+"""`mmseq data check`, `mmseq data show` and `mmseq sample`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ def data() -> None:
     \b
     Example:
       mmseq data check data/twitter2015
+      mmseq data show data/twitter2015/train.txt --first 5
     """
 
 
 @data.command()
 @click.argument("folder", metavar="DATA")
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
-@click.option("--reader", metavar="NAME", default="auto", help="Of the files [by their ending].")
+@click.option(
+    "--reader", metavar="NAME", default="auto", help="Reader of the files [by their ending]."
+)
 @click.option(
     "--scheme",
     type=click.Choice(["auto", "bio", "bioes", "iob1"]),
@@ -51,7 +54,7 @@ def check(
       mmseq data check data/twitter2015
     """
     from mmseq.data.folder import require_folder
-    from mmseq.datacheck import check_folder
+    from mmseq.datacheck.checking import check_folder
 
     place = _folder(folder)
     require_folder(place, "data folder")
@@ -66,24 +69,73 @@ def check(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        from mmseq.cli.data_check import render
         from mmseq.console import wide_console
+        from mmseq.datacheck.rendering import render
 
         render(report, wide_console())
     if report["problems"]:
         raise click.exceptions.Exit(1)
 
 
+@data.command()
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--images", metavar="DIR", help="Folder of the pictures [images beside FILE].")
+@click.option("--reader", metavar="NAME", default="auto", help="Of the file [by its ending].")
+@click.option(
+    "--scheme",
+    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
+    default="auto",
+    help="Tagging scheme of the file [auto].",
+)
+@click.option("--first", type=click.IntRange(min=1), metavar="N", help="Only the first N [all].")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+def show(
+    file: Path, images: str | None, reader: str, scheme: str, first: int | None, as_json: bool
+) -> None:
+    """Print the sentences of FILE as they are read: line, pictures, words, tags in BIO.
+
+    What --json prints is a file for the reader `jsonl`, whatever FILE is.
+
+    \b
+    Examples:
+      mmseq data show data/twitter2017/train.txt --first 5
+      mmseq data show annotated.txt --scheme iob1 --json > annotated.jsonl
+    """
+    from mmseq.data.show import lines, record
+    from mmseq.data.splits import load_file
+
+    if file.is_dir():
+        raise UserError(
+            f"{file}: is a folder; give one of its files, such as {file / 'train.txt'}."
+        )
+    folder = Path(images) if images else file.parent / "images"
+    split = load_file(
+        file,
+        reader=reader,
+        scheme=scheme,  # type: ignore[arg-type]
+        image_folder=Path(images) if images else None,
+    )
+    for example in split.examples[:first]:
+        if as_json:
+            click.echo(json.dumps(record(example, folder), ensure_ascii=False))
+        else:
+            for line in lines(example, folder):
+                click.echo(line)
+    rest = len(split.examples) - (first or len(split.examples))
+    if rest > 0 and not as_json:
+        click.echo(f"{rest} more sentence{'s' * (rest > 1)}.")
+
+
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the generator [0].")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the generator [0].")
 @click.option("--hard", is_flag=True, help="Unseen names, fewer sentences, cluttered pictures.")
 def sample(folder: Path, seed: int, hard: bool) -> None:
     """Write the sample data set into the new folder DIR, with the scores that can be reached.
 
     Tweet-like sentences whose ambiguous names are a person, a place, an organisation or a work
-    according to the drawn picture. With --hard most names of the test split are new, and what
-    tells is a small part of a cluttered picture, anywhere in it.
+    according to the drawn picture. With --hard most names of the test split are new, and the
+    part of the cluttered picture that tells is small and anywhere in it.
 
     \b
     Examples:

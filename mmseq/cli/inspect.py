@@ -114,6 +114,8 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
     click.echo(f"{entry.location}\n\n{entry.documentation}\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
         click.echo(f"A file:\n\n{indent(example, '  ')}")
+    if entry.kind == "callback" and not entry.load().steers:
+        click.echo("It never asks to stop: a run with it is the same experiment as one without.\n")
     if not options:
         click.echo("It has no options.")
         return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.bench import results
+from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_json, read_toml
 from mmseq.runs.folder import require_folder
@@ -167,7 +168,7 @@ def _identity(
     data: Mapping[str, Mapping[str, Any]],
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
-    settings = {key: value for key, value in _dotted(config) if key not in ASIDE}
+    settings = {key: value for key, value in dotted(config).items() if key not in ASIDE}
     checksums = {
         f"{key} of {split}": data[split][key]
         for split in ("train", "valid")
@@ -176,11 +177,3 @@ def _identity(
     }
     # The interpreter makes no other system; a component that has changed does.
     return settings | checksums | {k: v for k, v in versions.items() if k != "python"}
-
-
-def _dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import to_jsonable_python
 
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
+from mmseq.files import write_toml
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import registry
 
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
 
-# pydantic does not read docstrings of fields unless told to.
+# pydantic does not read docstrings of fields unless asked to.
 _STRICT = ConfigDict(
     extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
@@ -56,7 +55,7 @@ class DataConfig(BaseModel):
 
     def store(self, key: Literal["features", "cache"], default: Path) -> Path | None:
         """The folder that `data.KEY` names: `default` for auto, None for off. `UserError` where it
-        is empty: what is kept would go into the folder one stands in.
+        is empty, which would mean the current folder.
         """
         value = self.features if key == "features" else self.cache
         if not value:
@@ -174,9 +173,7 @@ class Config:
 
     def save(self, path: Path) -> None:
         """A TOML file; a kill leaves what was there, or the whole of it."""
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text(tomli_w.dumps(self.tables()), encoding="utf-8")
-        os.replace(temporary, path)
+        write_toml(path, self.tables())
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed, ``{"train.seed": 3}``, or whole tables laid over it,
@@ -263,8 +260,7 @@ def _fault_of(add: Callable[[Layers, Any], None], value: str | Path) -> str:
 def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:
     for key in table:
         if key not in model.model_fields:
-            guess = closest(key, model.model_fields)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(key, model.model_fields)
             known = ", ".join(model.model_fields)
             raise UserError(f"[{name}] has no key '{key}'.{hint} Its keys: {known}.")
     try:

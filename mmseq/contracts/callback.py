@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,11 @@ class EpochEvent:
 class Callback:
     """Told what happens in training; sees numbers and paths. May ask to stop by a reason."""
 
+    steers: ClassVar[bool] = True
+    """False: it never asks to stop, so that runs with and without it are the same experiment"""
+
     def on_start(self, folder: Path, resumed_step: int) -> None:
-        """Training begins, or goes on after `resumed_step` steps."""
+        """Training begins, or is resumed after `resumed_step` steps."""
 
     def wants_cosines(self, step: int) -> bool:
         """Does it read `StepEvent.cosines` of that step? Asked in every process: the answer may

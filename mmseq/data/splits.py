@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,11 +19,12 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
-from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
+from mmseq.files import sha256_of
 
 if TYPE_CHECKING:
     from mmseq.registry.entries import Entry
@@ -49,7 +49,7 @@ class Split:
 
     @cached_property
     def facts(self) -> Facts:
-        """What is said of its sentences as a whole."""
+        """Facts about its sentences as a whole."""
         if isinstance(self.examples, StoredExamples):
             return self.examples.facts
         return Facts.of(self.examples)
@@ -133,14 +133,13 @@ def load_file(
 
 def _digest(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 class _Rereading:
-    """The examples of a file, read anew by each who goes through them."""
+    """The examples of a file, read again on each pass over them."""
 
     def __init__(self, path: Path, entry: Entry) -> None:
         self.path, self.entry = path, entry
@@ -174,8 +173,7 @@ def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:
     present = sorted({kind for split in splits for kind in types_of(split)})
     for kind in mapping:
         if kind not in present:
-            guess = closest(kind, present)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(kind, present)
             raise UserError(
                 f"Cannot map type '{kind}': the data has no such type.{hint} "
                 f"Types: {', '.join(present) or 'none'}."

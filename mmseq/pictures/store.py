@@ -14,8 +14,6 @@ behind is at worst a row without a line, which nobody reads, or half a line, whi
 from __future__ import annotations
 
 import json
-import os
-import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -26,18 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmseq.errors import UserError
-from mmseq.files import user_cache
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment,unused-ignore]
+from mmseq.files import locked_in_turn, user_cache, write_text
 
 Row = Mapping[str, NDArray[np.float16]]
 Layout = dict[str, tuple[int, ...]]
 FORMAT = 1
-STALE_LOCK = 120.0
-"""Seconds after which a lock file is taken to be a dead process's, where there is no fcntl"""
 PIECE = 1 << 20
 """Bytes of the index that are taken in at a time"""
 CRC_BITS = 32
@@ -146,7 +137,7 @@ class StoredFeatures:
             return
         with _explained(self.folder, "write"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with _locked(self.folder / "lock"):
+            with locked_in_turn(self.folder / "lock"):
                 self.refresh()
                 self._write_layout(next(iter(rows.values())))
                 new = {sha: row for sha, row in rows.items() if sha not in self}
@@ -205,9 +196,7 @@ class StoredFeatures:
         layout = {name: tuple(array.shape) for name, array in row.items()}
         if self.layout is None:
             meta = {"format": FORMAT, "dtype": "float16", "shapes": layout}
-            beside = self.folder / f".meta.json.{os.getpid()}"
-            beside.write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
-            os.replace(beside, self.folder / "meta.json")
+            write_text(self.folder / "meta.json", json.dumps(meta, indent=1) + "\n")
             self.layout = layout
         elif self.layout != layout:
             raise UserError(
@@ -234,31 +223,5 @@ def _explained(folder: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"Cannot {doing} stored picture features in {folder}: {error.strerror or error}. "
-            "Free space or mend the folder, name another one, or turn the store off."
+            "Free space or repair the folder, name another one, or turn the store off."
         ) from error
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock: the kernel's, which ends with its process, or else a file's existence."""
-    if fcntl is not None:
-        with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    mark = path.with_name(path.name + ".held")
-    while True:
-        try:
-            os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
-            break
-        except FileExistsError:
-            try:
-                if time.time() - mark.stat().st_mtime > STALE_LOCK:
-                    mark.unlink(missing_ok=True)
-            except FileNotFoundError:
-                continue
-            time.sleep(0.02)
-    try:
-        yield
-    finally:
-        mark.unlink(missing_ok=True)

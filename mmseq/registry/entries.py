@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mmseq.errors import UserError, closest, one_line
+from mmseq.errors import UserError, did_you_mean, one_line
 from mmseq.hookspecs import Target
 from mmseq.registry.kinds import FILES, KINDS, contract_of
 from mmseq.registry.options import Option, check_options, options_of, task_options
@@ -92,9 +92,9 @@ class Entry:
             try:
                 imported = importlib.import_module(module)
                 if not hasattr(imported, attribute):
-                    guess = closest(attribute, vars(imported))
-                    hint = f". Did you mean '{guess}'?" if guess else ""
-                    raise AttributeError(f"module '{module}' has no attribute '{attribute}'{hint}")
+                    hint = did_you_mean(attribute, vars(imported))
+                    missing = f"module '{module}' has no attribute '{attribute}'"
+                    raise AttributeError(f"{missing}.{hint}" if hint else missing)
                 target = getattr(imported, attribute)
             # A stranger's module may raise anything when it is imported.
             except Exception as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.registry.ranges import limits
 
 RESERVED = ("self", "sizes", "assets", "fitted")
@@ -122,8 +122,7 @@ def check_options(
     """
     for name in given:
         if name not in options:
-            guess = closest(name, options)
-            hint = f" Did you mean '{guess}'?" if guess else ""
+            hint = did_you_mean(name, options)
             known = ", ".join(sorted(options)) or "none"
             raise UserError(f"{title} has no option '{name}'.{hint} Its options: {known}.")
     values: dict[str, Any] = {}

@@ -1,16 +1,19 @@
-"""README.md of a run."""
+"""README.md of a run: a header that the Hugging Face Hub reads, and a page for people."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from huggingface_hub import EvalResult, ModelCardData
 
 from mmseq.config.config import Config
+from mmseq.model.needs import needed_image_encoder
 from mmseq.scoring.metrics import VARIANTS, variants
 
-if TYPE_CHECKING:
-    pass
+METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+"""What the Hub calls a figure, and what people do"""
 
 
 def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -35,6 +38,10 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
     types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
     return "\n".join(
         [
+            "---",
+            _header(config, metrics),
+            "---",
+            "",
             "# A tagger made with mmseq",
             "",
             f"Labels entities of the types {types} in sentences of words, with pictures where "
@@ -67,6 +74,43 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "",
         ]
     )
+
+
+def _header(config: Config, metrics: Mapping[str, Any]) -> str:
+    """YAML by which the Hub finds the model and lists its scores: of each split, in each variant.
+
+    No licence, which only the owner of data and encoders can give, and no language, which mmseq
+    does not know.
+    """
+    task, name = "token-classification", Path(config.data.path).resolve().name
+    results = [
+        EvalResult(
+            task_type=task,
+            task_name="Named entity recognition",
+            dataset_type=name,
+            dataset_name=name,
+            dataset_split=split,
+            metric_type=metric,
+            metric_name=f"{heading} ({VARIANTS[variant]}, 0 to 100)",
+            metric_value=round(float(row[metric]), 2),
+            metric_args={"variant": variant},
+        )
+        for split in ("valid", "test")
+        if split in metrics
+        for variant, row in variants(metrics[split]).items()
+        for metric, heading in METRICS.items()
+    ]
+    tags = ["mmseq", "named-entity-recognition", task]
+    data = ModelCardData(
+        library_name="mmseq",
+        pipeline_tag=task,
+        tags=[*tags, "multimodal"] if needed_image_encoder(config) else tags,
+        metrics=list(METRICS),
+        model_name=f"{name}-{config.component('fusion').name}",
+        # Without any, the model has no index: an empty one is an error on the Hub.
+        eval_results=results or None,
+    )
+    return data.to_yaml()
 
 
 def _code(text: str) -> str:

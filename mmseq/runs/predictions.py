@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mmseq.contracts.example import Example
 from mmseq.errors import UserError
+from mmseq.files import replacing
 
 FOLDER = "predictions"
 
@@ -33,8 +33,7 @@ def write_predictions(
     """
     path = run / FOLDER / f"{split}.jsonl"
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8") as file:
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for example, predicted in zip(examples, tags, strict=True):
             record = {
                 "id": example.id,
@@ -43,7 +42,6 @@ def write_predictions(
                 "gold": list(example.tags or ()),
             }
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-    os.replace(temporary, path)
 
 
 def read_predictions(run: Path, split: str) -> Predictions:

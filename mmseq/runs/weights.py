@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from mmseq.errors import UserError
+from mmseq.files import replacing
 from mmseq.model.model import Model
 
 
@@ -27,14 +27,9 @@ def tensors_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def save_weights(model: Model, path: Path) -> None:
-    """All weights into one safetensors file, atomically."""
-    temporary = path.with_name(path.name + ".part")
-    try:
-        _write(tensors_of(model), temporary)
-    except UserError:
-        temporary.unlink(missing_ok=True)
-        raise
-    os.replace(temporary, path)
+    """All weights into one safetensors file, whole or not at all."""
+    with replacing(path) as temporary:
+        write_tensors(tensors_of(model), temporary)
 
 
 RESTORE = (
@@ -58,7 +53,7 @@ def load_weights(
         raise UserError(f"{path}: missing; the run folder is damaged.") from error
     # safetensors raises its own class, derived from Exception alone.
     except Exception as error:
-        raise UserError(f"{path}: damaged or no safetensors file ({error}).") from error
+        raise UserError(f"{path}: damaged or not a safetensors file ({error}).") from error
     if not weighting:
         tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
         tensors |= model.weighting.state_dict(prefix="weighting.")
@@ -87,7 +82,7 @@ def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
     return f"{places[0] if places else 'of another kind'}{more}"
 
 
-def _write(tensors: dict[str, Tensor], path: Path) -> None:
+def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """A safetensors file; `UserError` where it cannot be written, as on a full disk."""
     try:
         save_file(tensors, path)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mmseq.bench.results import Result
+from mmseq.config.dotted import dotted
 from mmseq.tables.readings import scores_of
 
 # Where things lie, and what is kept of a run, makes no other experiment of it; nor does the
@@ -102,17 +102,10 @@ def _facts(result: Result) -> dict[str, str]:
         facts[f"{split} sha256"] = str(values["sha256"])
         facts[f"{split} images_sha256"] = str(values.get("images_sha256", ""))
     facts |= {name: str(value) for name, value in result.versions.items() if name != "python"}
-    facts |= {name: value for name, value in _flat(result.config) if name not in ELSEWHERE}
+    settings = dotted(result.config)
+    facts |= {name: str(value) for name, value in settings.items() if name not in ELSEWHERE}
     facts |= {f"parameters ({name})": str(count) for name, count in result.parameters.items()}
     return facts
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", str(value)
 
 
 def _differing(facts: Sequence[Mapping[str, str]]) -> list[str]:
@@ -126,5 +119,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(value: str) -> str:
-    """A checksum is told by its beginning."""
+    """A checksum is named by its beginning."""
     return value[:8] if len(value) == 64 else value or "none"

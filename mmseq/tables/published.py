@@ -30,7 +30,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mmseq.errors import UserError, closest, unknown
+from mmseq.errors import UserError, did_you_mean, unknown
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
 
@@ -101,8 +101,7 @@ def find_published(given: str) -> Path:
         return registry().get("published", given).path
     if Path(given).is_file():
         return Path(given)
-    guess = closest(given, names)
-    hint = f" Did you mean '{guess}'?" if guess else ""
+    hint = did_you_mean(given, names)
     raise UserError(
         f"No published figures '{given}': neither a registered name nor a TOML file.{hint} "
         f"Registered: {', '.join(names) or 'none'}."

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mmseq.config.dotted import dotted
 from mmseq.tables.measures import METRICS
 from mmseq.tables.spread import Spread
 from mmseq.tables.table import Row, Table
@@ -36,7 +37,7 @@ def csv_text(table: Table) -> str:
     Columns are the JSON's keys joined by ``_``; of several published figures the first has columns
     of its own and the others stand in ``published_further``.
     """
-    rows = [dict(_flat(_csv_record(table, row))) for row in table.rows]
+    rows = [_flat(_csv_record(table, row)) for row in table.rows]
     # The fullest row first: one without results would put its few columns before the scores.
     fullest = sorted(rows, key=len, reverse=True)
     columns = list(dict.fromkeys(name for row in fullest for name in row))
@@ -123,11 +124,8 @@ def _csv_record(table: Table, row: Row) -> Record:
     return record
 
 
-def _flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in record.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}_")
-        elif isinstance(value, list):
-            yield f"{prefix}{name}", " ".join(map(str, value))
-        else:
-            yield f"{prefix}{name}", value
+def _flat(record: Mapping[str, Any]) -> Record:
+    return {
+        name: " ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in dotted(record, "_").items()
+    }

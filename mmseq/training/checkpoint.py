@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 from collections.abc import Sequence
@@ -18,17 +17,18 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mmseq.errors import UserError
+from mmseq.files import write_text
 from mmseq.model.model import Model
 from mmseq.processes import process_count, process_index
 from mmseq.runs.folder import resuming
-from mmseq.runs.weights import _write, load_weights, save_weights, tensors_of
+from mmseq.runs.weights import load_weights, save_weights, tensors_of, write_tensors
 
 CURRENT = "current"
 
 
 @dataclass(frozen=True)
 class Generators:
-    """Where the random generators of one process stand."""
+    """The state of one process's random generators."""
 
     tensors: dict[str, Tensor]
     python: list[Any]
@@ -80,18 +80,18 @@ class Checkpoints:
             shutil.rmtree(folder, ignore_errors=True)
         temporary.mkdir(parents=True)
         try:
-            _write(tensors_of(model), temporary / "model.safetensors")
-            _write(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
+            write_tensors(tensors_of(model), temporary / "model.safetensors")
+            write_tensors(_optimiser_tensors(model, optimiser), temporary / "optimiser.safetensors")
             numbered = list(enumerate(generators))
             states = {f"{n}.{name}": t for n, own in numbered for name, t in own.tensors.items()}
-            _write(states, temporary / "random.safetensors")
+            write_tensors(states, temporary / "random.safetensors")
             state = {**progress, "generators": [own.python for own in generators]}
             (temporary / "progress.json").write_text(json.dumps(state), encoding="utf-8")
         except (OSError, UserError):
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         temporary.rename(target)
-        _replace_text(self.folder / CURRENT, name)
+        write_text(self.folder / CURRENT, name)
         for other in self.folder.glob("step-*"):
             if other.name != name:
                 shutil.rmtree(other, ignore_errors=True)
@@ -154,11 +154,5 @@ def _require_processes(folder: Path, written: int) -> None:
     if process_count() != written:
         raise UserError(
             f"{folder}: the processes of this run were {written}, and here are {process_count()}; "
-            f"go on with as many: {resuming(folder.parents[1], written)}"
+            f"resume with as many: {resuming(folder.parents[1], written)}"
         )
-
-
-def _replace_text(path: Path, text: str) -> None:
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -115,7 +115,7 @@ class Trainer:
             progress.epoch + 1, self.settings.epochs, preparing=self.preparing
         )
         with self.reporter.progress(name, len(steps)) as advance:
-            advance(progress.in_epoch, "")
+            advance(progress.in_epoch)
             for group in steps[progress.in_epoch :]:
                 self._train_step(group, hidden)
                 advance(1, loss_text(progress.means()))

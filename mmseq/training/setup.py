@@ -68,7 +68,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
 def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     """The unfinished run in `folder`, as it was begun."""
     if folder is None:
-        raise UserError("Say which run is to be resumed: --output RUN (in Python `output`).")
+        raise UserError("Say which run to resume: --output RUN (in Python `output`).")
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run to resume; check the path (--output).")
     if (folder / "metrics.json").is_file():

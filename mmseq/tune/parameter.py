@@ -68,7 +68,7 @@ class Parameter:
         return json.loads(json.dumps(asdict(self.values)))
 
 
-def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def config_keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted config keys of a table, and what stands under them. ``train.epochs`` may be written
     with quotes or without, which in TOML is a table in a table.
     """
@@ -77,9 +77,9 @@ def dotted(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
         section = key.partition(".")[0]
         depth = 2 if section in SEVERAL else 1
         inner = isinstance(value, Mapping) and key.count(".") < depth
-        # A range under a word that is no section is a key that has been misspelt.
+        # A range under a word that is not a section is a misspelt key.
         if inner and (section in SECTIONS or not value.keys() <= RANGE_KEYS.keys()):
-            yield from dotted(value, f"{key}.")
+            yield from config_keys(value, f"{key}.")
         else:
             yield key, value
 

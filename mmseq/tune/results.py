@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import tomli_w
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
+from mmseq.files import write_text, write_toml
 from mmseq.tune.space import Space
 from mmseq.tune.study import settings_of
 
@@ -30,8 +29,7 @@ def save_best(path: Path, space: Space, best: FrozenTrial, trials: int) -> None:
     """The best trial's whole config, for `mmseq train --config`: it reads the test split again."""
     config = space.whole(settings_of(space, best))
     which = f"The best of {trials_text(trials)}: trial {best.number}"
-    comment = f"# {which}, validation F1 (default) {best.value:.2f}\n"
-    _replace(path, comment + tomli_w.dumps(config.tables()))
+    write_toml(path, config.tables(), f"{which}, validation F1 (default) {best.value:.2f}")
 
 
 def save_trials(path: Path, space: Space, trials: Sequence[FrozenTrial]) -> None:
@@ -58,7 +56,7 @@ def save_trials(path: Path, space: Space, trials: Sequence[FrozenTrial]) -> None
                 attributes.get("error", ""),
             ]
         )
-    _replace(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def best_table(space: Space, trials: Sequence[FrozenTrial]) -> Table:
@@ -100,10 +98,3 @@ def _cell(value: Any) -> Any:
 
 def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(_cell(value))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

@@ -9,7 +9,7 @@ from typing import Any
 from mmseq.bench.plan import Problems
 from mmseq.config.config import Config
 from mmseq.config.layering import SINGLE
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.registry.plugins import registry
 from mmseq.training.resolved import with_epochs
 from mmseq.tune.parameter import Parameter, Range
@@ -100,14 +100,13 @@ def _contexts(
     options: set[str] = set()
     found = []
     for name in names.values.corners:
-        # An unknown name is told with the parameter that it stands in.
+        # An unknown name is reported with the parameter that it is in.
         own = _options(names.section, name)
         if parameter.option in own:
             found.append({names.key: name})
         options |= own
     if not found and options:
-        guess = closest(parameter.option, options)
-        hint = f" Did you mean '{guess}'?" if guess else ""
+        hint = did_you_mean(parameter.option, options)
         chosen = ", ".join(str(name) for name in names.values.corners)
         problems.add(
             f"{parameter.key}: none of {chosen} has the option '{parameter.option}'.{hint} "

@@ -11,6 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, one_line
 from mmseq.tune.parameter import Choices, Parameter
 from mmseq.tune.sampler import sampler_of
@@ -23,10 +24,10 @@ PRUNED = "pruned"
 
 
 class Study:
-    """The study in a file; what is told is on the disk when a method returns.
+    """The study in a file; what a method records is on disk when it returns.
 
     `begun` is all that makes trials comparable: a study begun with anything else is refused.
-    `seed`: of the sampler. `UserError` for a file that is no study, or of other things.
+    `seed`: of the sampler. `UserError` for a file that is not a study, or is one of other things.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Study:
         return self.space.draw(lambda parameter: _suggest(trial, parameter))
 
     def hear(self, trial: Trial, epoch: int, f1: float, epochs: int) -> str:
-        """Validation F1 after an epoch of so many; why the trial should stop there, or nothing.
+        """Record validation F1 after an epoch; returns why the trial should stop there, or nothing.
 
         An epoch that is done again after an interruption is answered as before.
         """
@@ -124,7 +125,7 @@ class Study:
             self._study.tell(trial, f1)
 
     def tell_failed(self, trial: Trial, error: str) -> None:
-        """A trial that came to nothing, and why."""
+        """Record that a trial failed, and why."""
         trial.set_user_attr("error", error)
         self._study.tell(trial, state=TrialState.FAIL)
 
@@ -145,18 +146,10 @@ def settings_of(space: Space, trial: FrozenTrial) -> dict[str, Any]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by its place: ``config.train.epochs (3, now 4)``."""
-    old, new = dict(_flat(then)), dict(_flat(now))
+    old, new = dotted(then), dotted(now)
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     told = [f"{key} ({old.get(key, 'none')}, now {new.get(key, 'none')})" for key in keys[:4]]
     return ", ".join(told) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> Any:
-    for key, value in table.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _suggest(trial: Trial, parameter: Parameter) -> Any:

@@ -16,7 +16,7 @@ TAG = re.compile(r"O|[BIESLU]-[^\s-](\S*[^\s-])?")
 
 
 class CsvReader(mmseq.Reader):
-    """A row a sentence, in the columns `sentence`, `tags` and `picture`.
+    """A sentence per row: `sentence`, `tags` and `picture`.
 
     The first row names the columns, in any order; further ones become `Example.extras`. Words and
     tags are separated by spaces, a tag for each word (BIO or BIOES); a cell of tags that is empty

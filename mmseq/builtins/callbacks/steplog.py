@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmseq.files import write_text
+
 
 def drop_after(step: int, path: Path) -> None:
     """Keep the lines of a log up to a step.
@@ -15,7 +17,7 @@ def drop_after(step: int, path: Path) -> None:
     """
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     kept = [line for line in text.splitlines() if _step(line) <= step]
-    path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    write_text(path, "".join(line + "\n" for line in kept))
 
 
 def append(path: Path, record: Mapping[str, Any]) -> None:

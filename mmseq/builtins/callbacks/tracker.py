@@ -1,8 +1,8 @@
-"""What the callbacks of experiment trackers share; each wraps a tracker of accelerate's.
+"""What the callbacks of experiment trackers share; each wraps one of accelerate's trackers.
 
 All of them log the same values under the same names, which are paths in history.jsonl, metrics.json
 and timing.json: ``losses/main``, ``valid/strict/f1``, ``test/per_type/PER/f1``; the config's are
-dotted: ``train.seed``. A resumed run goes on in its tracker's run, with every step once.
+dotted: ``train.seed``. A resumed run continues its tracker's run and logs each step once.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 from accelerate.tracking import GeneralTracker
 
+from mmseq.config.dotted import dotted
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.files import read_json
@@ -26,6 +27,7 @@ from mmseq.files import read_json
 class Tracker(Callback, ABC):
     """What is logged, and when; its subclasses say where."""
 
+    steers = False
     title: ClassVar[str]
     """The callback's name, and that of the extra that brings its packages"""
     packages: ClassVar[tuple[str, ...]]
@@ -96,7 +98,7 @@ class Tracker(Callback, ABC):
         """The tracker of this run, not yet started. `self.step`: 0, or where the run resumes."""
 
     def _started(self, config: Mapping[str, Any]) -> None:
-        """The tracker has been started: hand it the config, and what it must know to go on."""
+        """The tracker has been started: hand it the config, and what it must know to continue."""
         self.tracker.store_init_configuration(config)
 
     def _write(self, values: Mapping[str, Any], step: int) -> None:
@@ -126,14 +128,9 @@ class Tracker(Callback, ABC):
 
 
 def flat(tree: Mapping[str, Any], separator: str) -> dict[str, Any]:
-    """Nested tables as one, ``{"a": {"b": 1}}`` as ``{"a/b": 1}``: lists as JSON, None left out."""
-    values: dict[str, Any] = {}
-    for key, value in tree.items():
-        if isinstance(value, Mapping):
-            inner = flat(value, separator)
-            values |= {f"{key}{separator}{rest}": found for rest, found in inner.items()}
-        elif isinstance(value, list):
-            values[key] = json.dumps(value)
-        elif value is not None:
-            values[key] = value
-    return values
+    """Nested tables as one, as trackers want it: lists as JSON, None left out."""
+    return {
+        key: json.dumps(value) if isinstance(value, list) else value
+        for key, value in dotted(tree, separator).items()
+        if value is not None
+    }

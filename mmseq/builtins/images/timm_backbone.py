@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
-from mmseq.errors import UserError, closest
+from mmseq.errors import UserError, did_you_mean
 from mmseq.packaged import LITE0, LITE0_MODEL, weights_file
 
 Step = Callable[[Tensor], Tensor]
@@ -180,8 +180,7 @@ def _check_name(model: str) -> None:
         return
     architecture, _, tag = model.partition(".")
     if not timm.is_model(architecture):
-        guess = closest(model, timm.list_models())
-        hint = f" Did you mean '{guess}'?" if guess else ""
+        hint = did_you_mean(model, timm.list_models())
         raise UserError(
             f"Unknown timm model '{model}'.{hint} See timm.list_models(); a model of the Hub is "
             "'hf-hub:organisation/name'."

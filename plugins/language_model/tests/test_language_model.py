@@ -187,7 +187,7 @@ def test_words_that_look_like_symbols_are_words():
 
 @pytest.mark.parametrize("option", ["hidden", "vocabulary"])
 def test_sizes_below_1_are_an_error(option):
-    with pytest.raises(UserError, match=f"aux task 'language-model': {option} = 0; it must be at"):
+    with pytest.raises(UserError, match=f"aux task 'language-model': {option} = 0"):
         Config.from_layers(aux=["language-model"], settings={f"aux.language-model.{option}": 0})
 
 

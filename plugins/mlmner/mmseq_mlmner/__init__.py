@@ -30,6 +30,6 @@ def register_components(add: mmseq.Add) -> None:
 @mmseq.hookimpl
 def register_commands(cli: click.Group) -> None:
     """Add `mmseq plot`."""
-    from mmseq_mlmner.plot import plot
+    from mmseq_mlmner.plot.command import plot
 
     cli.add_command(plot)

@@ -190,3 +190,37 @@ def test_impossible_options_are_errors(options):
     ((name, value),) = options.items()
     with pytest.raises(UserError, match=f"aux task 'cluster': {name} = {value}"):
         Config.from_layers(aux=["cluster"], settings={f"aux.cluster.{name}": value})
+
+
+def test_options_unless_told_otherwise():
+    task = ClusterTask(SIZES)
+    assert ClusterTask.weight == 0.01
+    assert (task.preparation, task.momentum, task.margin) == (1, 0.99, 10.0)
+    assert (task.kind, task.separation) == ("pretrained", "cosine")
+
+
+@pytest.mark.parametrize("centers", ["pretrained", "learned"])
+def test_named_centres_are_of_the_types_that_have_one_and_have_no_graph(centers):
+    found = prepared(centers=centers).named_centers()
+    assert {name: center.tolist() for name, center in found.items()} == {
+        "PER": [2, 0],
+        "LOC": [5, 6],
+    }
+    assert not any(center.requires_grad for center in found.values())
+
+
+def test_ema_centres_follow_a_single_word_too():
+    task = prepared(centers="ema", momentum=0.75).train()
+    loss(task, *batch([[3]], [[[9, 2]]]))
+    # LOC: 0.75 * (5,6) + 0.25 * (9,2).
+    assert task.centers.tolist() == [[2, 0], [6, 5], [0, 0]]
+
+
+def test_outside_words_are_in_no_type_when_every_type_has_a_centre():
+    task = ClusterTask(SIZES).double()
+    task.observe(*batch([[1, 3, 5, 0]], [[[0, 0], [1, 1], [2, 2], [9, 9]]]))
+    task.finish()
+    assert task.valid.all()
+    assert task.centers.tolist() == [[0, 0], [1, 1], [2, 2]]
+    _, targets = batch([[0, 5, 0]], [[[1, 1], [2, 2], [3, 3]]])
+    assert task.count(targets) == 1

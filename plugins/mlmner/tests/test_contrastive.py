@@ -187,5 +187,11 @@ def test_impossible_options_are_errors(options):
 
 def test_views_of_different_widths_are_refused():
     sizes = Sizes(labels=("O",), views={"text": 4, "image": 6})
-    with pytest.raises(UserError, match="which are 4 and 6 wide with this fusion"):
+    with pytest.raises(UserError, match="4 and 6 wide"):
         ContrastiveTask(sizes)
+
+
+def test_its_weight_is_the_papers_and_its_parts_do_not_add_up():
+    assert ContrastiveTask.weight == 0.5
+    # Each batch's pairs are told from each other: two halves are not the whole.
+    assert not ContrastiveTask.additive

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from mmseq_mlmner.pca import principal_plane
+from mmseq_mlmner.plot.pca import principal_plane
 
 
 def test_points_on_a_line_in_space():

@@ -2,8 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from mmseq_mlmner import silhouette as module
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot.silhouette import silhouette
 
 
 def of(points, types):
@@ -40,13 +39,20 @@ def test_one_type_has_none():
     assert of([[0], [1]], ["PER", "PER"]) is None
 
 
-def test_many_words_are_taken_in_pieces(monkeypatch):
+def test_words_that_are_each_alone_in_their_type_have_0():
+    assert of([[0], [1], [5]], list("ABC")) == 0
+
+
+def test_what_all_words_share_takes_no_digit():
+    # The first test's points, far out: their squares hold no difference of 2 in 64 bits.
+    far = np.array([[1e9], [1e9 + 6], [1e9 + 2], [1e9 + 10]])
+    expected = (6 / 8 + 4 / 6 + 1 / 5 + 5 / 9) / 4
+    assert silhouette(far, ["PER", "LOC", "PER", "LOC"]) == pytest.approx(expected)
+
+
+def test_a_word_at_a_time_as_rousseeuw_writes_it():
     draw = np.random.default_rng(0)
     points, types = draw.normal(size=(23, 3)), draw.choice(list("ABC"), size=23).tolist()
-    whole = silhouette(points, types)
-    monkeypatch.setattr(module, "ROWS", 5)
-    assert silhouette(points, types) == pytest.approx(whole)
-    # As Rousseeuw writes it, a word at a time.
     parts = []
     for i, kind in enumerate(types):
         means = {}
@@ -56,4 +62,4 @@ def test_many_words_are_taken_in_pieces(monkeypatch):
         a = means.pop(kind)
         b = min(means.values())
         parts.append((b - a) / max(a, b))
-    assert whole == pytest.approx(sum(parts) / 23)
+    assert silhouette(points, types) == pytest.approx(sum(parts) / 23)

@@ -22,6 +22,6 @@ def register_components(add: mmseq.Add) -> None:
 @mmseq.hookimpl
 def register_commands(cli: click.Group) -> None:
     """Add `mmseq parity`."""
-    from mmseq_umt.command import parity
+    from mmseq_umt.parity.command import parity
 
     cli.add_command(parity)

@@ -218,10 +218,22 @@ def test_weights_survive_saving():
     ("option", "value"), [("heads", 0), ("layers", 0), ("refine_share", 1.5), ("dropout", 2.0)]
 )
 def test_impossible_options_are_errors(option, value):
-    with pytest.raises(UserError, match=f"aux task 'boundary': {option} = {value}; it must be "):
+    with pytest.raises(UserError, match=f"aux task 'boundary': {option} = {value}"):
         Config.from_layers(aux=["boundary"], settings={f"aux.boundary.{option}": value})
 
 
 def test_heads_that_do_not_divide_the_width_are_an_error():
-    with pytest.raises(UserError, match="aux task 'boundary': heads = 4 does not divide "):
+    with pytest.raises(UserError, match="aux task 'boundary': heads = 4"):
         task(heads=4)
+
+
+def test_it_starts_as_bert_does_with_the_papers_structure():
+    torch.manual_seed(0)
+    built = BoundaryTask(replace(SIZES, text=96))
+    assert BoundaryTask.weight == 0.4
+    (layer,) = built.text.layers
+    assert (layer.heads, layer.inner.out_features, layer.dropout.p) == (12, 4 * 96, 0.1)
+    assert built.refine_share == 0.5
+    for part in (layer.inner, layer.query, built.emissions):
+        assert part.weight.std().item() == pytest.approx(0.02, rel=0.15)
+        assert not part.bias.any()

@@ -285,3 +285,10 @@ def test_weights_survive_saving():
     other.load_state_dict(one.state_dict())
     args = batch()
     assert torch.equal(one(*args).states, other(*args).states)
+
+
+def test_the_structure_unless_told_otherwise():
+    built = CrossTransformerFusion(replace(SIZES, text=24))
+    for stack in (built.text, built.image_to_text, built.text_to_text, built.text_to_image):
+        (layer,) = stack.layers
+        assert (layer.heads, layer.inner.out_features, layer.dropout.p) == (12, 4 * 24, 0.1)

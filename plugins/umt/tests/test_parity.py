@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmseq_umt.parity import TOLERANCE, compare
+from mmseq_umt.parity.comparison import Difference, difference, differences
 
 from mmseq.__main__ import run
 
@@ -26,10 +27,33 @@ OUTPUTS = [
 
 @pytest.mark.skipif(not PUBLISHED.is_file(), reason="needs shared/parity/umt_small.safetensors")
 def test_the_published_codes_numbers():
-    found = compare(PUBLISHED)
+    found = differences(PUBLISHED)
     assert list(found) == OUTPUTS
-    assert found["decoded"] == 0
-    assert max(found.values()) <= TOLERANCE == 1e-5
+    assert found["decoded"] == Difference(0, 1)
+    assert TOLERANCE == 1e-5
+    assert all(each.within for each in found.values())
+    assert compare(PUBLISHED) == {name: each.largest for name, each in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "largest", "magnitude", "within"),
+    [
+        # 1e-5 of 1000 is 0.01, and 1e-5 of 0.01 is 1e-7.
+        ([3.0, -1000.005], [3.0, -1000.0], 0.005, 1000.0, True),
+        ([3.02, -1000.0], [3.0, -1000.0], 0.02, 1000.0, False),
+        ([0.011, 0.0], [0.01, 0.0], 0.001, 0.01, False),
+        ([0.01, 5e-8], [0.01, 0.0], 5e-8, 0.01, True),
+        ([0.0, 0.0], [0.0, 0.0], 0.0, 0.0, True),
+        ([1e-9, 0.0], [0.0, 0.0], 1e-9, 0.0, False),
+        ([float("nan"), 2.0], [1.0, 2.0], float("nan"), 2.0, False),
+        ([float("inf"), 2.0], [1.0, 2.0], float("inf"), 2.0, False),
+    ],
+)
+def test_a_difference_is_judged_by_the_outputs_magnitude(ours, theirs, largest, magnitude, within):
+    found = difference(*(torch.tensor(x, dtype=torch.double) for x in (ours, theirs)))
+    assert found.largest == pytest.approx(largest, nan_ok=True)
+    assert found.magnitude == magnitude
+    assert found.within is within
 
 
 def test_other_sizes_and_several_layers(write_parity):
@@ -104,22 +128,42 @@ def test_numbers_of_other_width_are_read(parity_tensors, write_parity):
 
 def test_the_command_prints_a_table(write_parity, capsys):
     path = write_parity()
-    found = compare(path)
+    found = differences(path)
     assert run(["parity", str(path)]) == 0
     heading, *rows, verdict = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["output", "largest", "difference"]
-    assert [row.split() for row in rows] == [[n, f"{x:.1e}"] for n, x in found.items()]
-    assert verdict == "Every output is within 1e-05."
+    assert heading.split() == ["output", "largest", "difference", "magnitude"]
+    assert [row.split() for row in rows] == [
+        [n, f"{each.largest:.1e}", f"{each.magnitude:.3g}"] for n, each in found.items()
+    ]
+    assert rows[-1].split() == ["decoded", "0.0e+00", "1"]
+    assert verdict == "Every output is within 1e-05 of its magnitude."
 
 
 def test_the_command_names_what_differs(parity_tensors, write_parity, capsys):
     emissions = parity_tensors["outputs.main_emissions"].clone()
-    emissions[1, 4, 0] += 0.25  # at padding
+    # At padding, whose own value is small.
+    assert emissions[1, 4, 0].abs() < 10
+    emissions[1, 4, 0] += 100
     path = write_parity({"outputs.main_emissions": emissions, "outputs.loss": torch.zeros(1)})
     assert run(["parity", str(path)]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert ["main_emissions", "2.5e-01"] in [line.split() for line in lines]
-    assert lines[-1] == "Above 1e-05: main_emissions, loss."
+    magnitude = f"{100 + parity_tensors['outputs.main_emissions'][1, 4, 0].item():.3g}"
+    assert ["main_emissions", "1.0e+02", magnitude] in [line.split() for line in lines]
+    assert lines[-1] == "Above 1e-05 of its magnitude: main_emissions, loss."
+
+
+@pytest.mark.parametrize(("share", "code"), [(5e-6, 0), (2e-5, 1)])
+def test_the_command_judges_by_magnitude(parity_tensors, write_parity, capsys, share, code):
+    loss = parity_tensors["outputs.loss"]
+    path = write_parity({"outputs.loss": loss * (1 + share)})
+    assert compare(path)["loss"] > 1e-5
+    assert run(["parity", str(path)]) == code
+    verdict = capsys.readouterr().out.splitlines()[-1]
+    assert verdict == (
+        "Above 1e-05 of its magnitude: loss."
+        if code
+        else "Every output is within 1e-05 of its magnitude."
+    )
 
 
 @pytest.mark.parametrize(("loss", "code"), [(None, 0), (0.0, 1)])
@@ -137,4 +181,4 @@ def test_numbers_that_overflow_are_not_within(write_parity, capsys):
     path = write_parity({"weights.classifier.weight": torch.full((5, 64), 3e38)})
     assert run(["parity", str(path)]) == 1
     verdict = capsys.readouterr().out.splitlines()[-1]
-    assert verdict.startswith("Above 1e-05: main_emissions, final_emissions, loss")
+    assert verdict.startswith("Above 1e-05 of its magnitude: main_emissions, final_emissions, loss")

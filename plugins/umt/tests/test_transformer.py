@@ -135,3 +135,14 @@ def test_dropout_is_taken_of_attention_and_of_both_halves():
     assert sum(x % 100 == 12 for x in added) / 800 == pytest.approx(1 / 4, abs=0.05)
     assert sum(x >= 100 for x in added) / 800 == pytest.approx(1 / 2, abs=0.05)
     assert set(layer.eval()(states, row(3), ONE_KEY).flatten().tolist()) == {53}
+
+
+@pytest.mark.parametrize("norm", ["attention_norm", "norm"])
+def test_the_variance_of_states_is_taken_with_an_epsilon_of_1e_12(norm):
+    layer = attention_alone(plain_layer(2))
+    setattr(
+        layer, norm, TransformerLayer(2, 1, dropout=0.0, expansion=1).double().get_submodule(norm)
+    )
+    # The variance is 1e-12 itself: of 1 and -1 the root of a half is left.
+    got = layer(row(1e-6, -1e-6), row(0, 0), torch.zeros(1, 1, dtype=torch.bool))
+    assert got[0, 0].tolist() == pytest.approx([0.5**0.5, -(0.5**0.5)])

@@ -41,7 +41,7 @@ def test_the_plugin_adds_its_command():
 
 
 def test_importing_the_plugin_and_its_command_imports_no_torch():
-    code = "import sys, mmseq_umt.command; sys.exit('torch' in sys.modules)"
+    code = "import sys, mmseq_umt.parity.command; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

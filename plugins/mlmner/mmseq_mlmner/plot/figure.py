@@ -12,7 +12,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from mmseq import PLOT_COLOURS, EntityStates, plot_style
-from mmseq_mlmner.pca import Array, principal_plane
+from mmseq_mlmner.plot.pca import Array, principal_plane
 
 Centers = Mapping[str, Array]
 

@@ -20,7 +20,7 @@ ENDINGS = (".png", ".svg")
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     default="test",
-    help="Which of its files [test].",
+    help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option(
@@ -48,11 +48,11 @@ def plot(
     if output is not None:
         _require_new(output)
     try:
-        from mmseq_mlmner.cluster_plot import cluster_plot
+        from mmseq_mlmner.plot.clusters import cluster_plot
     except ImportError as error:
         raise mmseq.UserError(
-            f"mmseq plot draws with matplotlib, which cannot be imported ({error}): "
-            "pip install 'mmseq-mlmner[report]'."
+            "mmseq plot needs matplotlib and scikit-learn, of which one cannot be imported "
+            f"({error}): pip install 'mmseq-mlmner[report]'."
         ) from error
     figure, facts = cluster_plot(run, split=split, data=data, images=images)
     target = output or run / "clusters.png"

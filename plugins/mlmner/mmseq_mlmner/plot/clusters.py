@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 import mmseq
 from mmseq_mlmner.cluster import ClusterTask
-from mmseq_mlmner.figure import draw_clusters
-from mmseq_mlmner.silhouette import silhouette
+from mmseq_mlmner.plot.figure import draw_clusters
+from mmseq_mlmner.plot.silhouette import silhouette
 
 
 def cluster_plot(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.decomposition import PCA
 
 Array = NDArray[np.floating[Any]]
 
@@ -31,15 +32,15 @@ class Plane:
 def principal_plane(vectors: Array) -> Plane:
     """The plane of the two greatest variances of `vectors` (N, F), N >= 1.
 
-    An axis's sign is free: here its entry of greatest size is positive, so that pictures repeat.
+    An axis's sign is free. scikit-learn (since 1.5) makes its entry of greatest size positive,
+    whatever the order of the vectors, so that pictures repeat.
     """
     vectors = vectors.astype(np.float64)
-    origin = vectors.mean(axis=0)
-    _, values, rows = np.linalg.svd(vectors - origin, full_matrices=False)
-    count = min(2, len(rows))
     axes, shares = np.zeros((2, vectors.shape[1])), np.zeros(2)
-    largest = np.abs(rows[:count]).argmax(axis=1)[:, None]
-    axes[:count] = rows[:count] * np.sign(np.take_along_axis(rows[:count], largest, axis=1))
-    if values.any():
-        shares[:count] = values[:count] ** 2 / (values**2).sum()
-    return Plane(origin, axes, (float(shares[0]), float(shares[1])))
+    # Without any variance there is no share of it to speak of.
+    if np.ptp(vectors, axis=0).any():
+        # The whole decomposition: what scikit-learn takes for large data is drawn at random.
+        pca = PCA(min(2, *vectors.shape), svd_solver="full").fit(vectors)
+        axes[: len(pca.components_)] = pca.components_
+        shares[: len(pca.components_)] = pca.explained_variance_ratio_
+    return Plane(vectors.mean(axis=0), axes, (float(shares[0]), float(shares[1])))

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertTokenizer
 from mmseq import CrfDecoder, ImageStates, Sizes, Targets, TextInputs, TransformerEncoder
 from mmseq_umt.boundary import BoundaryTask
 from mmseq_umt.cross_transformer import CrossTransformerFusion
-from mmseq_umt.parity_file import ParityFile
+from mmseq_umt.parity.file import ParityFile
 
 
 class PublishedTagger(nn.Module):
@@ -83,7 +83,7 @@ class PublishedTagger(nn.Module):
         task.conversion = conversion
 
     def forward(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`inputs` and outputs: names and shapes in `mmseq_umt.parity_file`."""
+        """`inputs` and outputs: names and shapes in `mmseq_umt.parity.file`."""
         mask = inputs["attention_mask"].bool()
         text = self.text_encoder(_text_inputs(inputs), None)
         regions = inputs["image_regions"].flatten(2).transpose(1, 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from mmseq_umt.parity_file import ParityFile, misfit, require_none
+from mmseq_umt.parity.file import ParityFile, misfit, require_none
 
 MODULES = {
     "text_encoder.model": "bert",

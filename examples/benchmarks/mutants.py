@@ -1,0 +1,258 @@
+"""How many single faults in the code the tests notice: mutants of the decoders, the weightings and
+the plugins umt and mlmner, each against its module's tests.
+
+Places are drawn by a seed, and of each one change (`mutations.py`). What is slow to import is
+imported once; a child for each mutant then loads the changed source in place of the module, so that
+no file is written, and runs the tests up to the first that fails. A mutant is killed when one
+fails, the interpreter ends, or time is up, as in an endless loop. Figures: MUTANTS.md.
+
+    python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl [--again]
+
+FILE has a line for each mutant tried; begun anew, the command goes on where it ended. `--again`
+tries those that survived once more, after tests were added.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import gc
+import hashlib
+import importlib
+import importlib.util
+import json
+import math
+import multiprocessing
+import os
+import random
+import resource
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import asdict, dataclass
+from importlib.machinery import SourceFileLoader
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+
+import pytest
+import torch
+from mutations import Mutation, mutated, mutations
+
+ROOT = Path(__file__).parents[2]
+
+
+def _tests(*names: str, plugin: str = "") -> tuple[str, ...]:
+    folder = f"plugins/{plugin}/tests" if plugin else "tests"
+    return tuple(f"{folder}/test_{name}.py" for name in names)
+
+
+TESTS = {
+    "mmseq/builtins/decoding/decoders.py": _tests("decoders", "chains", "k_best"),
+    "mmseq/builtins/decoding/crf.py": _tests("chains", "decoders", "k_best", "crf_fast"),
+    "mmseq/builtins/decoding/crf_fast.py": _tests("chains", "decoders", "crf_fast"),
+    "mmseq/builtins/decoding/viterbi.py": _tests("viterbi", "decoders", "k_best"),
+    "mmseq/builtins/decoding/span_scores.py": _tests("span_scores", "decoders", "chains"),
+    "mmseq/builtins/weighting/computed.py": _tests("weighting"),
+    "mmseq/builtins/weighting/gradnorm.py": _tests("gradnorm"),
+    "mmseq/builtins/weighting/uncertainty.py": _tests("uncertainty"),
+    "plugins/umt/mmseq_umt/cross_transformer.py": _tests("cross_transformer", plugin="umt"),
+    "plugins/umt/mmseq_umt/transformer.py": _tests(
+        "transformer", "cross_transformer", plugin="umt"
+    ),
+    "plugins/umt/mmseq_umt/boundary.py": _tests("boundary", plugin="umt"),
+    "plugins/mlmner/mmseq_mlmner/contrastive.py": _tests("contrastive", plugin="mlmner"),
+    "plugins/mlmner/mmseq_mlmner/cluster.py": _tests("cluster", plugin="mlmner"),
+    "plugins/mlmner/mmseq_mlmner/distances.py": _tests("distances", "cluster", plugin="mlmner"),
+}
+"""Module -> its tests, the quick ones first. The modules' order is that of the draw."""
+# Marks of plugins that are not loaded, for they would take longer than most tests.
+UNKNOWN = "pytest.PytestUnknownMarkWarning"
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-W", f"ignore::{UNKNOWN}")
+UNUSED = -1
+"""In place of pytest's exit code: the tests never imported the mutant"""
+PATIENCE = 3
+"""A mutant may take so many times the CPU seconds that all the tests of all modules take"""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One change to one module."""
+
+    path: str
+    number: int
+    """Place of the change in `mutations(source)`"""
+    mutation: Mutation
+
+    @property
+    def source(self) -> str:
+        return (ROOT / self.path).read_text(encoding="utf-8")
+
+    @property
+    def key(self) -> str:
+        """The same as long as the code is, wherever it stands and whatever it says of itself."""
+        tree = ast.parse(self.source)
+        tree.body = [
+            node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)
+        ]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value = ast.Constant(None)
+        return f"{self.number} {hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]}"
+
+
+def drawn(seed: int, count: int) -> list[Mutant]:
+    """`count` places, module by module, with one change each."""
+    places: dict[tuple[str, int, int, str], list[Mutant]] = {}
+    for path in TESTS:
+        for number, change in enumerate(mutations((ROOT / path).read_text(encoding="utf-8"))):
+            place = (path, change.line, change.column, change.operator)
+            places.setdefault(place, []).append(Mutant(path, number, change))
+    draw = random.Random(seed)
+    chosen = [draw.choice(places[place]) for place in draw.sample(list(places), count)]
+    order = list(TESTS)
+    return sorted(chosen, key=lambda mutant: (order.index(mutant.path), mutant.number))
+
+
+class Changed(SourceFileLoader):
+    """Loads a module from its file, with a mutant's change."""
+
+    def __init__(self, name: str, mutant: Mutant) -> None:
+        super().__init__(name, str(ROOT / mutant.path))
+        self.mutant = mutant
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(mutated(self.mutant.source, self.mutant.number), self.path, "exec")
+
+
+class Stead:
+    """Finds the mutant where the module is asked for."""
+
+    def __init__(self, mutant: Mutant) -> None:
+        parts = Path(mutant.path).with_suffix("").parts
+        self.name = ".".join(parts[2:] if parts[0] == "plugins" else parts)
+        self.mutant = mutant
+        self.used = False
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
+        if name != self.name:
+            return None
+        self.used = True
+        loader = Changed(name, self.mutant)
+        return importlib.util.spec_from_file_location(name, loader.path, loader=loader)
+
+
+class Watch:
+    """Keeps the first test that failed."""
+
+    failed = ""
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+
+def run_tests(answer: Connection, mutant: Mutant | None, tests: list[str], limit: int) -> None:
+    """In a child: the tests, of the mutant or of the modules as they are."""
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1), os.dup2(quiet, 2)
+    # Seconds of this process's own, however busy the machine is: then the system ends it.
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    stead = Stead(mutant) if mutant else None
+    if stead:
+        sys.meta_path.insert(0, stead)
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as folder:
+        code = pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *tests], plugins=[watch])
+    if stead and not stead.used:
+        code = UNUSED
+    answer.send({"code": int(code), "by": watch.failed, "modules": list(sys.modules)})
+
+
+def tried(mutant: Mutant | None, tests: list[str], limit: int) -> dict[str, Any]:
+    """What a child says of it, with its CPU seconds; without an answer the code is None."""
+    fork = multiprocessing.get_context("fork")
+    mine, its = fork.Pipe()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    child = fork.Process(target=run_tests, args=(its, mutant, tests, limit))
+    child.start()
+    its.close()
+    found: dict[str, Any] = {"code": None, "by": "the interpreter ended, or time was up"}
+    with contextlib.suppress(EOFError):
+        found = mine.recv()
+    child.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {**found, "cpu_seconds": round(seconds, 2)}
+
+
+def usual_seconds() -> float:
+    """How long all the tests take where nothing is changed; imports here what they import."""
+    clean = tried(None, sorted({test for tests in TESTS.values() for test in tests}), 3600)
+    if clean["code"] != 0:
+        raise SystemExit(f"Without any change a test fails: {clean['by']}")
+    own = ("mmseq", "tests", "plugins", "conftest", "test_", "__m", "_pytest")
+    for name in clean["modules"]:
+        if not name.startswith(own) and name not in sys.modules:
+            # Some names are made up by the package that holds them.
+            with contextlib.suppress(ImportError, AttributeError):
+                importlib.import_module(name)
+    # What the children need not look through again and again.
+    gc.freeze()
+    return float(clean["cpu_seconds"])
+
+
+def main() -> None:
+    """Try what is not yet in the file of results, and print what survived."""
+    parser = argparse.ArgumentParser(description="Mutants of the code against its tests.")
+    parser.add_argument("--seed", type=int, default=2026)
+    parser.add_argument("--count", type=int, default=160)
+    parser.add_argument("--results", type=Path, required=True, metavar="FILE.jsonl")
+    parser.add_argument("--again", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    os.chdir(ROOT)
+    done: dict[str, dict[str, Any]] = {}
+    if options.results.exists():
+        lines = options.results.read_text(encoding="utf-8").splitlines()
+        done = {line["key"]: line for line in map(json.loads, lines)}
+    mutants = drawn(options.seed, options.count)
+    left = [
+        mutant
+        for mutant in mutants
+        if mutant.key not in done or (options.again and done[mutant.key]["survived"])
+    ]
+    limit = PATIENCE * math.ceil(usual_seconds()) if left else 0
+    with options.results.open("a", encoding="utf-8") as file:
+        for mutant in left:
+            found = tried(mutant, list(TESTS[mutant.path]), limit)
+            if found["code"] == UNUSED:
+                raise SystemExit(f"Its tests never import {mutant.path}")
+            line = {
+                "key": mutant.key,
+                "path": mutant.path,
+                **asdict(mutant.mutation),
+                "survived": found["code"] == 0,
+                "by": found["by"],
+                "cpu_seconds": found["cpu_seconds"],
+            }
+            done[mutant.key] = line
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            print("survived" if line["survived"] else "killed", mutant.path, mutant.mutation)
+    survivors = [mutant for mutant in mutants if done[mutant.key]["survived"]]
+    by_operator = Counter(mutant.mutation.operator for mutant in mutants)
+    print(f"\nseed {options.seed}: {len(mutants)} drawn, {len(mutants) - len(survivors)} killed")
+    seconds = sum(done[mutant.key]["cpu_seconds"] for mutant in mutants)
+    print(f"{seconds / 60:.1f} CPU minutes")
+    print("operators:", ", ".join(f"{name} {n}" for name, n in by_operator.most_common()))
+    for mutant in survivors:
+        print(f"survived: {mutant.path}:{mutant.mutation}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Sentences as they were read, one after the other: for people, and as JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mmseq.contracts.example import Example
+
+
+def record(example: Example, image_folder: Path) -> dict[str, Any]:
+    """A sentence as an object that the reader of ``.jsonl`` reads, with its `line` of the file.
+
+    `images`: as they stand in the data, in terms of the picture folder.
+    """
+    facts: dict[str, Any] = {"id": example.id} if example.id else {}
+    facts |= {"line": example.line, "tokens": list(example.tokens)}
+    if example.tags is not None:
+        facts["tags"] = list(example.tags)
+    facts["images"] = [_name(path, image_folder) for path in example.images]
+    return {**facts, **{k: v for k, v in example.extras.items() if k not in facts}}
+
+
+def lines(example: Example, image_folder: Path) -> Iterator[str]:
+    """A sentence as two lines: where it stands and its pictures; words, with tags other than O.
+
+    What cannot be seen, such as a zero-width space, is written as its code point.
+    """
+    name = f"  {example.id}" if example.id else ""
+    pictures = [
+        _name(path, image_folder) + ("" if path.is_file() else " (missing)")
+        for path in example.images
+    ]
+    shown = f"  pictures: {', '.join(pictures)}" if pictures else ""
+    yield visible(f"{example.where}{name}{shown}")
+    tags = example.tags or ("O",) * len(example.tokens)
+    words = zip(example.tokens, tags, strict=True)
+    yield visible("  " + " ".join(w if tag == "O" else f"{w}/{tag}" for w, tag in words))
+
+
+def visible(text: str) -> str:
+    """The text with each character that has no width or moves the cursor as ``\\uXXXX``."""
+    return "".join(c if c.isprintable() else _code_point(c) for c in text)
+
+
+def _code_point(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _name(path: Path, image_folder: Path) -> str:
+    return str(path.relative_to(image_folder) if path.is_relative_to(image_folder) else path)
