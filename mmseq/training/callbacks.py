@@ -61,7 +61,7 @@ class Listeners:
         return next((reason for reason in reasons if reason), "")
 
     def end(self, folder: Path) -> None:
-        """The run folder is whole."""
+        """Tell all that the run folder is whole."""
         for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_end", folder)
 
