@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mmseq.tagging.sentences import Alternative, Span, TaggedSentence
     from mmseq.tagging.states import EntityStates, entity_states
     from mmseq.tagging.tagger import Tagger, load
-    from mmseq.training.loop import train
+    from mmseq.training.train import train
 
 _LAZY = {
     "mmseq.builtins.decoding.decoders": ("CrfDecoder", "SoftmaxDecoder"),
@@ -64,7 +64,7 @@ _LAZY = {
     "mmseq.tagging.sentences": ("Alternative", "Span", "TaggedSentence"),
     "mmseq.tagging.states": ("EntityStates", "entity_states"),
     "mmseq.tagging.tagger": ("Tagger", "load"),
-    "mmseq.training.loop": ("train",),
+    "mmseq.training.train": ("train",),
 }
 _HOME = {name: module for module, names in _LAZY.items() for name in names}
 

@@ -137,7 +137,7 @@ def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
     )
     found = probe(config.tables(), 1)
     from mmseq.data.source import load_data
-    from mmseq.training.setup import build_seeded
+    from mmseq.training.initial import build_seeded
 
     train = load_data(config.data, ["train"])["train"].examples
     model, _ = build_seeded(config, ("O", "B-LOC", "I-LOC", "B-PER", "I-PER"), train)

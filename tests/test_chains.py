@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
-from mmseq.builtins.crf import LinearChain, by_word, full_precision
-from mmseq.builtins.crf_fast import LARGEST, FastChain
-from mmseq.builtins.decoders import CrfDecoder, SoftmaxDecoder
-from mmseq.components import Sizes
+
+from mmseq.builtins.decoding.crf import LinearChain, by_word, full_precision
+from mmseq.builtins.decoding.crf_fast import LARGEST, FastChain
+from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+from mmseq.contracts.states import Sizes
 
 BOTH = pytest.mark.parametrize("chain", [LinearChain, FastChain])
 

@@ -1,7 +1,8 @@
 """The probability of an entity from those of its words, by hand."""
 
 import torch
-from mmseq.builtins.span_scores import continuations, going_on, span_products
+
+from mmseq.builtins.decoding.span_scores import continuations, going_on, span_products
 
 
 def test_an_entity_goes_on_with_the_inside_tag_of_its_type_if_there_is_one():

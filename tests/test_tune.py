@@ -190,7 +190,7 @@ def test_no_trial_reads_the_test_split_and_the_best_config_does(whole, output, b
 
 
 def test_the_best_config_trains_to_the_best_trial(whole, output, tiny_data, tmp_path):
-    from mmseq.training.loop import train
+    from mmseq.training.train import train
 
     best = max((t for t in whole if t["state"] == "COMPLETE"), key=lambda t: t["value"])
     text = (output / "best.toml").read_text(encoding="utf-8")

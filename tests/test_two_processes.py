@@ -83,7 +83,8 @@ store = FeatureStore(folder / "store")
 table = compute_features([*paths, folder / "broken.png"], encoder, store=store, shared=True)
 right = compute_features(paths, encoder).rows(paths)
 found["pictures"] = {
-    "files": len(paths), "decoded": len(decoded) - len(set(table._shas.values())), "new": table.new,
+    "files": len(paths), "new": table.new,
+    "decoded": len(decoded) - len({table.contents[path] for path in paths}),
     "problems": [path.name for path in table.problems],
     "equal": all(value.equal(right[name]) for name, value in table.rows(paths).items()),
 }

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from mmseq.builtins.viterbi import k_best, viterbi
+
+from mmseq.builtins.decoding.viterbi import k_best, viterbi
 
 START = np.array([1.0, 0.0])
 TRANSITIONS = np.array([[0.0, 1.0], [-1.0, 3.0]])

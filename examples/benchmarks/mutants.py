@@ -52,14 +52,14 @@ def _tests(*names: str, plugin: str = "") -> tuple[str, ...]:
 
 
 TESTS = {
-    "mmseq/builtins/decoders.py": _tests("decoders", "chains", "k_best"),
-    "mmseq/builtins/crf.py": _tests("chains", "decoders", "k_best", "crf_fast"),
-    "mmseq/builtins/crf_fast.py": _tests("chains", "decoders", "crf_fast"),
-    "mmseq/builtins/viterbi.py": _tests("viterbi", "decoders", "k_best"),
-    "mmseq/builtins/span_scores.py": _tests("span_scores", "decoders", "chains"),
-    "mmseq/builtins/weighting.py": _tests("weighting"),
-    "mmseq/builtins/gradnorm.py": _tests("gradnorm"),
-    "mmseq/builtins/uncertainty.py": _tests("uncertainty"),
+    "mmseq/builtins/decoding/decoders.py": _tests("decoders", "chains", "k_best"),
+    "mmseq/builtins/decoding/crf.py": _tests("chains", "decoders", "k_best", "crf_fast"),
+    "mmseq/builtins/decoding/crf_fast.py": _tests("chains", "decoders", "crf_fast"),
+    "mmseq/builtins/decoding/viterbi.py": _tests("viterbi", "decoders", "k_best"),
+    "mmseq/builtins/decoding/span_scores.py": _tests("span_scores", "decoders", "chains"),
+    "mmseq/builtins/weighting/computed.py": _tests("weighting"),
+    "mmseq/builtins/weighting/gradnorm.py": _tests("gradnorm"),
+    "mmseq/builtins/weighting/uncertainty.py": _tests("uncertainty"),
     "plugins/umt/mmseq_umt/cross_transformer.py": _tests("cross_transformer", plugin="umt"),
     "plugins/umt/mmseq_umt/transformer.py": _tests(
         "transformer", "cross_transformer", plugin="umt"
@@ -70,7 +70,9 @@ TESTS = {
     "plugins/mlmner/mmseq_mlmner/distances.py": _tests("distances", "cluster", plugin="mlmner"),
 }
 """Module -> its tests, the quick ones first. The modules' order is that of the draw."""
-OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain")
+# Marks of plugins that are not loaded, for they would take longer than most tests.
+UNKNOWN = "pytest.PytestUnknownMarkWarning"
+OPTIONS = ("-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "-W", f"ignore::{UNKNOWN}")
 UNUSED = -1
 """In place of pytest's exit code: the tests never imported the mutant"""
 PATIENCE = 3

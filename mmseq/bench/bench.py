@@ -1,4 +1,4 @@
-"""Carrying a plan out: what is missing is run, what is done is left, what fails is told."""
+"""Carries out a plan: runs what is missing, keeps what is done, reports what fails."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Keep = Literal["best", "none", "all"]
 
 @dataclass
 class Report:
-    """What became of a plan."""
+    """How a plan ended."""
 
     results: list[Result] = field(default_factory=list)
     """Of the plan's experiments, earlier ones included, in the plan's order"""
@@ -30,14 +30,14 @@ class Report:
 
 
 class Pace:
-    """Steps taken since a bench was started: those of an interrupted run's first part were not."""
+    """Steps taken since this bench started; those from before an interruption do not count."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
         self._taken = 0
 
     def hear(self, job: str, step: int) -> None:
-        """A run has come to a step; the first that is heard of it may be of long ago."""
+        """A run has reached a step; its first report may be of a step taken long ago."""
         self._taken += step - self._last.get(job, step - 1)
         self._last[job] = step
 
@@ -67,7 +67,7 @@ class Bench:
         self._done: dict[str, Result] = {}
 
     def read_done(self) -> int:
-        """Take up the results that are there; how many of the plan's they are."""
+        """Read the results that exist; returns how many of them are the plan's."""
         if self.file.is_file():
             reading = read([self.file])
             for note in reading.notes:
@@ -117,8 +117,8 @@ class Bench:
             for number, (job, outcome) in enumerate(pool.run(self._jobs(missing), listen), 1):
                 experiment = self._of_job[job.name]
                 failure = self._take(experiment, outcome, pool.threads)
-                # Done or not, nothing more will be heard of it.
-                advance(experiment.steps - self._steps.get(job.name, 0), "")
+                # Done or not, it reports nothing more.
+                advance(experiment.steps - self._steps.get(job.name, 0))
                 self._steps[job.name] = experiment.steps
                 if outcome.status == "interrupted":
                     continue
@@ -135,7 +135,7 @@ class Bench:
         return report
 
     def _called(self, experiment: Experiment) -> Result:
-        """Its result, called as this plan does: another may have given it another name."""
+        """Its result under this plan's name for it; another plan may have named it differently."""
         return replace(
             self._done[experiment.key],
             system=experiment.row,
@@ -157,7 +157,7 @@ class Bench:
             yield job
 
     def _take(self, experiment: Experiment, outcome: Outcome, threads: int) -> str:
-        """Put a finished run on record; what failed, or nothing."""
+        """Record a finished run; returns what failed, or nothing."""
         if outcome.status != "done":
             return outcome.error
         folder = self.folder(experiment)

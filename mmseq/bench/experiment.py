@@ -17,6 +17,7 @@ from mmseq.data.source import load_data
 from mmseq.data.splits import require_split
 from mmseq.errors import UserError
 from mmseq.files import sha256_of
+from mmseq.pictures.checksums import Contents
 from mmseq.runs.provenance import by_content, checksums_of, versions_of
 from mmseq.training.resolved import with_epochs
 
@@ -97,6 +98,7 @@ class _Folders:
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, dict[str, dict[str, str]]] | UserError] = {}
+        self._pictures: Contents = {}
 
     def facts(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
         """Training sentences, and of each split its checksums. `UserError` for bad data."""
@@ -111,11 +113,10 @@ class _Folders:
             raise found
         return found
 
-    @staticmethod
-    def _read(data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
+    def _read(self, data: DataConfig) -> tuple[int, dict[str, dict[str, str]]]:
         splits = load_data(data, data.splits)
         train = require_split(splits, "train", Path(data.path))
-        return len(train.examples), checksums_of(splits)
+        return len(train.examples), checksums_of(splits, self._pictures)
 
 
 def _experiment(
@@ -212,7 +213,7 @@ def _check(plan: Plan, problems: Problems) -> None:
         ("data: give data folders or 'sample'", plan.data),
         ("seed: give seeds", plan.seeds),
     ):
-        # What was misspelt has been told already.
+        # What was misspelt has been reported already.
         if not there and not problems.lines:
             problems.add(f"no {what}.")
     for what, names in (

@@ -17,7 +17,7 @@ from mmseq.scoring.counts import sentence_counts
 
 
 def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
-    """What `run` came to.
+    """The result of `run`.
 
     `UserError` where the run is not the experiment: it was made with other data or other versions,
     as can happen where data change while a plan is under way, or on another machine of a cluster.

@@ -84,8 +84,8 @@ class Reading:
 def read(paths: Iterable[Path]) -> Reading:
     """Results of files (or of folders that hold a ``results.jsonl``), in order, merged by key.
 
-    A half-written last line is dropped and said. `UserError` for a missing file and, naming file
-    and line, for any other line that is no result.
+    A half-written last line is dropped and noted. `UserError` for a missing file and, naming file
+    and line, for any other line that is not a result.
     """
     found: dict[str, Result] = {}
     notes: list[str] = []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import Example
 from mmseq.data import tags as tagging
@@ -19,7 +19,8 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
-from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.reading import read_examples, unreadable
+from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
@@ -30,12 +31,6 @@ if TYPE_CHECKING:
 
 
 SPLITS = ("train", "valid", "test")
-
-
-CONVERSIONS = {"bioes": tagging.bioes_to_bio, "iob1": tagging.iob1_to_bio}
-
-
-SchemeOption = Literal["auto", "bio", "bioes", "iob1"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +49,7 @@ class Split:
 
     @cached_property
     def facts(self) -> Facts:
-        """What is said of its sentences as a whole."""
+        """Facts about its sentences as a whole."""
         if isinstance(self.examples, StoredExamples):
             return self.examples.facts
         return Facts.of(self.examples)
@@ -128,10 +123,10 @@ def load_file(
         examples, found = stored, stored.scheme
     else:
         read = list(read_examples(path, entry))
-        found = _scheme_of(split, read, scheme)
+        found = scheme_of(read, scheme, split.path, split.where)
         examples = [
             replace(example, images=tuple(find(image) for image in example.images))
-            for example in _as_bio(read, found)
+            for example in as_bio(read, found)
         ]
     return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
 
@@ -140,11 +135,11 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 class _Rereading:
-    """The examples of a file, read anew by each who goes through them."""
+    """The examples of a file, read again on each pass over them."""
 
     def __init__(self, path: Path, entry: Entry) -> None:
         self.path, self.entry = path, entry
@@ -165,56 +160,12 @@ def _stored(
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
     if stored is None:
-        found = _scheme_of(split, examples, scheme)
-        store.write(folder, split.path, _as_bio(examples, found), found)
+        found = scheme_of(examples, scheme, split.path, split.where)
+        store.write(folder, split.path, as_bio(examples, found), found)
         stored = store.open(folder, split.path, find)
     if stored is None:
         raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
     return stored
-
-
-def _scheme_of(split: Split, examples: Iterable[Example], scheme: SchemeOption) -> str:
-    """The scheme of a file's tags, ``none`` without; `scheme` is what the user says it is.
-
-    `UserError` for a file without a sentence, and for what a plugin's reader let through: not a
-    tag, not one a word, or not of the scheme.
-    """
-    seen: dict[str, str] = {}
-    any_sentence = any_tags = False
-    for example in examples:
-        any_sentence = True
-        words, tags = len(example.tokens), example.tags or ()
-        any_tags = any_tags or example.tags is not None
-        if tags and len(tags) != words:
-            raise UserError(
-                f"{example.where}: {words} words but {len(tags)} tags; give every word a tag."
-            )
-        for index, tag in enumerate(tags):
-            if tag in seen:
-                continue
-            seen[tag] = where = split.where(example, index)
-            if not tagging.is_tag(tag):
-                raise UserError(f"{where}: '{tag}' is not a tag; {tagging.TAG_FORM}.")
-    if not any_sentence:
-        raise UserError(f"{split.path}: holds no sentence; fill it or remove it.")
-    if not any_tags:
-        return "none"
-    detected = tagging.detect_scheme([tuple(seen)])
-    if scheme in ("bio", "iob1") and detected == "bioes":
-        tag, where = next((t, w) for t, w in seen.items() if t != "O" and t[0] not in "BI")
-        raise UserError(
-            f"{where}: tag '{tag}' is not of scheme {scheme}; set the scheme (data.scheme, "
-            "--scheme) to bioes or auto."
-        )
-    return detected if scheme == "auto" else scheme
-
-
-def _as_bio(examples: Iterable[Example], scheme: str) -> Iterable[Example]:
-    """Sentences with tags of a scheme, with tags in BIO."""
-    if scheme not in CONVERSIONS:
-        return examples
-    convert = CONVERSIONS[scheme]
-    return (replace(e, tags=e.tags and convert(e.tags)) for e in examples)
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:

@@ -175,7 +175,7 @@ def _line(example: Example, file: Path) -> bytes:
         return json.dumps(record, separators=(",", ":")).encode() + b"\n"
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{file}:{example.line}: its further fields cannot be kept as JSON ({error}); mend the "
+            f"{file}:{example.line}: its further fields cannot be kept as JSON ({error}); fix the "
             "reader, or keep sentences in memory (data.cache = 'off')."
         ) from error
 

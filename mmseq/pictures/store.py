@@ -225,5 +225,5 @@ def _explained(folder: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"Cannot {doing} stored picture features in {folder}: {error.strerror or error}. "
-            "Free space or mend the folder, name another one, or turn the store off."
+            "Free space or repair the folder, name another one, or turn the store off."
         ) from error

@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from mmseq.config.config import Config
-from mmseq.model.assembly import needs_images
+from mmseq.model.needs import needed_image_encoder
 from mmseq.scoring.metrics import VARIANTS, variants
 
 METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
@@ -104,7 +104,7 @@ def _header(config: Config, metrics: Mapping[str, Any]) -> str:
     data = ModelCardData(
         library_name="mmseq",
         pipeline_tag=task,
-        tags=[*tags, "multimodal"] if needs_images(config) else tags,
+        tags=[*tags, "multimodal"] if needed_image_encoder(config) else tags,
         metrics=list(METRICS),
         model_name=f"{name}-{config.component('fusion').name}",
         # Without any, the model has no index: an empty one is an error on the Hub.

@@ -13,7 +13,7 @@ from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.files import sha256_of
 from mmseq.packaged import resolve_package_path
-from mmseq.pictures.checksums import images_sha256
+from mmseq.pictures.checksums import Contents, images_sha256
 from mmseq.runs import folder as runs
 
 PLACES = ("path", "image_folder", "features", "cache")
@@ -57,10 +57,15 @@ def _contents_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def checksums_of(splits: Mapping[str, Split]) -> dict[str, dict[str, str]]:
-    """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures."""
+def checksums_of(
+    splits: Mapping[str, Split], known: Contents | None = None
+) -> dict[str, dict[str, str]]:
+    """Split -> ``sha256`` of its file, ``images_sha256`` of its pictures: each file is read once,
+    and not at all where it is `known`.
+    """
+    known = {} if known is None else known
     return {
-        name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples)}
+        name: {"sha256": split.sha256, "images_sha256": images_sha256(split.examples, known)}
         for name, split in splits.items()
     }
 
@@ -77,7 +82,7 @@ def require_made_with(
     whole: str,
     remedy: str,
 ) -> None:
-    """`UserError` where a finished run's `metrics` tell of other data or versions than these.
+    """`UserError` where a finished run's `metrics` name other data or versions than these.
 
     That can happen where data change while many runs are under way, or on another machine of a
     cluster. `whole` is what the run is part of: ``plan``; it and `remedy` are for the message.
@@ -91,7 +96,7 @@ def require_made_with(
 def _seen(
     facts: Mapping[str, Any], data: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, Any]]:
-    """What the run saw; of a run that looked at no picture, pictures are not its business."""
+    """What the run saw; of a run that looked at no picture, pictures are left out."""
     return {
         split: {
             "sha256": fact["sha256"],

@@ -9,7 +9,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 from mmseq.contracts.example import Example
-from mmseq.data.splits import SchemeOption, Split, check_mapping, load_file, rename_types
+from mmseq.data.schemes import SchemeOption
+from mmseq.data.splits import Split, check_mapping, load_file, rename_types
 from mmseq.data.tags import spans
 from mmseq.errors import UserError
 
@@ -75,7 +76,8 @@ def read_pair(
     difference = _first_difference(pair.gold, pair.predicted)
     if difference:
         raise UserError(
-            f"{difference}; both files need the same words in the same sentences, in one order."
+            f"{difference}; both files need the same words in the same sentences, in the same "
+            "order."
         )
     return pair
 

@@ -119,5 +119,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(value: str) -> str:
-    """A checksum is told by its beginning."""
+    """A checksum is named by its beginning."""
     return value[:8] if len(value) == 64 else value or "none"

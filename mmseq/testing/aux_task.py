@@ -149,7 +149,7 @@ class _Check:
         check_inputs_kept(subject, case, lambda: self.output(case))
         with torch.no_grad():
             check_repeats(subject, task, lambda: self.outputs(EVERY))
-            # First, since a loss that reads padding is no sum of its sentences' either.
+            # First, since a loss that reads padding is not the sum of its sentences' either.
             self.padding(case)
             self.sums()
             self.predicted()

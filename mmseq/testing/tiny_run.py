@@ -11,13 +11,13 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.testing.tiny import temporary_folder, tiny_bert, tiny_sentences
-from mmseq.training.loop import train
+from mmseq.training.train import train
 
 EPOCHS = 4
 
 
 class _Recorder(Callback):
-    """Keeps what it is told."""
+    """Keeps the events it gets."""
 
     def __init__(self) -> None:
         self.events: list[StepEvent | EpochEvent] = []

@@ -1,4 +1,4 @@
-"""A run's callbacks: each is told in turn, and what goes wrong inside is told with its name."""
+"""A run's callbacks: each is called in turn, and errors inside are reported with its name."""
 
 from __future__ import annotations
 
@@ -15,15 +15,22 @@ from mmseq.model.guard import require
 
 
 class Listeners:
-    """Callbacks by name; one that is not of the config's `choices` was given from Python."""
+    """Callbacks by name; one that is not of the config's `choices` was given from Python.
 
-    def __init__(self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice]) -> None:
+    They live in the main process, where they hear of the `events`. All processes ask them what they
+    want to know, and take up their states.
+    """
+
+    def __init__(
+        self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice], *, events: bool
+    ) -> None:
         self._callbacks = callbacks
+        self._hearing = callbacks if events else {}
         self._titles = {name: _title(name, c, choices.get(name)) for name, c in callbacks.items()}
 
     def start(self, folder: Path, resumed_step: int) -> None:
-        """Training begins, or goes on."""
-        for name, callback in self._callbacks.items():
+        """Training begins, or is resumed."""
+        for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_start", folder, resumed_step)
 
     def wanting_cosines(self, step: int) -> list[str]:
@@ -38,7 +45,7 @@ class Listeners:
         """After a step or an epoch; the first reason to stop, empty: none has one."""
         method = "on_step" if isinstance(event, StepEvent) else "on_epoch"
         reasons = []
-        for name, callback in self._callbacks.items():
+        for name, callback in self._hearing.items():
             reason = calls.notify(self._titles[name], callback, method, event)
             if reason is not None and not isinstance(reason, str):
                 raise ComponentError(
@@ -55,7 +62,7 @@ class Listeners:
 
     def end(self, folder: Path) -> None:
         """The run folder is whole."""
-        for name, callback in self._callbacks.items():
+        for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_end", folder)
 
     def close(self, broken: BaseException | None = None) -> None:
@@ -63,7 +70,7 @@ class Listeners:
         the end; what fails after that, or after training was `broken` off, is a note to it.
         """
         first: Exception | None = None
-        for name, callback in self._callbacks.items():
+        for name, callback in self._hearing.items():
             try:
                 calls.notify(self._titles[name], callback, "close")
             # A stranger's code may raise anything.
@@ -76,7 +83,7 @@ class Listeners:
             raise first
 
     def states(self) -> dict[str, Any]:
-        """What each wants kept, by name; `ComponentError` for what is no JSON."""
+        """What each wants kept, by name; `ComponentError` for what is not JSON."""
         states = {}
         for name, callback in self._callbacks.items():
             states[name] = calls.notify(self._titles[name], callback, "state")
@@ -92,7 +99,7 @@ class Listeners:
         return states
 
     def load_states(self, states: Mapping[str, Any]) -> None:
-        """Each takes up its own; one that had none, an empty one."""
+        """Give each its own state, and an empty one to those that had none."""
         for name, callback in self._callbacks.items():
             calls.notify(self._titles[name], callback, "load_state", states.get(name, {}))
 

@@ -1,71 +1,36 @@
-"""Training: read it from top to bottom."""
+"""The training loop: read it from top to bottom."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import torch
 from accelerate.utils import set_seed
 
-from mmseq.config.config import Config
-from mmseq.console import Reporter, loss_text
+from mmseq.console import loss_text
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
-from mmseq.errors import UserError
 from mmseq.layers.gradients import Cosines
 from mmseq.model import calls
 from mmseq.model.batch import Batch
 from mmseq.model.order import epoch_steps, hidden_pictures, lengths_of
 from mmseq.model.prediction import predict
 from mmseq.processes import any_of_all, from_all, process_count
-from mmseq.runs import folder as runs
 from mmseq.runs.predictions import write_predictions
+from mmseq.runs.results import write_results
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
+from mmseq.training import messages
 from mmseq.training.callbacks import Listeners
 from mmseq.training.checkpoint import Checkpoints, Generators
-from mmseq.training.interruption import CtrlC, Interrupted
+from mmseq.training.interruption import CtrlC
 from mmseq.training.memory import keep_freed_memory
 from mmseq.training.optimiser import build_optimiser, rates_of, schedule
+from mmseq.training.preparation import observe
 from mmseq.training.progress import Best, Progress
-from mmseq.training.setup import Setup, new_run, resume_run
-from mmseq.training.step import Step, Stepper
-
-
-def train(
-    config: Config | None = None,
-    data: str | Path | None = None,
-    output: str | Path | None = None,
-    *,
-    resume: bool = False,
-    reporter: Reporter | None = None,
-    callbacks: Mapping[str, Callback] | None = None,
-) -> Path:
-    """Train a tagger; gives back its run folder.
-
-    `config`: without one, all defaults. `data`: a data folder or "sample", instead of the
-    config's. `output`: a new folder, by default the next free ``runs/<data>-<fusion>-N``; with
-    `resume` the folder of an unfinished run, which is continued exactly, by its own config.
-    `callbacks`: further ones by name, beside the config's; a resumed run needs them again.
-    Raises `mmseq.UserError` for what a user can mend.
-    """
-    reporter = reporter or Reporter()
-    folder = Path(output) if output else None
-    if resume:
-        setup = resume_run(folder, reporter)
-    else:
-        config = config or Config.from_layers()
-        if data is not None:
-            config = config.replaced({"data.path": str(data)})
-        setup = new_run(config, folder, reporter)
-    setup.callbacks |= callbacks or {}
-    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
-        Trainer(setup).run()
-    return setup.folder
+from mmseq.training.setup import Setup
+from mmseq.training.step import Stepper
 
 
 class Trainer:
@@ -80,10 +45,9 @@ class Trainer:
         self.lengths = lengths_of(self.sentences)
         self.tasks = list(self.model.tasks)
         self.callbacks: dict[str, Callback] = setup.callbacks
-        self.listeners = Listeners(self.callbacks, setup.config.callbacks)
-        # They live in the main process; all processes ask them what they want to know.
-        own = self.callbacks if self.accelerator.is_main_process else {}
-        self._own_listeners = Listeners(own, setup.config.callbacks)
+        self.listeners = Listeners(
+            self.callbacks, setup.config.callbacks, events=self.accelerator.is_main_process
+        )
         self.checkpoints = Checkpoints(self.folder)
         self.optimiser = build_optimiser(self.model, self.settings)
         self.stepper = Stepper(
@@ -111,9 +75,9 @@ class Trainer:
                     self._end_epoch()
             self._finish()
         except BaseException as error:
-            self._own_listeners.close(error)
+            self.listeners.close(error)
             raise
-        self._own_listeners.close()
+        self.listeners.close()
 
     def _begin(self) -> None:
         # Seeded anew, so that what building the model drew does not matter when resuming; each
@@ -128,7 +92,7 @@ class Trainer:
             )
         elif self.accelerator.is_main_process:
             self.checkpoints.remove()
-        self._own_listeners.start(self.folder, self.progress.step)
+        self.listeners.start(self.folder, self.progress.step)
 
     @property
     def preparing(self) -> bool:
@@ -147,8 +111,11 @@ class Trainer:
         hidden = hidden_pictures(len(self.sentences), share, seed, progress.epoch)
         self.model.train()
         started = time.perf_counter()
-        with self.reporter.progress(self._epoch_name(progress.epoch + 1), len(steps)) as advance:
-            advance(progress.in_epoch, "")
+        name = messages.epoch_name(
+            progress.epoch + 1, self.settings.epochs, preparing=self.preparing
+        )
+        with self.reporter.progress(name, len(steps)) as advance:
+            advance(progress.in_epoch)
             for group in steps[progress.in_epoch :]:
                 self._train_step(group, hidden)
                 advance(1, loss_text(progress.means()))
@@ -178,37 +145,20 @@ class Trainer:
         progress.step += 1
         progress.in_epoch += 1
         progress.sentences += done.counts["sentences"]
-        self._require_finite(done.losses)
+        # A loss that is not a number stays one: the rest of the run would be for nothing.
+        if not all(math.isfinite(value) for value in done.losses.values()):
+            raise messages.not_finite(progress.step, done.losses)
         progress.add_losses(done.losses, done.counts)
-        self._tell_step(done)
-
-    def _require_finite(self, losses: Mapping[str, float]) -> None:
-        """A loss that is not a number stays one: the rest of the run would be for nothing."""
-        if not all(math.isfinite(value) for value in losses.values()):
-            raise UserError(
-                f"The losses are not finite at step {self.progress.step} ({loss_text(losses)}); "
-                "lower the learning rates (train.learning_rate, text_encoder.learning_rate)."
-            )
+        self._tell(done.event(progress, rates_of(self.optimiser)))
 
     def _finish_preparation(self) -> None:
         """The tasks observe the training data, and may begin."""
         started = time.perf_counter()
-        self.model.eval()
-        waiting = {name: self.model.task(name) for name in self.tasks}
-        waiting = {name: task for name, task in waiting.items() if task.preparation}
         steps = self._steps(self.settings.epochs)
         shown = [False] * len(self.sentences)
-        with torch.no_grad(), self.reporter.progress("observing", len(steps)) as advance:
-            for group in steps:
-                for indexes in group:
-                    batch = self._batch(indexes, shown)
-                    views, _ = self.model.views(batch)
-                    for name, task in waiting.items():
-                        title = self.model.title(f"aux.{name}")
-                        calls.observe(title, task, views, batch.targets)
-                advance(1, "")
-            for name, task in waiting.items():
-                calls.finish(self.model.title(f"aux.{name}"), task)
+        batches = ((self._batch(indexes, shown) for indexes in group) for group in steps)
+        with self.reporter.progress("observing", len(steps)) as advance:
+            observe(self.model, batches, advance)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
         self.reporter.line("Preparation finished: all tasks train from here on.")
@@ -237,7 +187,7 @@ class Trainer:
         progress.sums, progress.items = {}, {}
         self._tell(event)
         self._agree_to_stop()
-        self._tell_epoch(event)
+        self.reporter.line(messages.epoch_line(event, self.settings.epochs))
         self._save(self._pressed())
 
     def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
@@ -274,10 +224,14 @@ class Trainer:
         if self.accelerator.is_main_process:
             if self.progress.stop_reason:
                 self.reporter.line(f"Stopped: {self.progress.stop_reason}.")
-            self.setup.write_results(metrics, self.progress)
+            setup, timing = self.setup, self.progress.timing(self.setup.seconds)
+            write_results(
+                self.folder, setup.config, self.model, metrics, setup.splits, setup.pictures, timing
+            )
+            messages.show_results(self.reporter, metrics, self.folder)
             if not self.settings.keep_last:
                 self.checkpoints.remove()
-        self._own_listeners.end(self.folder)
+        self.listeners.end(self.folder)
         self.accelerator.wait_for_everyone()
 
     # What follows serves the loop above.
@@ -301,7 +255,7 @@ class Trainer:
         return Cosines(f"callback '{asking[0]}'") if asking else None
 
     def _tell(self, event: StepEvent | EpochEvent) -> None:
-        reason = self._own_listeners.tell(event)
+        reason = self.listeners.tell(event)
         self.progress.stop_reason = self.progress.stop_reason or reason
 
     def _agree_to_stop(self) -> None:
@@ -314,30 +268,6 @@ class Trainer:
         """Ctrl-C has reached a process. It does not reach all in the same step: all ask."""
         return any_of_all(self.ctrl_c.pressed, self.accelerator.device)
 
-    def _tell_step(self, done: Step) -> None:
-        progress = self.progress
-        event = StepEvent(
-            step=progress.step,
-            epoch=progress.epoch + 1,
-            losses={name: value / done.counts[name] for name, value in done.losses.items()},
-            weights=done.weights,
-            learning_rates=rates_of(self.optimiser),
-            gradient_norm=done.gradient_norm,
-            cosines=done.cosines,
-        )
-        self._tell(event)
-
-    def _epoch_name(self, number: int) -> str:
-        what = "preparation" if self.preparing else "epoch"
-        return f"{what} {number}/{self.settings.epochs}"
-
-    def _tell_epoch(self, event: EpochEvent) -> None:
-        valid = "" if event.valid is None else f"  valid F1 (default) {event.valid['f1']:.2f}"
-        mark = " (best)" if event.best_epoch == event.epoch and event.valid else ""
-        self.reporter.line(
-            f"{self._epoch_name(event.epoch)}  {loss_text(event.losses)}{valid}{mark}"
-        )
-
     def _save(self, stop: bool) -> None:
         """A checkpoint; with `stop` also the end."""
         generators = from_all(Generators.here())
@@ -347,7 +277,4 @@ class Trainer:
         if stop:
             # Launchers end the others as soon as one has ended.
             self.accelerator.wait_for_everyone()
-            raise Interrupted(
-                f"Stopped after epoch {self.progress.epoch}, step {self.progress.step}; everything "
-                f"is kept. Go on with: {runs.resuming(self.folder, process_count())}"
-            )
+            raise messages.interrupted(self.progress, self.folder)

@@ -1,4 +1,4 @@
-"""Where a run stands: what its checkpoints keep besides tensors."""
+"""How far a run has come: what its checkpoints keep besides tensors."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ class Progress:
 
     def add_seconds(self, what: str, seconds: float) -> None:
         self.seconds[what] = self.seconds.get(what, 0.0) + seconds
+
+    def timing(self, before: Mapping[str, float]) -> dict[str, Any]:
+        """What timing.json tells, with the seconds that things took `before` training."""
+        training = self.seconds.get("training", 0.0)
+        return {
+            "seconds": {**before, **self.seconds},
+            "sentences_per_second": self.sentences / training if training else 0.0,
+        }
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

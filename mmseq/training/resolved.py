@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmseq.config.config import Config
+from mmseq.config.config import Config, DataConfig
+from mmseq.contracts.example import Example
 from mmseq.data.sample.cached import SAMPLE_EPOCHS
 from mmseq.data.source import is_sample
+from mmseq.data.splitter import SPLITTERS, choose_splitter
+from mmseq.errors import unknown
 from mmseq.model.model import Model
 
 
 def with_epochs(config: Config) -> Config:
     """Epochs left at 0 become the text encoder's own number, or the sample's."""
+    return config.replaced({"train.epochs": _epochs(config)}) if not config.train.epochs else config
+
+
+def _epochs(config: Config) -> int:
     if config.train.epochs:
-        return config
-    own = config.component("text_encoder").entry.load().epochs
-    return config.replaced({"train.epochs": SAMPLE_EPOCHS if is_sample(config.data) else own})
+        return config.train.epochs
+    if is_sample(config.data):
+        return SAMPLE_EPOCHS
+    own: int = config.component("text_encoder").entry.load().epochs
+    return own
 
 
-def _as_built(config: Config, model: Model) -> Config:
-    """The config of the run as it is: a text-only run has no image encoder; paths are absolute."""
-    changes: dict[str, Any] = {}
+def splitter_of(data: DataConfig, examples: Sequence[Example]) -> str:
+    """The word splitter that the config names, or that suits the training words; `UserError` for
+    one that does not exist.
+    """
+    if data.splitter == "auto":
+        return choose_splitter(examples)
+    if data.splitter not in SPLITTERS:
+        raise unknown("word splitter", data.splitter, SPLITTERS)
+    return data.splitter
+
+
+def carried_out(config: Config, model: Model, splitter: str) -> Config:
+    """The config of the run as it is: what was left open is filled in, a text-only run has no image
+    encoder, and paths are absolute.
+    """
+    changes: dict[str, Any] = {"train.epochs": _epochs(config), "data.splitter": splitter}
     if model.image_encoder is None and config.single["image_encoder"] is not None:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):
@@ -41,9 +64,9 @@ def _as_built(config: Config, model: Model) -> Config:
 
 
 def _is_relative_path(value: str) -> bool:
-    """Names what is there, such as an encoder's weights: a file, or a folder written as a path.
+    """Whether it names something there, such as weights: a file, or a folder written as a path.
 
-    A folder that happens to be called as a model is, or as an option's choice, is none.
+    A folder that only shares its name with a model or with an option's choice does not count.
     """
     if not value or Path(value).is_absolute():
         return False

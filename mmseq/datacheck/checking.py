@@ -1,4 +1,4 @@
-"""The data check: what a data folder holds, and what in it will trouble training."""
+"""What a data folder holds, and what in it will trouble training: a report fit for JSON."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.schemes import SchemeOption
 from mmseq.data.splits import (
     SPLITS,
-    SchemeOption,
     Split,
     check_known,
     check_mapping,
@@ -23,9 +23,6 @@ from mmseq.data.splits import (
 )
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.errors import UserError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 PERCENTILES = (50, 90, 95, 99)
 SHOWN = 5
@@ -125,7 +122,7 @@ def _split(
 
 
 def percentiles(lengths: Sequence[int]) -> dict[str, int]:
-    """The lengths that so many per cent of the sentences do not exceed, and the largest."""
+    """The lengths that the given percentages of sentences do not exceed, and the largest."""
     ordered = sorted(lengths)
     ranks = {str(p): ordered[ceil(p / 100 * len(ordered)) - 1] for p in PERCENTILES}
     return {**ranks, "max": ordered[-1]}
@@ -217,106 +214,3 @@ def _pictures(split: Split, problems: Mapping[Path, tuple[str, str]]) -> dict[st
 
 def _finding(found: Sequence[Any]) -> dict[str, Any]:
     return {"count": len(found), "first": list(found[:SHOWN])}
-
-
-def render(report: Mapping[str, Any], console: Console) -> None:
-    """Print a report of `check_folder` as tables, then the places of what was found."""
-    from rich.table import Table
-
-    splits: Mapping[str, Any] = report["splits"]
-    if splits:
-        table = Table(title=f"Data in {report['folder']}", title_justify="left")
-        table.add_column("")
-        for name in splits:
-            table.add_column(name, justify="right")
-        for cells in _rows(splits):
-            table.add_row(*cells)
-        console.print(table)
-    for line in (*_findings(splits), *_shared(report["shared"])):
-        console.print(line, markup=False, highlight=False)
-    for problem in report["problems"]:
-        console.print(f"Problem: {problem}", markup=False, highlight=False)
-
-
-def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
-    """The table's rows: a heading, then a cell for each split."""
-
-    def row(heading: str, value: Callable[[Any], Any]) -> list[str]:
-        cells = [value(split) for split in splits.values()]
-        return [heading, *(f"{c:,}" if isinstance(c, int) else str(c) for c in cells)]
-
-    def entities(kind: str) -> list[str]:
-        return row(f"  {kind}", lambda s: s["entities"].get(kind, 0))
-
-    def lengths(unit: str) -> list[str]:
-        heading = f"{unit} a sentence: 50/90/95/99 % / max"
-        return row(heading, lambda s: " / ".join(map(str, s["length"][unit].values())))
-
-    def unusable(kind: str) -> list[str]:
-        return row(f"  {kind}", lambda s: s["pictures"][kind]["count"])
-
-    units = [u for u in ("words", "subwords") if all(s["length"][u] for s in splits.values())]
-    return [
-        row("scheme", lambda s: s["scheme"]),
-        row("sentences", lambda s: s["sentences"]),
-        row("  without tags", lambda s: s["untagged"]["count"]),
-        row("  with words seen above", lambda s: s["duplicates"]["count"]),
-        row("words", lambda s: s["words"]),
-        row("entities (seqeval)", lambda s: s["orphans"]["gold"]["default"]),
-        *(entities(kind) for kind in sorted({k for s in splits.values() for k in s["entities"]})),
-        row("entities (strict IOB2)", lambda s: s["orphans"]["gold"]["strict"]),
-        row("entities (orphans as B-)", lambda s: s["orphans"]["gold"]["repaired"]),
-        row("orphan I- tags", lambda s: s["orphans"]["count"]),
-        *(lengths(unit) for unit in units),
-        row("pictures: mentions", lambda s: s["pictures"]["referenced"]),
-        row("  distinct", lambda s: s["pictures"]["distinct"]),
-        *(unusable(kind) for kind in ("missing", "unreadable", "tiny")),
-        row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
-    ]
-
-
-def _findings(splits: Mapping[str, Any]) -> list[str]:
-    """One line for each kind of finding of each split, with the first places."""
-    lines = []
-    for name, split in splits.items():
-        pictures = split["pictures"]
-        lines += [
-            _line(f"{name}: {what}", found, show)
-            for what, found, show in (
-                ("sentences without tags", split["untagged"], str),
-                ("orphan I- tags", split["orphans"], _tag_place),
-                ("sentences with the same words", split["duplicates"], " = ".join),
-                ("pictures missing", pictures["missing"], _picture_place),
-                ("pictures unreadable", pictures["unreadable"], _picture_place),
-                ("pictures tiny", pictures["tiny"], _picture_place),
-            )
-            if found["count"]
-        ]
-    return lines
-
-
-def _shared(shared: Mapping[str, Any]) -> list[str]:
-    return [
-        _line(f"{pair}: {kind} in both", found[kind], show)
-        for pair, found in shared.items()
-        for kind, show in (("sentences", " = ".join), ("pictures", _shared_place))
-        if found[kind]["count"]
-    ]
-
-
-def _shared_place(found: Sequence[str]) -> str:
-    return f"{found[0]} ({', '.join(found[1:])})"
-
-
-def _tag_place(found: Mapping[str, str]) -> str:
-    return f"{found['where']} {found['word']} {found['tag']}"
-
-
-def _picture_place(found: Mapping[str, str]) -> str:
-    return f"{found['where']} {found['path']} ({found['reason']})"
-
-
-def _line(what: str, found: Mapping[str, Any], show: Callable[[Any], str]) -> str:
-    places = "; ".join(show(place) for place in found["first"])
-    more = "; …" if found["count"] > len(found["first"]) else ""
-    return f"{what}: {found['count']:,}. {places}{more}"

@@ -1,0 +1,64 @@
+"""The files that make a run a finished one: weights, timing, model card, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmseq.config.config import Config
+from mmseq.data.splits import Split
+from mmseq.files import write_json
+from mmseq.model.model import Model
+from mmseq.pictures.checksums import images_sha256
+from mmseq.pictures.features import FeatureTable
+from mmseq.runs import folder as runs
+from mmseq.runs.card import model_card
+from mmseq.runs.weights import save_weights
+
+
+def write_results(
+    folder: Path,
+    config: Config,
+    model: Model,
+    found: Mapping[str, Any],
+    splits: Mapping[str, Split],
+    pictures: FeatureTable | None,
+    timing: Mapping[str, Any],
+) -> None:
+    """Write them; a run is finished once it has its metrics, which are `found` (scores by split and
+    the best epoch) and what it was made of and with.
+    """
+    metrics = {
+        **found,
+        "data": {name: _facts(split, pictures) for name, split in splits.items()},
+        "parameters": {
+            "all": sum(p.numel() for p in model.parameters()),
+            "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        },
+        "versions": runs.component_versions(config),
+    }
+    save_weights(model, folder / "model.safetensors")
+    computed = {
+        "pictures_new": pictures.new if pictures else 0,
+        "pictures_reused": pictures.reused if pictures else 0,
+    }
+    write_json(folder / "timing.json", {**timing, **computed})
+    card = model_card(config, metrics, model.labels)
+    (folder / "README.md").write_text(card, encoding="utf-8")
+    write_json(folder / "metrics.json", metrics)
+
+
+def _facts(split: Split, pictures: FeatureTable | None) -> dict[str, Any]:
+    paths = {p for e in split.examples for p in e.images} if split.facts.pictured else set()
+    problems = pictures.problems if pictures else {}
+    # As they were read when the run began: that is what it saw.
+    known = pictures.contents if pictures else None
+    return {
+        "sha256": split.sha256,
+        "sentences": split.facts.sentences,
+        "entities": split.facts.entities,
+        "images": len(paths),
+        "images_sha256": images_sha256(split.examples, known) if pictures else "",
+        "images_missing": len(paths & set(problems)) if pictures else 0,
+    }

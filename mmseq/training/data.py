@@ -1,0 +1,44 @@
+"""The data of a run: read, fit for training, told of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mmseq.config.config import DataConfig
+from mmseq.console import Reporter
+from mmseq.data.sample.cached import sample_ceilings, sample_is_made
+from mmseq.data.source import is_sample, load_data
+from mmseq.data.splits import Split, check_known, require_split, require_tags, types_of
+from mmseq.data.tags import label_names
+
+
+def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
+    """The splits that the config names; `UserError` where ``train`` is not among them."""
+    if is_sample(data) and not sample_is_made():
+        reporter.line("Making the sample data (once, some 10 seconds) …")
+    splits = load_data(data, data.splits, reporter.line)
+    require_split(splits, "train", Path(data.path))
+    return splits
+
+
+def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
+    """The tags of ``train``; `UserError` for a sentence of any split that has none, or others."""
+    labels = label_names(types_of(splits["train"]))
+    for split in splits.values():
+        require_tags(split)
+        check_known(split, labels)
+    return labels
+
+
+def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
+    """What the user is told of the data."""
+    lines = [sample_ceilings()] if is_sample(data) else []
+    for name, split in splits.items():
+        facts = split.facts
+        scheme = "" if split.scheme == "bio" else f"; {split.scheme.upper()} tags, read as BIO"
+        lines.append(
+            f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
+            f"{facts.pictured} with pictures ({split.path}{scheme})"
+        )
+    return lines

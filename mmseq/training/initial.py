@@ -1,0 +1,71 @@
+"""The model before its first step: built, with its first weights, fit for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import set_seed
+
+from mmseq.config.config import Config
+from mmseq.contracts.example import Example
+from mmseq.data.splits import Split
+from mmseq.errors import UserError
+from mmseq.model.assembly import build_model
+from mmseq.model.model import Model
+from mmseq.runs import folder as runs
+from mmseq.runs.weights import load_weights
+
+
+def build_seeded(
+    config: Config, labels: Sequence[str], examples: Sequence[Example]
+) -> tuple[Model, dict[str, Any]]:
+    """A new model as the run's seed draws it; all random generators are seeded by it."""
+    set_seed(config.train.seed)
+    return build_model(config, labels, examples=examples)
+
+
+def take_initial_weights(model: Model, config: Config) -> None:
+    """The weights of the run that ``train.init`` names, where it names one."""
+    if config.train.init:
+        run = Path(config.train.init)
+        runs.open_run(run)
+        # Its weighting stood at the end of a training; here another begins.
+        load_weights(
+            model,
+            run / "model.safetensors",
+            weighting=False,
+            remedy=f"--init (train.init) takes a run of the same parts, sizes and types: see "
+            f"{run / 'config.toml'}",
+        )
+
+
+def require_trainable(model: Model, config: Config, splits: Mapping[str, Split]) -> None:
+    """`UserError` for a model that the run's settings or sentences do not suit, before any work is
+    done.
+    """
+    if model.preparation >= config.train.epochs:
+        raise UserError(
+            f"train.epochs = {config.train.epochs}: the preparation phase alone takes "
+            f"{model.preparation}; give more epochs."
+        )
+    _require_embeddings(model, config)
+    reader = model.collator(None)
+    for split in splits.values() if model.extras else ():
+        for example in split.examples:
+            reader.extras(example)
+
+
+def _require_embeddings(model: Model, config: Config) -> None:
+    """`UserError` where `train.adversarial` has nothing to move."""
+    if size := config.train.adversarial:
+        matrix = model.text_encoder.embeddings()
+        if matrix is None or not matrix.requires_grad:
+            title = config.component("text_encoder").entry.title
+            reason = "has no embeddings" if matrix is None else "keeps its embeddings as they are"
+            remedy = "" if matrix is None else "let them train, or "
+            raise UserError(
+                f"train.adversarial = {size} moves embeddings that train, and {title} {reason}; "
+                f"{remedy}give 0."
+            )

@@ -1,0 +1,53 @@
+"""What a training tells its user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmseq.console import Reporter, loss_text
+from mmseq.contracts.callback import EpochEvent
+from mmseq.errors import UserError
+from mmseq.processes import process_count
+from mmseq.runs import folder as runs
+from mmseq.scoring.score_table import score_table
+from mmseq.training.interruption import Interrupted
+from mmseq.training.progress import Progress
+
+
+def epoch_name(number: int, epochs: int, *, preparing: bool) -> str:
+    """As in "epoch 3/8"."""
+    return f"{'preparation' if preparing else 'epoch'} {number}/{epochs}"
+
+
+def epoch_line(event: EpochEvent, epochs: int) -> str:
+    """An epoch that is over: its losses and its score."""
+    name = epoch_name(event.epoch, epochs, preparing=event.preparing)
+    valid = "" if event.valid is None else f"  valid F1 (default) {event.valid['f1']:.2f}"
+    mark = " (best)" if event.best_epoch == event.epoch and event.valid else ""
+    return f"{name}  {loss_text(event.losses)}{valid}{mark}"
+
+
+def show_results(reporter: Reporter, metrics: Mapping[str, Any], folder: Path) -> None:
+    """The scores of a finished run, and where it lies."""
+    scores: dict[str, Any] = {n: metrics[n] for n in ("valid", "test") if n in metrics}
+    if scores:
+        reporter.table(score_table(scores, f"Best epoch {metrics['best_epoch']}"))
+    reporter.line(f"The run is in {folder}")
+
+
+def not_finite(step: int, losses: Mapping[str, float]) -> UserError:
+    """The error for losses that are not numbers after that step."""
+    return UserError(
+        f"The losses are not finite at step {step} ({loss_text(losses)}); "
+        "lower the learning rates (train.learning_rate, text_encoder.learning_rate)."
+    )
+
+
+def interrupted(progress: Progress, folder: Path) -> Interrupted:
+    """The end of a run that Ctrl-C has stopped, and how to go on with it."""
+    return Interrupted(
+        f"Stopped after epoch {progress.epoch}, step {progress.step}; everything is kept. "
+        f"Go on with: {runs.resuming(folder, process_count())}"
+    )

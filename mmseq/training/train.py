@@ -1,0 +1,46 @@
+"""`mmseq.train`: a new run, or one taken up again, from its config to its finished folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import nullcontext
+from pathlib import Path
+
+from mmseq.config.config import Config
+from mmseq.console import Reporter
+from mmseq.contracts.callback import Callback
+from mmseq.runs import folder as runs
+from mmseq.training.loop import Trainer
+from mmseq.training.setup import new_run, resume_run
+
+
+def train(
+    config: Config | None = None,
+    data: str | Path | None = None,
+    output: str | Path | None = None,
+    *,
+    resume: bool = False,
+    reporter: Reporter | None = None,
+    callbacks: Mapping[str, Callback] | None = None,
+) -> Path:
+    """Train a tagger; gives back its run folder.
+
+    `config`: without one, all defaults. `data`: a data folder or "sample", instead of the
+    config's. `output`: a new folder, by default the next free ``runs/<data>-<fusion>-N``; with
+    `resume` the folder of an unfinished run, which is continued exactly, by its own config.
+    `callbacks`: further ones by name, beside the config's; a resumed run needs them again.
+    Raises `mmseq.UserError` for what a user can correct.
+    """
+    reporter = reporter or Reporter()
+    folder = Path(output) if output else None
+    if resume:
+        setup = resume_run(folder, reporter)
+    else:
+        config = config or Config.from_layers()
+        if data is not None:
+            config = config.replaced({"data.path": str(data)})
+        setup = new_run(config, folder, reporter)
+    setup.callbacks |= callbacks or {}
+    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
+        Trainer(setup).run()
+    return setup.folder
