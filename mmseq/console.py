@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -16,8 +17,16 @@ from rich.progress import (
 )
 from rich.table import Table
 
-Advance = Callable[[int, str], None]
-"""Called with how many items are done since the last call, and a text to show."""
+
+class Advance(Protocol):
+    """How whatever takes long reports its progress: `Reporter.progress` gives one."""
+
+    def __call__(self, count: int, text: str = "") -> None:
+        """`count` items were done since the last call; `text` is shown beside the bar."""
+
+
+def unseen(count: int, text: str = "") -> None:
+    """The `Advance` of work that nobody watches."""
 
 
 class Reporter:
@@ -42,9 +51,9 @@ class Reporter:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar with the time left on a terminal; elsewhere nothing (lines tell the epochs)."""
+        """A bar with the time left on a terminal; elsewhere nothing (lines report the epochs)."""
         if self.quiet or not self.console.is_terminal:
-            yield lambda count, text: None
+            yield unseen
             return
         columns = (
             TextColumn("{task.description}"),
@@ -56,11 +65,15 @@ class Reporter:
         )
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
-            yield lambda count, text: bar.update(task, advance=count, text=text)
+
+            def advance(count: int, text: str = "") -> None:
+                bar.update(task, advance=count, text=text)
+
+            yield advance
 
 
 class Warnings(Reporter):
-    """Says only what is left out, on standard error: for commands that print data."""
+    """Prints warnings alone, on standard error: for commands that print data."""
 
     def __init__(self) -> None:
         super().__init__(Console(soft_wrap=True, stderr=True), quiet=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-import mmseq.pictures.opening
+import mmseq.pictures.features
 from mmseq.builtins.images.timm import TimmEncoder
 from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
@@ -21,13 +21,13 @@ CPU = torch.device("cpu")
 def decoded(monkeypatch):
     """How often each content has been decoded."""
     counts = Counter()
-    decode = mmseq.pictures.opening.decode_picture
+    decode = mmseq.pictures.features.decode_picture
 
     def counting(data, path):
         counts[data] += 1
         return decode(data, path)
 
-    monkeypatch.setattr(mmseq.pictures.opening, "decode_picture", counting)
+    monkeypatch.setattr(mmseq.pictures.features, "decode_picture", counting)
     return counts
 
 
@@ -68,7 +68,7 @@ def test_no_content_is_decoded_twice(paths, decoded, tmp_path, stored):
     assert not torch.equal(maps[0], maps[1])
     assert decoded == dict.fromkeys(contents, 1)
     if stored:
-        assert pictures_to_compute(train, encoder, data) == 0
+        assert pictures_to_compute(train, encoder, data, {}) == 0
         again = ready_pictures([valid, train], encoder, data, device=CPU, reporter=quiet)
         assert (again.new, again.reused) == (0, 5)
         assert decoded == dict.fromkeys(contents, 1)

@@ -15,10 +15,8 @@ tries those that survived once more, after tests were added.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
 import gc
-import hashlib
 import importlib
 import importlib.util
 import json
@@ -37,11 +35,9 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-
 import pytest
 import torch
-from mutations import Mutation, mutated, mutations
+from mutations import Mutation, fingerprint, mutated, mutations
 
 ROOT = Path(__file__).parents[2]
 
@@ -94,15 +90,8 @@ class Mutant:
 
     @property
     def key(self) -> str:
-        """The same as long as the code is, wherever it stands and whatever it says of itself."""
-        tree = ast.parse(self.source)
-        tree.body = [
-            node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)
-        ]
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-                node.value = ast.Constant(None)
-        return f"{self.number} {hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]}"
+        """The same as long as the module's code is, wherever it stands."""
+        return f"{self.number} {fingerprint(self.source)}"
 
 
 def drawn(seed: int, count: int) -> list[Mutant]:
@@ -215,6 +204,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     os.chdir(ROOT)
     done: dict[str, dict[str, Any]] = {}
     if options.results.exists():

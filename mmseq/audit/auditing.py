@@ -20,7 +20,6 @@ from mmseq.data.splits import Split, check_known, require_tags
 from mmseq.data.tags import spans, split_tag
 from mmseq.errors import UserError
 from mmseq.files import read_json
-from mmseq.pictures.checksums import images_sha256
 from mmseq.tagging.tagger import Tagger, load
 
 
@@ -88,7 +87,7 @@ def audit(
         data={
             "path": str(found.path),
             "sha256": found.sha256,
-            "images_sha256": images_sha256(found.examples),
+            "images_sha256": tagged.images_sha256,
             "split": split,
             "sentences": len(gold),
             "with_pictures": sum(map(bool, tagged.own)),

@@ -16,6 +16,7 @@ from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.model.batch import Collator, Prepared
 from mmseq.model.prediction import predict
+from mmseq.pictures.checksums import images_sha256
 from mmseq.tagging.tagger import Tagger
 
 TRUE, SHUFFLED, BLANK, NOISE, NONE = "true", "shuffled", "blank", "noise", "none"
@@ -40,6 +41,8 @@ class Tagged:
     """(S) pictures in the first permutation; empty where there is none"""
     clashes: int
     """Sentences that kept a content of their own in a permutation: in the worst of them"""
+    images_sha256: str = ""
+    """Of the split's pictures"""
 
 
 def tag_all(
@@ -52,7 +55,8 @@ def tag_all(
     the same proportions. None: pictures are hidden as missing ones are, by a mask. Raises
     `UserError` where no sentence has a picture.
     """
-    collator = tagger.collator(split.examples)
+    pictures = tagger.pictures(split.examples)
+    collator = tagger.model.collator(pictures)
     sentences = [collator.prepare(replace(example, tags=None)) for example in split.examples]
     own = [sentence.images for sentence in sentences]
     files = look_at(path for paths in own for path in paths)
@@ -78,7 +82,8 @@ def tag_all(
     found[BLANK] = [tags(BLANK, own, drawing(lambda path: blank(files[path])))]
     found[NOISE] = [tags(NOISE, own, drawing(lambda path: noise(files[path], seed)))]
     found[NONE] = [tags(NONE, [()] * len(own))]
-    return Tagged(found, own, dealt[0] if dealt else [], worst)
+    checksum = images_sha256(split.examples, pictures.contents if pictures else None)
+    return Tagged(found, own, dealt[0] if dealt else [], worst, checksum)
 
 
 def tag(tagger: Tagger, collator: Collator, sentences: Sequence[Prepared], title: str) -> Tags:
@@ -89,7 +94,7 @@ def tag(tagger: Tagger, collator: Collator, sentences: Sequence[Prepared], title
             collator,
             sentences,
             device=tagger.device,
-            progress=lambda count: advance(count, ""),
+            advance=advance,
         )
     return [prediction.tags for prediction in predictions]
 

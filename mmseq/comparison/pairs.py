@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mmseq.comparison.systems import System
+from mmseq.console import Advance, unseen
 from mmseq.errors import UserError, unknown
 from mmseq.scoring.significance import Difference, adjusted, difference, sentence_of
-
-Advance = Callable[[int, str], None]
 
 READING = "micro F1 by exact span and type, seqeval's default reading"
 SCOPE = (
@@ -89,7 +88,7 @@ def compare(
     resamples: int = 10_000,
     seed: int = 0,
     alpha: float = 0.05,
-    advance: Advance = lambda count, text: None,
+    advance: Advance = unseen,
 ) -> Comparison:
     """Every pair of systems, or every other one with the `baseline`, tested on their sentences.
 

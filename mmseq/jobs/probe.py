@@ -74,7 +74,9 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
         pictures = ready_pictures([tried], model.image_encoder, own, device=device, reporter=quiet)
         each = (time.perf_counter() - started) / max(1, pictures.new)
         every = (e for split in setup.splits.values() for e in split.examples)
-        missing = pictures_to_compute(every, model.image_encoder, setup.config.data)
+        missing = pictures_to_compute(
+            every, model.image_encoder, setup.config.data, pictures.contents
+        )
         picture_seconds = each * missing
     collator = model.collator(pictures)
     prepared = {i: collator.prepare(examples[i]) for i in numbers}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from mmseq.console import Advance, unseen
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
 from mmseq.model import calls
@@ -40,7 +41,7 @@ class Prediction:
 
 
 def gives_k_best(decoder: Decoder) -> bool:
-    """Has it a `k_best` of its own?"""
+    """Whether it has a `k_best` of its own."""
     return type(decoder).k_best is not Decoder.k_best
 
 
@@ -54,13 +55,13 @@ def predict(
     scores: bool = False,
     best: int = 0,
     tasks: Sequence[str] | None = None,
-    progress: Callable[[int], None] | None = None,
+    advance: Advance = unseen,
 ) -> list[Prediction]:
     """Predictions in the order of `sentences`; several processes share them by chunks.
 
-    `scores`: with probabilities, and with the `best` so many tag sequences. `tasks`: auxiliary
-    tasks that may refine (all by default). `progress` gets the number of sentences of each batch
-    done.
+    `scores`: with probabilities, and with the `best` most probable tag sequences. `tasks`:
+    auxiliary tasks that may refine (all by default). `advance` gets the number of sentences of
+    each batch done.
     """
     if model.training:
         model.eval()
@@ -75,8 +76,7 @@ def predict(
             batch = collator.batch([chunk[i] for i in indexes]).to(device)
             places = [start + i for i in indexes]
             found += zip(places, _decode(model, batch, active, scores, best), strict=True)
-            if progress:
-                progress(len(indexes))
+            advance(len(indexes))
     found = [item for part in from_all(found) for item in part]
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 

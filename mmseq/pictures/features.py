@@ -2,91 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from mmseq.console import Advance, unseen
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
-from mmseq.pictures.opening import PictureProblem, open_picture, quiet_pillow, read_picture
+from mmseq.pictures.opening import PictureProblem, decode_picture
+from mmseq.pictures.reading import THREADS, Read, read_once
 from mmseq.pictures.store import FeatureStore, Row, StoredFeatures, default_store_root
+from mmseq.pictures.table import FeatureTable
 from mmseq.processes import from_all, process_count, process_index
 
 __all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root", "half_rows"]
 
-THREADS = 4
-"""Pictures decoded at a time, while the encoder works on the batch before"""
-T = TypeVar("T")
-R = TypeVar("R")
 BATCH = 16
 """Pictures that the encoder takes at a time"""
 LARGEST = float(np.finfo(np.float16).max)
-
-
-class FeatureTable:
-    """Pictures by path with what the image encoder's `precompute` gives for them.
-
-    `new`, `reused`: pictures (by content) computed now and found in the store. `problems`: what
-    cannot be used. `notes`: lines for the user.
-    """
-
-    def __init__(
-        self, encoder: ImageEncoder, stored: StoredFeatures | None, *, keeps: bool = True
-    ) -> None:
-        self.new = 0
-        self.reused = 0
-        self.problems: dict[Path, PictureProblem] = {}
-        self.notes: list[str] = []
-        self._encoder = encoder
-        self._stored = stored
-        self._keeps = keeps
-        self._shas: dict[Path, str] = {}
-        self._kept: dict[str, Row] = {}
-
-    def has(self, path: Path) -> bool:
-        """Whether the picture can be used."""
-        return path in self._shas
-
-    def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
-        """Name -> (len(paths), …) float32 on the CPU; {} without paths.
-
-        Of an encoder without fingerprint, nothing is kept: the pictures are opened again, and what
-        `precompute` gives is left on its device. Raises `KeyError` for a path without features and
-        `PictureProblem` for a file that has changed meanwhile.
-        """
-        for path in paths:
-            if path not in self._shas:
-                raise KeyError(f"no features of {path}")
-        if not paths:
-            return {}
-        if not self._keeps:
-            return self._opened(paths)
-        rows = [self._row(self._shas[path]) for path in paths]
-        return {
-            name: torch.from_numpy(np.stack([row[name] for row in rows])).float()
-            for name in rows[0]
-        }
-
-    def _row(self, sha: str) -> Row:
-        row = self._kept.get(sha) or (self._stored and self._stored.read(sha))
-        if not row:
-            raise UserError(
-                f"The stored features in {self._stored and self._stored.folder} have been damaged "
-                "or deleted while in use. Start again: what is missing will be computed."
-            )
-        return row
-
-    def _opened(self, paths: Sequence[Path]) -> dict[str, Tensor]:
-        pixels = torch.stack([self._encoder.transform(open_picture(path)) for path in paths])
-        with torch.no_grad():
-            return self._encoder.precompute(pixels.to(_device_of(self._encoder)))
 
 
 def compute_features(
@@ -95,110 +32,165 @@ def compute_features(
     *,
     store: FeatureStore | None = None,
     device: torch.device | str = "cpu",
-    progress: Callable[[int, int], None] | None = None,
+    advance: Advance = unseen,
     batch_size: int = BATCH,
     shared: bool = False,
 ) -> FeatureTable:
     """Run the encoder's frozen part once for each content among `paths`.
 
+    Each file is read once: its features are those of the bytes that were hashed, and what it held
+    then counts, whatever becomes of it later. Only an encoder without fingerprint, of which nothing
+    is kept, opens its pictures anew for every batch, and sees what they hold by then.
+
     What `store` holds is reused; without a store features stay in memory. Both ways they are
     rounded to half precision, and every batch has `batch_size` pictures (the last is padded with
-    zeros), so that neither the store nor its neighbours change a picture's features. `progress`
-    gets (done, all) over the pictures to compute. Raises `UserError` where features do not fit half
-    precision or the store cannot be written.
+    zeros), so that neither the store nor its neighbours change a picture's features. `advance` is
+    told the number of files done. Raises `UserError` where features do not fit half precision or
+    the store cannot be written.
 
-    `shared`: several processes call this with the same pictures, and share the work out over the
-    store.
+    `shared`: several processes call this with the same pictures. They share the files out and tell
+    each other what they have found; the features come from the store. Where features stay in
+    memory, each process needs them all and computes them itself.
     """
+    device = torch.device(device)
     encoder.to(device)
     fingerprint = encoder.fingerprint
-    if fingerprint is None:
-        table = FeatureTable(encoder, None, keeps=False)
-        _try_all(paths, table, progress)
-        return table
-    stored = store.open(fingerprint) if store else None
-    table = FeatureTable(encoder, stored)
-    by_content = _hash_all(paths, table)
-    missing = [(sha, same) for sha, same in by_content.items() if not (stored and sha in stored)]
-    table.reused = len(by_content) - len(missing)
-    if stored and stored.damaged:
+    stored = store.open(fingerprint) if store and fingerprint is not None else None
+    kept: dict[str, Row] = {}
+    keeps = fingerprint is not None
+    table = FeatureTable(encoder, stored, kept, keeps=keeps)
+    look = _Look(encoder, stored, kept, device, batch_size, keeps=keeps)
+    unique = list(dict.fromkeys(paths))
+    sharing = shared and process_count() > 1 and (stored is not None or not keeps)
+    own = unique[process_index() :: process_count()] if sharing else unique
+    found = look.at(own, advance)
+    if sharing:
+        found = _joined(len(unique), from_all(found))
+        advance(len(unique) - len(own))
+    table.contents = dict(zip(unique, found.contents, strict=True))
+    if sharing and stored:
+        stored.refresh()
+        # Of a store on another disk, what the other processes have computed is not there.
+        usable = {sha: path for path, sha in table.contents.items() if path not in found.unread}
+        missing = [p for s, p in usable.items() if s not in found.broken and s not in stored]
+        late = look.at(missing, unseen)
+        table.contents.update(zip(missing, late.contents, strict=True))
+        found.add(late)
+    _conclude(table, found)
+    if stored and (damaged := sum(from_all(stored.damaged)) if sharing else stored.damaged):
         table.notes.append(
-            f"{stored.damaged} stored picture features in {stored.folder} do not match their "
+            f"{damaged} stored picture features in {stored.folder} do not match their "
             "checksums and are computed again."
         )
-    device = torch.device(device)
-    if stored and shared and process_count() > 1:
-        # By content, since each may have looked when the others had written some already.
-        own = [(sha, s) for sha, s in missing if int(sha, 16) % process_count() == process_index()]
-        _compute(own, table, encoder, stored, device, progress, batch_size)
-        table.new = sum(from_all(table.new))
-        stored.refresh()
-        # What is still not there: of a store on another disk, or no picture.
-        missing = [(sha, s) for sha, s in missing if sha not in stored and table.has(s[0])]
-        progress = None
-    _compute(missing, table, encoder, stored, device, progress, batch_size)
     return table
 
 
-def _hash_all(paths: Sequence[Path], table: FeatureTable) -> dict[str, list[Path]]:
-    """Paths by the content of their file; problems and hashes go into the table."""
-    by_content: dict[str, list[Path]] = {}
-    for path in dict.fromkeys(paths):
-        try:
-            sha = hashlib.sha256(read_picture(path)).hexdigest()
-        except PictureProblem as problem:
-            table.problems[path] = problem
-            continue
-        table._shas[path] = sha
-        by_content.setdefault(sha, []).append(path)
-    return by_content
+@dataclass
+class _Found:
+    """What reading some files has shown."""
+
+    contents: list[str] = field(default_factory=list)
+    """Of each file its hash, or the kind of problem where it could not be read"""
+    unread: dict[Path, PictureProblem] = field(default_factory=dict)
+    broken: dict[str, PictureProblem] = field(default_factory=dict)
+    """Contents that are not a picture, by hash"""
+    new: set[str] = field(default_factory=set)
+    """Hashes of pictures that were decoded"""
+
+    def note(self, read: Read[Tensor]) -> None:
+        """One more file."""
+        made = read.made
+        if read.sha256 is not None:
+            self.contents.append(read.sha256)
+            if isinstance(made, PictureProblem):
+                self.broken[read.sha256] = made
+            elif made is not None:
+                self.new.add(read.sha256)
+        elif isinstance(made, PictureProblem):
+            self.contents.append(made.kind)
+            self.unread[read.path] = made
+
+    def add(self, other: _Found) -> None:
+        """What was found in other files; `contents` are left out."""
+        self.unread |= other.unread
+        self.broken |= other.broken
+        self.new |= other.new
 
 
-def _compute(
-    missing: Sequence[tuple[str, list[Path]]],
-    table: FeatureTable,
-    encoder: ImageEncoder,
-    stored: StoredFeatures | None,
-    device: torch.device,
-    progress: Callable[[int, int], None] | None,
-    batch_size: int,
-) -> None:
-    batch: dict[str, Tensor] = {}
-    done = 0
+@dataclass
+class _Look:
+    """Reads files, and lets the encoder look at contents that it has not seen."""
 
-    def flush() -> None:
-        nonlocal done
-        rows = half_rows(encoder, batch, device, batch_size)
-        if stored:
-            stored.append(rows)
-        else:
-            table._kept.update(rows)
-        table.new += len(batch)
-        done += len(batch)
-        batch.clear()
-        if progress:
-            progress(done, len(missing))
+    encoder: ImageEncoder
+    stored: StoredFeatures | None
+    kept: dict[str, Row]
+    """Rows by hash, where nothing is stored"""
+    device: torch.device
+    batch_size: int
+    _: KW_ONLY
+    keeps: bool
+    """Else the encoder has no frozen part, and pictures are only tried"""
 
-    def prepare(item: tuple[str, list[Path]]) -> Tensor | PictureProblem:
-        try:
-            return encoder.transform(open_picture(item[1][0]))
-        except PictureProblem as problem:
-            return problem
+    def at(self, paths: Sequence[Path], advance: Advance) -> _Found:
+        """Each file once, in order."""
+        found, seen = _Found(), set[str]()
+        batch: dict[str, Tensor] = {}
 
-    for (sha, same), pixels in zip(missing, _ahead(prepare, missing, batch_size), strict=True):
-        if isinstance(pixels, PictureProblem):
-            for path in same:
-                table.problems[path] = PictureProblem(path, pixels.kind, pixels.reason)
-                del table._shas[path]
+        def wanted(sha: str) -> bool:
+            if sha in seen:
+                return False
+            seen.add(sha)
+            return self.stored is None or sha not in self.stored
+
+        done = 0
+        for read in read_once(paths, wanted, self._pixels, self.batch_size + THREADS):
+            found.note(read)
+            if self.keeps and read.sha256 and isinstance(read.made, Tensor):
+                batch[read.sha256] = read.made
+                if len(batch) == self.batch_size:
+                    self._encode(batch)
             done += 1
-            if progress:
-                progress(done, len(missing))
-            continue
-        batch[sha] = pixels
-        if len(batch) == batch_size:
-            flush()
-    if batch:
-        flush()
+            if done == self.batch_size:
+                advance(done)
+                done = 0
+        if batch:
+            self._encode(batch)
+        if done:
+            advance(done)
+        return found
+
+    def _pixels(self, data: bytes, path: Path) -> Tensor:
+        image = decode_picture(data, path)
+        return self.encoder.transform(image) if self.keeps else torch.empty(0)
+
+    def _encode(self, batch: dict[str, Tensor]) -> None:
+        rows = half_rows(self.encoder, batch, self.device, self.batch_size)
+        if self.stored:
+            self.stored.append(rows)
+        else:
+            self.kept.update(rows)
+        batch.clear()
+
+
+def _joined(files: int, shares: Sequence[_Found]) -> _Found:
+    """What the processes have found together, each in every so many of the files."""
+    whole = _Found([""] * files)
+    for number, share in enumerate(shares):
+        whole.contents[number :: len(shares)] = share.contents
+        whole.add(share)
+    return whole
+
+
+def _conclude(table: FeatureTable, found: _Found) -> None:
+    """Counts and problems of the table: files that cannot be read come before broken ones."""
+    kinds = {problem.kind for problem in found.unread.values()}
+    contents = set(table.contents.values()) - kinds
+    table.new = len(found.new)
+    table.reused = len(contents - found.new - found.broken.keys())
+    bad = [p for p, sha in table.contents.items() if sha in kinds or sha in found.broken]
+    for path in sorted(bad, key=lambda path: path not in found.unread):
+        problem = found.unread.get(path) or found.broken[table.contents[path]]
+        table.problems[path] = PictureProblem(path, problem.kind, problem.reason)
 
 
 def half_rows(
@@ -234,54 +226,3 @@ def half_rows(
         sha: {name: array[i].copy() for name, array in arrays.items()}
         for i, sha in enumerate(batch)
     }
-
-
-def _try_all(
-    paths: Sequence[Path], table: FeatureTable, progress: Callable[[int, int], None] | None
-) -> None:
-    """Decode every picture to know those that cannot be used, keeping nothing."""
-    unique = list(dict.fromkeys(paths))
-
-    def attempt(path: Path) -> PictureProblem | None:
-        try:
-            open_picture(path)
-        except PictureProblem as problem:
-            return problem
-        return None
-
-    for done, (path, problem) in enumerate(
-        zip(unique, _ahead(attempt, unique, THREADS), strict=True), 1
-    ):
-        if problem:
-            table.problems[path] = problem
-        else:
-            table._shas[path] = ""
-            table.new += 1
-        if progress:
-            progress(done, len(unique))
-
-
-def _ahead(work: Callable[[T], R], items: Sequence[T], ahead: int) -> Iterator[R]:
-    """Results in order, worked out by threads that run at most `ahead` items and a few ahead.
-
-    Torch computes on one core in each of them: a picture is small, and every thread would else
-    bring threads of its own, which hold up the encoder's.
-    """
-    torch_threads = torch.get_num_threads()
-    alone = ThreadPoolExecutor(THREADS, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        with quiet_pillow(), alone as pool:
-            running: deque[Future[R]] = deque()
-            for item in items:
-                running.append(pool.submit(work, item))
-                if len(running) > ahead + THREADS:
-                    yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
-    finally:
-        # This thread has kept its own; threads that start later get what was set last.
-        torch.set_num_threads(torch_threads)
-
-
-def _device_of(encoder: ImageEncoder) -> torch.device:
-    return next((weight.device for weight in encoder.parameters()), torch.device("cpu"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from itertools import chain
+from typing import get_args
 
 import torch
 
@@ -14,8 +13,9 @@ from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
+from mmseq.pictures.checksums import Contents, content_of
 from mmseq.pictures.features import FeatureStore, FeatureTable, compute_features, default_store_root
-from mmseq.pictures.opening import PictureProblem, read_picture, summarise
+from mmseq.pictures.opening import Kind, summarise
 
 
 def ready_pictures(
@@ -35,19 +35,12 @@ def ready_pictures(
     """
     paths = list(dict.fromkeys(path for e in chain.from_iterable(groups) for path in e.images))
     with reporter.progress("pictures", len(paths)) as advance:
-        done = 0
-
-        def progress(count: int, total: int) -> None:
-            nonlocal done
-            advance(count - done, "")
-            done = count
-
         table = compute_features(
             paths,
             encoder,
             store=_store(data, encoder),
             device=device,
-            progress=progress,
+            advance=advance,
             shared=shared,
         )
     for note in table.notes:
@@ -64,8 +57,8 @@ def ready_pictures(
             where = next(e.where for e in sentences if problem.path in e.images)
             raise UserError(
                 f"{where}: picture {problem.path}: {problem.reason} "
-                f"({len(table.problems)} such pictures); mend it, or set data.images = 'lenient' "
-                "to go on without."
+                f"({len(table.problems)} such pictures); fix it, or set data.images = 'lenient' "
+                "to do without it."
             )
         for line in summarise(table.problems.values(), len(paths)):
             reporter.warning(line)
@@ -79,19 +72,17 @@ def ready_pictures(
 
 
 def pictures_to_compute(
-    examples: Iterable[Example], encoder: ImageEncoder, data: DataConfig
+    examples: Iterable[Example], encoder: ImageEncoder, data: DataConfig, known: Contents
 ) -> int:
     """How many distinct contents the encoder would have to look at, the store being as it is.
 
-    Of an encoder that trains: all distinct pictures, which it opens anew in each epoch.
+    Of an encoder that trains: all distinct pictures, which it opens anew in each epoch. Files whose
+    contents are `known` are not read again; the others are added.
     """
     paths = {path for example in examples for path in example.images}
     store = _store(data, encoder)
     stored = store.open(encoder.fingerprint) if store and encoder.fingerprint else None
-    contents = set()
-    for path in paths:
-        with suppress(PictureProblem):
-            contents.add(hashlib.sha256(read_picture(path)).hexdigest())
+    contents = {content_of(path, known) for path in paths} - set(get_args(Kind))
     return sum(1 for sha in contents if stored is None or sha not in stored)
 
 

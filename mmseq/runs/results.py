@@ -52,11 +52,13 @@ def write_results(
 def _facts(split: Split, pictures: FeatureTable | None) -> dict[str, Any]:
     paths = {p for e in split.examples for p in e.images} if split.facts.pictured else set()
     problems = pictures.problems if pictures else {}
+    # As they were read when the run began: that is what it saw.
+    known = pictures.contents if pictures else None
     return {
         "sha256": split.sha256,
         "sentences": split.facts.sentences,
         "entities": split.facts.entities,
         "images": len(paths),
-        "images_sha256": images_sha256(split.examples) if pictures else "",
+        "images_sha256": images_sha256(split.examples, known) if pictures else "",
         "images_missing": len(paths & set(problems)) if pictures else 0,
     }

@@ -90,7 +90,7 @@ def _states(tagger: Tagger, examples: Sequence[Example]) -> EntityStates:
             views, _ = tagger.model.views(batch)
             for number, fused in zip(numbers, views["fused"].float().cpu().numpy(), strict=True):
                 vectors[number] = fused[places[number]]
-            advance(len(numbers), "")
+            advance(len(numbers))
     return EntityStates(
         np.concatenate([vectors[number] for number in range(len(examples))]),
         tuple(kind for row in kinds for kind in row if kind),

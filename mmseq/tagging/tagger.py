@@ -23,17 +23,20 @@ from mmseq.model.assembly import build_model
 from mmseq.model.batch import Collator, Prepared
 from mmseq.model.model import Model
 from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
+from mmseq.pictures.checksums import images_sha256
 from mmseq.pictures.ready import ready_pictures
+from mmseq.pictures.table import FeatureTable
 from mmseq.runs import folder as runs
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
+from mmseq.tagging.device import usable_device
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
 
 T = TypeVar("T")
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, each asked for before the one before it is given.
+    """The same items in the same order, each fetched before the one before it is handed out.
 
     An error is raised at its place, behind the items before it; an interruption at once.
     """
@@ -86,8 +89,8 @@ class Tagger:
 
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
         sentence a file, several files, or None. `extras`: of each sentence the further fields that
-        the run's components read, such as ``boxes``. `best`: also the so many best ways to tag
-        each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
+        the run's components read, such as ``boxes``. `best`: also the `best` most probable ways to
+        tag each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
         list, where the lists differ in length, and for `best` with a decoder that gives the best
         tags alone.
         """
@@ -181,27 +184,36 @@ class Tagger:
 
     def scores(self, split: Split) -> dict[str, Any]:
         """Scores of a split that has been read."""
+        return self.scored(split)[0]
+
+    def scored(self, split: Split) -> tuple[dict[str, Any], str]:
+        """Scores of a split, and the checksum of its pictures: empty where the run uses none."""
         check_known(split, self.labels)
         if split.facts.untagged is not None:
             untagged = split.examples[split.facts.untagged]
             raise UserError(f"{untagged.where}: has no tags to compare with; use mmseq predict.")
-        collator = self.collator(split.examples)
+        pictures = self.pictures(split.examples)
+        collator = self.model.collator(pictures)
         predictions = self._run(collator, collator.prepared(split.examples), scores=False)
         gold = [list(e.tags or ()) for e in split.examples]
-        return score(gold, [list(p.tags) for p in predictions])
+        checksum = images_sha256(split.examples, pictures.contents) if pictures else ""
+        return score(gold, [list(p.tags) for p in predictions]), checksum
 
     def collator(self, examples: Sequence[Example]) -> Collator:
         """What makes batches of `examples`; their pictures are made ready here."""
-        pictures = None
-        if self.model.image_encoder is not None:
-            pictures = ready_pictures(
-                [examples],
-                self.model.image_encoder,
-                self.config.data,
-                device=self.device,
-                reporter=self.reporter,
-            )
-        return self.model.collator(pictures)
+        return self.model.collator(self.pictures(examples))
+
+    def pictures(self, examples: Sequence[Example]) -> FeatureTable | None:
+        """The pictures of `examples`, made ready; None where the run uses none."""
+        if self.model.image_encoder is None:
+            return None
+        return ready_pictures(
+            [examples],
+            self.model.image_encoder,
+            self.config.data,
+            device=self.device,
+            reporter=self.reporter,
+        )
 
     def _check_best(self, best: int | None) -> None:
         """`UserError` for a number of ways that cannot be given."""
@@ -231,7 +243,7 @@ class Tagger:
                 device=self.device,
                 scores=scores,
                 best=best,
-                progress=lambda count: advance(count, ""),
+                advance=advance,
             )
 
 
@@ -239,12 +251,12 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
     """Load a finished run. `device`: ``auto``, ``cpu``, ``cuda``. `int8`: the text encoder's linear
     layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
 
-    Raises `mmseq.UserError` for a folder that is no finished run, is damaged, or was made with a
+    Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
     plugin that is not installed, and where `device` or `int8` cannot be had.
     """
     folder = Path(folder)
     config, labels = runs.open_run(folder)
-    place = _device(device, int8=int8)
+    place = usable_device(device, int8=int8)
     try:
         model, _ = build_model(config, labels, assets=folder / "assets")
     # What a library says to a JSON file of another shape.
@@ -255,29 +267,6 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
     if int8:
         quantise(model.text_encoder, model.title("text_encoder"))
     return Tagger(folder, config, model, place)
-
-
-def _device(name: str, *, int8: bool) -> torch.device:
-    """The device of that name, asked for before a model is built for it; `UserError` for one that
-    cannot be used here, or not with `int8`.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        if int8 and device.type != "cpu":
-            raise UserError(
-                f"int8 is for the CPU, and the model would run on '{name}': leave int8 out, or "
-                "take the CPU (device='cpu'; on the command line, CUDA_VISIBLE_DEVICES=)."
-            )
-        torch.empty(0, device=device)
-    # Without CUDA in torch it is the latter.
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise UserError(
-            f"device '{name}' cannot be used here ({reason}); take 'auto' or 'cpu'."
-        ) from error
-    return device
 
 
 def _require_whole(text: str) -> None:

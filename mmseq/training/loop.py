@@ -115,7 +115,7 @@ class Trainer:
             progress.epoch + 1, self.settings.epochs, preparing=self.preparing
         )
         with self.reporter.progress(name, len(steps)) as advance:
-            advance(progress.in_epoch, "")
+            advance(progress.in_epoch)
             for group in steps[progress.in_epoch :]:
                 self._train_step(group, hidden)
                 advance(1, loss_text(progress.means()))
@@ -214,7 +214,12 @@ class Trainer:
             # Before the main process removes them.
             self.accelerator.wait_for_everyone()
         self.progress.prepared = True
-        metrics: dict[str, Any] = {"best_epoch": best.epoch or self.progress.epoch}
+        metrics: dict[str, Any] = {
+            "best_epoch": best.epoch or self.progress.epoch,
+            # As used, where the config leaves it open.
+            "device": self.accelerator.device.type,
+            "precision": self.accelerator.mixed_precision,
+        }
         if best.valid is not None:
             metrics["valid"] = best.valid
         if "test" in self.setup.prepared:

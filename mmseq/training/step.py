@@ -149,7 +149,7 @@ class Stepper:
 
     def _clip(self) -> float:
         limit = self.clip or float("inf")
-        # What a weighting learns its weights from is no gradient of the network.
+        # What a weighting learns its weights from is not a gradient of the network.
         own = {id(p) for p in self.model.weighting.parameters()}
         parameters = [p for p in self.model.parameters() if p.grad is not None and id(p) not in own]
         norm: Tensor = self.accelerator.clip_grad_norm_(parameters, limit)
