@@ -45,8 +45,8 @@ def compute_features(
     What `store` holds is reused; without a store features stay in memory. Both ways they are
     rounded to half precision, and every batch has `batch_size` pictures (the last is padded with
     zeros), so that neither the store nor its neighbours change a picture's features. `advance` is
-    called with the number of files done. Raises `UserError` where features do not fit half precision or
-    the store cannot be written.
+    called with the number of files done. Raises `UserError` where features do not fit half
+    precision or the store cannot be written.
 
     `shared`: several processes call this with the same pictures. They share the files out and tell
     each other what they have found; the features come from the store. Where features stay in

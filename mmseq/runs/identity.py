@@ -44,9 +44,9 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
     """The dotted settings that decide a run's figures; without its `seed` those of its system.
 
     One at its default is left out, so that a record made before a setting came is what it was; a
-    component's defaults are known where it is installed. Files are identified by their content. A task or
-    callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a run is
-    left out, and so is the image encoder of a run that reads no picture.
+    component's defaults are known where it is installed. Files are identified by their content. A
+    task or callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a
+    run is left out, and so is the image encoder of a run that reads no picture.
     """
     if _reads_no_picture(tables):
         tables = {**tables, "image_encoder": {"name": "none"}}
