@@ -17,7 +17,7 @@ from mmseq.model.guard import require
 class Listeners:
     """Callbacks by name; one that is not of the config's `choices` was given from Python.
 
-    They live in the main process, where they hear of the `events`. All processes ask them what they
+    They live in the main process, where they get the `events`. All processes ask them what they
     want to know, and take up their states.
     """
 
@@ -61,7 +61,7 @@ class Listeners:
         return next((reason for reason in reasons if reason), "")
 
     def end(self, folder: Path) -> None:
-        """The run folder is whole."""
+        """Tell all that the run folder is whole."""
         for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_end", folder)
 
