@@ -8,8 +8,8 @@ fails, the interpreter ends, or time is up, as in an endless loop. Figures: MUTA
 
     python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl [--again]
 
-FILE has a line for each mutant tried; begun anew, the command goes on where it ended. `--again`
-tries those that survived once more, after tests were added.
+FILE has a line for each mutant tried; started again, the command continues where it ended.
+`--again` tries those that survived once more, after tests were added.
 """
 
 from __future__ import annotations

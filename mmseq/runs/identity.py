@@ -24,8 +24,8 @@ from mmseq.runs.folder import LIBRARIES
 
 ASIDE: Mapping[str, str] = MappingProxyType(
     {
-        "data.path": "where the data lie; what they are is told by checksum",
-        "data.image_folder": "where the pictures lie; what they are is told by checksum",
+        "data.path": "where the data lie; their checksums say what they are",
+        "data.image_folder": "where the pictures lie; their checksums say what they are",
         "data.features": "where features are kept: they are rounded alike, kept or not",
         "data.cache": "where sentences are kept: batches are the same from there",
         "train.keep_last": "what is kept of a finished run",
@@ -44,9 +44,9 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
     """The dotted settings that decide a run's figures; without its `seed` those of its system.
 
     One at its default is left out, so that a record made before a setting came is what it was; a
-    component's defaults are known where it is installed. Files are told by their content. A task or
-    callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a run is
-    left out, and so is the image encoder of a run that reads no picture.
+    component's defaults are known where it is installed. Files are identified by their content. A
+    task or callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a
+    run is left out, and so is the image encoder of a run that reads no picture.
     """
     if _reads_no_picture(tables):
         tables = {**tables, "image_encoder": {"name": "none"}}
