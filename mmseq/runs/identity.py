@@ -73,7 +73,7 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
 
 def _other(place: str, table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted, what a table has that is not at its default."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in table.items():
         if key not in defaults or not _equal(value, defaults[key]):
             found |= dotted({f"{place}.{key}": value})
