@@ -18,8 +18,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
     code = run([a for a in arguments if a != "--debug"], debug=debug)
-    # What is there now goes with the process. The interpreter would look for rings among millions
-    # of objects of torch and its like several times as it ends, which takes longer than tagging.
+    # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
+    # search millions of objects of torch and other libraries for cycles, longer than tagging takes.
     gc.freeze()
     sys.exit(code)
 

@@ -51,7 +51,7 @@ class Reporter:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar with the time left on a terminal; elsewhere nothing (lines tell the epochs)."""
+        """A bar with the time left on a terminal; elsewhere nothing (lines report the epochs)."""
         if self.quiet or not self.console.is_terminal:
             yield unseen
             return
@@ -73,7 +73,7 @@ class Reporter:
 
 
 class Warnings(Reporter):
-    """Says only what is left out, on standard error: for commands that print data."""
+    """Prints warnings alone, on standard error: for commands that print data."""
 
     def __init__(self) -> None:
         super().__init__(Console(soft_wrap=True, stderr=True), quiet=True)

@@ -8,7 +8,7 @@ from textwrap import shorten
 
 
 class UserError(Exception):
-    """A mistake the user can mend: printed as one line, exit code 2, no traceback."""
+    """A mistake the user can correct: printed as one line, exit code 2, no traceback."""
 
 
 class ComponentError(RuntimeError):

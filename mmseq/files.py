@@ -8,7 +8,7 @@ import os
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,49 +87,51 @@ def sha256_of(path: Path) -> str:
 
 
 @contextmanager
-def locked(path: Path, taken: str) -> Iterator[None]:
-    """A file or folder is this process's alone while inside; `UserError` with the text `taken`
-    where another process has it.
+def locked(path: Path, taken: str | None = None) -> Iterator[None]:
+    """A file or folder that exists is this process's alone while inside.
 
-    The lock is the kernel's: it ends with its process, whatever ends that.
+    Where another process has it: `UserError` with the text `taken`, or without a text, wait.
+
+    The lock is the kernel's: it ends with its process, whatever ends that. Without one (Windows),
+    a file beside `path` marks that it is taken for those who wait; nobody is turned away.
     """
     if fcntl is None:
-        yield
+        with nullcontext() if taken else _marked(path.with_name(path.name + ".held")):
+            yield
         return
-    handle = os.open(path, os.O_RDONLY)
+    handle = _opened(path)
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB if taken else fcntl.LOCK_EX)
         except BlockingIOError as error:
             raise UserError(taken) from error
-        except OSError:
-            pass  # a network file system without locks
+        except OSError:  # a network file system without locks
+            if not taken:
+                raise
         yield
     finally:
         os.close(handle)
 
 
+def _opened(path: Path) -> int:
+    """For writing where that can be: network file systems lock nothing else."""
+    try:
+        return os.open(path, os.O_RDWR)
+    except OSError:  # a folder, or a file that may only be read
+        return os.open(path, os.O_RDONLY)
+
+
 @contextmanager
-def locked_in_turn(path: Path) -> Iterator[None]:
-    """The lock file `path`, made if need be, is this process's alone while inside; where another
-    has it, this one waits. Without a kernel's lock, a file beside it marks that it is taken.
-    """
-    if fcntl is not None:
-        with path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
-        return
-    mark = path.with_name(path.name + ".held")
+def _marked(mark: Path) -> Iterator[None]:
+    """The file `mark` is there while inside, made by this process."""
     while True:
         try:
             os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
             break
         except FileExistsError:
-            try:
+            with suppress(FileNotFoundError):
                 if time.time() - mark.stat().st_mtime > STALE_LOCK:
-                    mark.unlink(missing_ok=True)
-            except FileNotFoundError:
-                continue
+                    mark.unlink()
             time.sleep(0.02)
     try:
         yield

@@ -89,7 +89,7 @@ class Add:
         self._register("reader", name, target)
 
     def callback(self, name: str, target: Target) -> None:
-        """A `mmseq.Callback`: told what happens in training."""
+        """A `mmseq.Callback`: called as training goes on."""
         self._register("callback", name, target)
 
     def preset(self, name: str, target: str) -> None:

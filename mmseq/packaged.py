@@ -40,7 +40,7 @@ def resolve_package_path(spec: str) -> Path:
     name, _, inner = spec.removeprefix("pkg:").partition("/")
     path = PurePosixPath(inner)
     if not spec.startswith("pkg:") or not name or path.is_absolute() or ".." in path.parts:
-        raise UserError(f"'{spec}' is no package path: write pkg:<package>/<path inside it>.")
+        raise UserError(f"'{spec}' is not a package path: write pkg:<package>/<path inside it>.")
     folders = _package_folders(name)
     if not folders:
         raise UserError(_not_installed(spec, name))
@@ -113,7 +113,7 @@ def _package_folders(name: str) -> list[Path]:
 
 
 def _top_folders(distribution: metadata.Distribution, wanted: str) -> Iterator[Path]:
-    """The import packages of a distribution, one that bears the asked name first."""
+    """The import packages of a distribution, one with the name asked for first."""
     tops = {
         file.parts[0]
         for file in distribution.files or ()

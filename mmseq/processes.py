@@ -65,7 +65,7 @@ def from_all(value: T) -> list[T]:
 
 
 def any_of_all(wish: bool, device: torch.device) -> bool:
-    """Does any process wish it? All learn the same, on `device`, and go on alike."""
+    """Whether any process says so: all get the same answer, on `device`."""
     return wish if not _running() else bool(all_sum(torch.tensor(int(wish), device=device)).item())
 
 

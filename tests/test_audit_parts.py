@@ -245,7 +245,7 @@ F1 = {"true": 80.0, "shuffled": 70.0, "none": 75.0, "text-only": 77.0}
         (compared(10, 0.9), compared(-5, 0.04), "presence", "That there is a picture harms, wh"),
         (compared(10, 0.05), compared(5, 0.05), "none", "No help from the pictures is shown: "),
         (compared(-9, 0.01), compared(5, 0.05), "none", "No help from the pictures is shown: "),
-        (None, compared(5, 0.01), "unknown", "Whether the pictures matter cannot be told"),
+        (None, compared(5, 0.01), "unknown", "Whether the pictures matter cannot be decided"),
     ],
 )
 def test_the_verdict_follows_from_the_tests(shuffled, none, kind, begin):

@@ -22,6 +22,7 @@ from mmseq.console import Reporter
 from mmseq.jobs.job import Event, Job, Outcome
 from mmseq.jobs.local import LocalPool, Worker, divided_threads
 from mmseq.jobs.work import work
+from mmseq.runs import identity
 
 CONFIG = """
 [text_encoder]
@@ -238,6 +239,64 @@ def test_a_run_killed_between_its_end_and_the_record_is_not_run_again(plan, tmp_
     report = bench_of(plan, tmp_path / "whole").run(pool)
     assert pool.ran == []
     assert figures(report.results) == figures(done)
+
+
+def as_before(bench, output):
+    """Make what is in `output` what a bench wrote when keys were made of the whole config."""
+    names = {e.name: e.first_name for e in bench.wanted}
+    keys = {e.key: e.first_key for e in bench.wanted}
+    assert not set(names.values()) & set(names)
+    for kind, ending in (("runs", ""), ("logs", ".txt")):
+        for name, first in names.items():
+            if (output / kind / f"{name}{ending}").exists():
+                (output / kind / f"{name}{ending}").rename(output / kind / f"{first}{ending}")
+    records = map(json.loads, (output / "results.jsonl").read_text().splitlines())
+    lines = [json.dumps({**record, "key": keys[record["key"]]}) for record in records]
+    for line, record in zip(lines, map(json.loads, lines), strict=True):
+        assert record.pop("contents")
+        lines[lines.index(line)] = json.dumps(record)
+    (output / "results.jsonl").write_text("".join(line + "\n" for line in lines))
+
+
+def test_a_bench_begun_before_goes_on(plan, tmp_path, done):
+    """Finished runs are not run again, whatever their key was made of, and the third goes on."""
+    output = tmp_path / "broken"
+    with pytest.raises(SystemExit):
+        bench_of(plan, output).run(HerePool(stop_at=(3, "epoch", 2)))
+    as_before(bench_of(plan, output), output)
+    told = []
+
+    class Hearing(HerePool):
+        def run(self, jobs, listen):
+            return super().run(jobs, lambda job, event: told.append(event) or listen(job, event))
+
+    pool = Hearing()
+    report = bench_of(plan, output).run(pool)
+    assert figures(report.results) == figures(done)
+    assert len(pool.ran) == 2
+    # The run that was killed in its second epoch has its first one behind it.
+    assert next(event.epoch for event in told if event.kind == "epoch") == 2
+    assert len((output / "results.jsonl").read_text().splitlines()) == 4
+    assert len(list((output / "runs").iterdir())) == 4
+
+
+def test_a_result_of_before_is_not_taken_for_one_with_another_encoder(
+    plan, tmp_path, tiny_encoder, done
+):
+    own = shutil.copytree(tiny_encoder, tmp_path / "encoder")
+    for name in ("steady", "hasty"):
+        text = (tmp_path / f"{name}.toml").read_text().replace(str(tiny_encoder), str(own))
+        (tmp_path / f"{name}.toml").write_text(text)
+    output = tmp_path / "whole"
+    assert bench_of(plan, output).missing() == []
+    as_before(bench_of(plan, output), output)
+    lines = (output / "results.jsonl").read_text().replace(str(tiny_encoder), str(own))
+    (output / "results.jsonl").write_text(lines)
+    assert bench_of(plan, output).missing() == []
+    settings = json.loads((own / "config.json").read_text())
+    (own / "config.json").write_text(json.dumps({**settings, "hidden_dropout_prob": 0.5}))
+    identity._known_contents.cache_clear()
+    assert len(bench_of(plan, output).missing()) == 4
 
 
 def test_a_failing_system_does_not_stop_the_others(plan, tmp_path):

@@ -125,11 +125,11 @@ def test_every_mistake_of_a_plan_is_told(tmp_path):
     for expected in (
         "the plan has no key 'sedes'. Did you mean 'seeds'?",
         "the plan: offline = 'yes' is not of the right type.",
-        "seeds: '9-1' is no seed or range",
+        "seeds: '9-1' is not a seed or a range",
         "data: 3 is no folder",
         "data: {'name': 'x'} has no path.",
         "data has no key 'pictures'.",
-        "systems: 'mine' is no table; write [[systems]].",
+        "systems: 'mine' is not a table; write [[systems]].",
         "[[overrides]] has no key 'nam'. Did you mean 'name'?",
     ):
         assert any(line.startswith(expected) for line in problems), expected

@@ -124,7 +124,7 @@ def test_check_of_a_folder_is_of_the_plugin_that_it_makes(site, run_cli, tmp_pat
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    refused = "Error: . is no plugin's folder, which has a pyproject.toml with a name in [project] "
+    refused = "Error: . is not the folder of a plugin"
     assert run_cli("check", ".").err.startswith(refused)
     (folder / "pyproject.toml").write_text('[project]\nname = "mmseq-bare"\n')
     assert run_cli("check", ".").err.startswith(refused)

@@ -325,7 +325,7 @@ def test_reading_data_needs_no_torch(folder):
     data = folder({"train.txt": "a\tO\n"})
     code = (
         "import sys; from pathlib import Path; import mmseq.scoring.metrics, mmseq.data.splitter\n"
-        "from mmseq.datacheck import check_folder; check_folder(Path(sys.argv[1]))\n"
+        "from mmseq.datacheck.checking import check_folder; check_folder(Path(sys.argv[1]))\n"
         "print(sorted({'torch', 'transformers', 'timm', 'nltk', 'sklearn'} & set(sys.modules)))"
     )
     environment = {"MMSEQ_LOAD_PLUGINS": ""}

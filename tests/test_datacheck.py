@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from mmseq.cli.data_check import render
 from mmseq.data.splits import load_folder
-from mmseq.datacheck import check_folder, percentiles
+from mmseq.datacheck.checking import check_folder, percentiles
+from mmseq.datacheck.rendering import render
 from mmseq.scoring.metrics import score
 
 REAL = Path(__file__).parents[2] / "shared" / "data"

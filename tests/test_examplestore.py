@@ -1,7 +1,10 @@
 """Sentences of large files kept on disk: the same as in memory, made once, whole or not at all."""
 
+import errno
 import json
+import os
 import shutil
+import stat
 
 import pytest
 import torch
@@ -15,7 +18,7 @@ from mmseq.data import splits as data
 from mmseq.data.sentences import Facts
 from mmseq.data.source import load_data
 from mmseq.data.splits import load_file, load_folder
-from mmseq.data.store import ExampleStore, StoredExamples
+from mmseq.data.store import NUMBERS, ExampleStore, StoredExamples
 from mmseq.errors import UserError
 
 CONLL = (
@@ -87,7 +90,7 @@ def test_the_file_is_read_once_for_each_content_and_scheme(tmp_path, store, monk
     assert len(told) == 2
 
 
-@pytest.mark.parametrize("name", ["sentences.jsonl", "starts.i64", "words.i32", "facts.json"])
+@pytest.mark.parametrize("name", ["sentences.jsonl", *NUMBERS, "facts.json"])
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_what_is_damaged_is_made_again(tmp_path, store, name, damage):
     path = written(tmp_path, "train.txt", CONLL)
@@ -100,12 +103,75 @@ def test_what_is_damaged_is_made_again(tmp_path, store, name, damage):
     assert [folder.name for folder in store.root.iterdir()] == [first.folder.name]
 
 
-def test_a_sentence_that_is_damaged_inside_names_the_folder(tmp_path, store):
+@pytest.mark.parametrize("name", [*NUMBERS, "facts.json"])
+def test_one_wrong_bit_in_what_goes_with_them_makes_them_anew(tmp_path, store, name):
+    path = written(tmp_path, "train.txt", CONLL)
+    broken = load_file(path, store=store).examples.folder / name
+    right = broken.read_bytes()
+    for place in range(len(right)):
+        broken.write_bytes(right[:place] + bytes([right[place] ^ 1]) + right[place + 1 :])
+        assert list(load_file(path, store=store).examples) == load_file(path).examples, place
+    assert broken.read_bytes() == right
+
+
+def test_one_wrong_bit_in_a_sentence_names_the_file_and_the_remedy(tmp_path, store):
+    """A tag that has become another one would be trained as if it were the user's."""
     examples = load_file(written(tmp_path, "train.txt", CONLL), store=store).examples
-    path = examples.folder / "sentences.jsonl"
-    path.write_bytes(b"}" * path.stat().st_size)
-    with pytest.raises(UserError, match=f"^{examples.folder}: damaged"):
-        examples[0]
+    path, right = examples.folder / "sentences.jsonl", examples[0]
+    content = bytearray(path.read_bytes())
+    place = content.index(b"B-LOC")
+    # In place: the file is mapped.
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(b"I")
+    assert examples[0] == right
+    with pytest.raises(UserError) as caught:
+        examples[1]
+    assert str(caught.value).startswith(f"{path}: sentence 2 is damaged")
+    assert f"delete the folder {examples.folder}" in str(caught.value)
+
+
+def test_several_processes_make_one_store(tmp_path, monkeypatch):
+    """Whoever comes second finds it made, whatever the system calls that; a whole one stays."""
+    path = written(tmp_path, "train.txt", CONLL)
+    for number in (errno.EEXIST, errno.ENOTEMPTY):
+        own = ExampleStore(tmp_path / f"store-{number}", least=0)
+        made = load_file(path, store=own).examples.folder
+        marks = {file.name: file.stat().st_ino for file in made.iterdir()}
+
+        def occupied(source, target, number=number):
+            raise OSError(number, os.strerror(number))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "rename", occupied)
+            own.write(made, path, load_file(path).examples, "bio")
+        assert {file.name: file.stat().st_ino for file in made.iterdir()} == marks
+        assert list(own.root.iterdir()) == [made]
+
+
+def test_a_store_that_others_may_read_can_be_shared(tmp_path, store):
+    path = written(tmp_path, "train.txt", CONLL)
+    before = os.umask(0o022)
+    try:
+        folder = load_file(path, store=store).examples.folder
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+        assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o644}
+        shutil.rmtree(folder)
+        os.umask(0o077)
+        folder = load_file(path, store=store).examples.folder
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    finally:
+        os.umask(before)
+
+
+def test_a_folder_of_the_first_format_is_made_anew(tmp_path, store):
+    path = written(tmp_path, "train.txt", CONLL)
+    folder = load_file(path, store=store).examples.folder
+    (folder / "sums.u32").unlink()
+    facts = json.loads((folder / "facts.json").read_text())["facts"]
+    (folder / "facts.json").write_text(json.dumps(facts))
+    assert list(load_file(path, store=store).examples) == load_file(path).examples
+    assert (folder / "sums.u32").is_file()
 
 
 def test_types_are_renamed_as_in_memory(tmp_path, store):
@@ -158,13 +224,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
         load_file(path, store=store)
 
 
-def test_training_on_sentences_from_disk_is_the_same_to_the_bit(tiny_data, tmp_path, run_cli):
+def test_training_on_sentences_from_disk_is_the_same_to_the_bit(
+    tiny_encoder, tiny_data, tmp_path, run_cli
+):
     runs, metrics = {}, {}
     for name, cache in {"memory": "off", "disk": str(tmp_path / "kept")}.items():
         config = Config.from_layers(
             flags={
-                # Its batches go by words, as those from disk do.
-                "text_encoder": {"name": "bilstm", "vectors": "", "hidden": 8, "word_width": 8},
+                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
                 "fusion": {"name": "none"},
             },
             settings={

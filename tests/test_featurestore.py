@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import warm
 
-import mmseq.pictures.store
+import mmseq.files
 from mmseq.errors import UserError
 from mmseq.pictures.store import FeatureStore, default_store_root
 
@@ -208,7 +208,7 @@ def _fill(root, start, stop):
 
 
 def _fill_without_fcntl(root, start, stop):
-    mmseq.pictures.store.fcntl = None
+    mmseq.files.fcntl = None
     _fill(root, start, stop)
 
 

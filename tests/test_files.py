@@ -13,7 +13,6 @@ import pytest
 from mmseq.errors import UserError
 from mmseq.files import (
     locked,
-    locked_in_turn,
     replacing,
     sha256_of,
     user_cache,
@@ -23,13 +22,13 @@ from mmseq.files import (
 )
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_failed_write_leaves_what_was_there_and_nothing_beside_it(tmp_path, shared):
+@pytest.mark.parametrize("several", [False, True])
+def test_a_failed_write_leaves_what_was_there_and_nothing_beside_it(tmp_path, several):
     path = tmp_path / "table.csv"
     path.write_text("old")
 
     def write_half():
-        with replacing(path, shared=shared) as beside:
+        with replacing(path, shared=several) as beside:
             beside.write_text("half")
             raise KeyboardInterrupt
 
@@ -103,16 +102,28 @@ def test_the_hash_of_a_file_is_that_of_its_content(tmp_path):
     assert sha256_of(tmp_path / "b") == hashlib.sha256(bytes(3 << 20)).hexdigest()
 
 
-def test_what_another_process_has_locked_is_refused(tmp_path):
-    path = tmp_path / "config.toml"
-    path.touch()
-    with (
-        locked(path, "taken by another"),
-        pytest.raises(UserError, match="taken by another"),
-        locked(path, "taken by another"),
-    ):
-        pass
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_another_process_has_locked_is_refused(tmp_path, kind):
+    path = tmp_path / "own"
+    path.mkdir() if kind == "folder" else path.write_text("kept")
     with locked(path, "taken by another"):
+        with pytest.raises(UserError) as caught, locked(path, "taken, and told so"):
+            pytest.fail("two are inside")
+        assert str(caught.value) == "taken, and told so"
+    with locked(path, "taken by another"):
+        pass
+    assert path.is_dir() or path.read_text() == "kept"
+
+
+def test_an_error_inside_ends_the_lock(tmp_path):
+    with pytest.raises(KeyError), locked(tmp_path, "taken by another"):
+        raise KeyError
+    with locked(tmp_path, "taken by another"):
+        pass
+
+
+def test_what_is_not_there_cannot_be_locked(tmp_path):
+    with pytest.raises(FileNotFoundError), locked(tmp_path / "nothing"):
         pass
 
 
@@ -126,11 +137,12 @@ def test_processes_take_turns(tmp_path, kernel):
         f"if not {kernel}: files.fcntl = None\n"
         "folder = Path(sys.argv[1])\n"
         "for _ in range(100):\n"
-        "    with files.locked_in_turn(folder / 'lock'):\n"
+        "    with files.locked(folder / 'lock'):\n"
         "        number = folder / 'number'\n"
         "        number.write_text(str(int(number.read_text()) + 1))\n"
     )
     (tmp_path / "number").write_text("0")
+    (tmp_path / "lock").touch()
     all_of_them = [subprocess.Popen([sys.executable, "-c", code, tmp_path]) for _ in range(4)]
     assert [process.wait(120) for process in all_of_them] == [0] * 4
     assert (tmp_path / "number").read_text() == "400"
@@ -141,7 +153,7 @@ def test_a_dead_process_s_mark_holds_nobody_up(tmp_path, monkeypatch):
     mark = tmp_path / "lock.held"
     mark.touch()
     os.utime(mark, (0, 0))
-    with locked_in_turn(tmp_path / "lock"):
+    with locked(tmp_path / "lock"):
         assert mark.stat().st_mtime > 0
     assert not mark.exists()
 

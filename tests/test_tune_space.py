@@ -143,7 +143,7 @@ def test_every_mistake_of_a_space_file_is_told_at_once(told, tiny_data):
         "train.accumulate: 4.5: Input should be a valid integer.",
         "train.precision: 'fp8': Input should be",
         "data.map: not to be searched: all trials are scored on the same sentences and pictures.",
-        "aux.boundary.weight: 'boundary' is no task of this run; add it: --aux boundary.",
+        "aux.boundary.weight: 'boundary' is not a task of this run; add it: --aux boundary.",
     ]
     for begin in expected:
         assert sum(line.startswith(begin) for line in lines) == 1, begin

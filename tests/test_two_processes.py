@@ -240,12 +240,15 @@ def dropping(make, tiny_encoder):
 
 
 @pytest.fixture(scope="module")
-def two(make, dropping, data, tmp_path_factory):
+def two(make, dropping, data, tiny_data, tmp_path_factory):
     """Folder with every run by two processes, and what they found."""
     folder = tmp_path_factory.mktemp("two")
     for name, settings in RUNS.items():
         make(4, **settings).save(folder / f"{name}.toml")
     dropping.save(folder / "dropping.toml")
+    for cache in ("off", str(folder / "sentences")):
+        stored = dropping.replaced({"data.path": str(tiny_data), "data.cache": cache})
+        stored.save(folder / f"from-{'memory' if cache == 'off' else 'disk'}.toml")
     (folder / "single").mkdir()
     first = (data / "train.jsonl").read_text().splitlines()[0]
     (folder / "single" / "train.jsonl").write_text(first + "\n")
@@ -312,6 +315,15 @@ def test_every_sentence_is_tagged_once_and_in_its_place(two):
             for tags, right_tags, scores, right_scores in found[str(count)]:
                 assert tags == right_tags
                 assert scores == pytest.approx(right_scores, abs=1e-4)
+
+
+def test_sentences_from_disk_are_batched_as_those_in_memory(two):
+    """Their lengths are found by both processes, a share each."""
+    memory, disk = (load_file(two / f"from-{w}" / "model.safetensors") for w in ("memory", "disk"))
+    assert len(list((two / "sentences").glob("*/lengths-*.i32"))) == 1
+    assert memory.keys() == disk.keys()
+    for name, tensor in memory.items():
+        assert tensor.equal(disk[name]), name
 
 
 def test_two_processes_compute_each_picture_once(two):

@@ -74,7 +74,7 @@ def test_a_path_that_is_not_inside_lists_what_is(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("spec", ["pkg:", "pkg:/etc", "pkg:tinyw/../x", "tinyw/x"])
 def test_what_is_no_package_path_is_refused(spec):
-    with pytest.raises(UserError, match="is no package path"):
+    with pytest.raises(UserError, match="is not a package path"):
         resolve_package_path(spec)
 
 

@@ -200,7 +200,7 @@ def test_a_bad_matrix_is_told(matrix, tmp_path, rows, message):
 @pytest.mark.parametrize("content", [b"", b"a 1 2\n", b"\x93NUMPY\x01\x00"])
 def test_what_is_no_matrix(text, tmp_path, content):
     (tmp_path / "index.txt").write_text("a\n")
-    with pytest.raises(UserError, match=r"vectors\.npy .*save it anew"):
+    with pytest.raises(UserError, match=r"vectors\.npy .*numpy.save"):
         read_word_vectors(text(content, "vectors.npy"))
 
 

@@ -7,6 +7,7 @@ annotations, what is raised or asserted, names in quotes, and `strict=` of `zip`
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -75,6 +76,16 @@ def mutated(source: str, number: int) -> ast.Module:
     tree = ast.parse(source)
     list(_changes(tree))[number][1]()
     return ast.fix_missing_locations(tree)
+
+
+def fingerprint(source: str) -> str:
+    """Of the code alone: neither what it imports nor what it says of itself counts."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant(None)
+    return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]
 
 
 def _changes(tree: ast.Module) -> Iterator[tuple[Mutation, Callable[[], None]]]:

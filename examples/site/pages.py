@@ -57,6 +57,7 @@ def own_pages() -> Iterator[str]:
     yield "examples/benchmarks/SPEED.md"
     yield "examples/benchmarks/SCALING.md"
     yield "examples/benchmarks/growth.svg"
+    yield from ("examples/own_data/README.md", "examples/own_data/reader/mmseq_csv.py")
     for path in sorted((ROOT / "plugins").glob("*/README.md")):
         yield path.relative_to(ROOT).as_posix()
 

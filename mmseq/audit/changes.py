@@ -1,4 +1,4 @@
-"""Sentences whose tags change with the pictures, to be read."""
+"""Sentences whose tags change with the pictures, for people to read."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def verdict(
     * ``none``: no help is shown, which does not say that there is none.
     * ``unknown``: the pictures could not be shuffled.
 
-    The tests speak of this trained model on sentences like these. A model can have learned from
+    The tests are about this trained model on sentences like these. A model can have learned from
     accidents of its training pairs, even from shuffled ones; on other data these can help or harm.
     Blank and noise pictures are unlike any seen in training: they are reported, and decide nothing.
     A text-only run adds a clause and does not decide either: two trained models differ by more
@@ -55,8 +55,8 @@ def _on_pictures(
 ) -> tuple[Kind, str]:
     if SHUFFLED not in comparisons:
         return "unknown", (
-            "Whether the pictures matter cannot be told: no two sentences have different pictures "
-            "to trade"
+            "Whether the pictures matter cannot be decided: no two sentences have different "
+            "pictures to trade"
         )
     shuffled, none = comparisons[SHUFFLED], comparisons[NONE]
     scores = (

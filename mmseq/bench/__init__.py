@@ -1,1 +1,1 @@
-"""Many runs from one plan: what is to be run, by whom, and the file of results."""
+"""Many runs from one plan: what to run, who runs it, and the file of results."""

@@ -1,4 +1,4 @@
-"""Carrying a plan out: what is missing is run, what is done is left, what fails is told."""
+"""Carries out a plan: runs what is missing, keeps what is done, reports what fails."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmseq.bench.experiment import Experiment
+from mmseq.bench.finished import Finished
 from mmseq.bench.record import result_of
 from mmseq.bench.results import Result, append, read
 from mmseq.console import Reporter, duration
@@ -22,7 +23,7 @@ Keep = Literal["best", "none", "all"]
 
 @dataclass
 class Report:
-    """What became of a plan."""
+    """How a plan ended."""
 
     results: list[Result] = field(default_factory=list)
     """Of the plan's experiments, earlier ones included, in the plan's order"""
@@ -30,14 +31,14 @@ class Report:
 
 
 class Pace:
-    """Steps taken since a bench was started: those of an interrupted run's first part were not."""
+    """Steps taken since this bench started; those from before an interruption do not count."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
         self._taken = 0
 
     def hear(self, job: str, step: int) -> None:
-        """A run has come to a step; the first that is heard of it may be of long ago."""
+        """A run has reached a step; its first report may be of a step taken long ago."""
         self._taken += step - self._last.get(job, step - 1)
         self._last[job] = step
 
@@ -67,12 +68,14 @@ class Bench:
         self._done: dict[str, Result] = {}
 
     def read_done(self) -> int:
-        """Take up the results that are there; how many of the plan's they are."""
+        """Read the results that exist; returns how many of them are the plan's."""
         if self.file.is_file():
             reading = read([self.file])
             for note in reading.notes:
                 self._reporter.warning(note)
-            self._done = {result.key: result for result in reading.results}
+            finished = Finished(reading.results)
+            found = {e.key: finished.of(e) for e in self.wanted}
+            self._done = {key: result for key, result in found.items() if result is not None}
         return len(self.wanted) - len(self.missing())
 
     def missing(self) -> list[Experiment]:
@@ -99,6 +102,8 @@ class Bench:
 
     def _run(self, pool: Pool) -> Report:
         report = Report()
+        for experiment in self.wanted:
+            self._take_over(experiment)
         # Finished, and killed before that was put on record.
         for experiment in self.missing():
             if (self.folder(experiment) / "metrics.json").is_file():
@@ -117,7 +122,7 @@ class Bench:
             for number, (job, outcome) in enumerate(pool.run(self._jobs(missing), listen), 1):
                 experiment = self._of_job[job.name]
                 failure = self._take(experiment, outcome, pool.threads)
-                # Done or not, nothing more will be heard of it.
+                # Done or not, it reports nothing more.
                 advance(experiment.steps - self._steps.get(job.name, 0))
                 self._steps[job.name] = experiment.steps
                 if outcome.status == "interrupted":
@@ -134,10 +139,20 @@ class Bench:
         report.results = [self._called(e) for e in self.wanted if e.key in self._done]
         return report
 
+    def _take_over(self, experiment: Experiment) -> None:
+        """Give what a bench of before left under the experiment's first name the name of now."""
+        old, new = self.output / "runs" / experiment.first_name, self.folder(experiment)
+        if old.is_dir() and not new.exists():
+            old.rename(new)
+            log = self.output / "logs" / f"{experiment.first_name}.txt"
+            if log.is_file():
+                log.rename(self.log(experiment))
+
     def _called(self, experiment: Experiment) -> Result:
-        """Its result, called as this plan does: another may have given it another name."""
+        """Its result under this plan's name for it; another plan may have named it differently."""
         return replace(
             self._done[experiment.key],
+            key=experiment.key,
             system=experiment.row,
             preset=experiment.system.preset,
             data=experiment.data.name,
@@ -157,7 +172,7 @@ class Bench:
             yield job
 
     def _take(self, experiment: Experiment, outcome: Outcome, threads: int) -> str:
-        """Put a finished run on record; what failed, or nothing."""
+        """Record a finished run; returns what failed, or nothing."""
         if outcome.status != "done":
             return outcome.error
         folder = self.folder(experiment)
@@ -168,7 +183,7 @@ class Bench:
             shutil.rmtree(folder, ignore_errors=True)
             return str(error)
         append(self.file, result)
-        self._done[result.key] = result
+        self._done[experiment.key] = result
         self._drop_weights(experiment)
         return ""
 

@@ -7,18 +7,22 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import ceil
 from pathlib import Path
 from typing import Any
 
+from mmseq.bench.before import first_key
 from mmseq.bench.plan import DataSet, Override, Plan, Problems, System
 from mmseq.config.config import Config, DataConfig
+from mmseq.config.dotted import dotted
 from mmseq.data.source import load_data
 from mmseq.data.splits import require_split
 from mmseq.errors import UserError
-from mmseq.files import sha256_of
 from mmseq.pictures.checksums import Contents
-from mmseq.runs.provenance import by_content, checksums_of, versions_of
+from mmseq.runs.folder import component_versions
+from mmseq.runs.identity import WEIGHTS, by_content, contents_named, settings
+from mmseq.runs.provenance import checksums_of, versions_of
 from mmseq.training.resolved import with_epochs
 
 
@@ -36,9 +40,24 @@ class Experiment:
     config: Config
     checksums: Mapping[str, Mapping[str, str]]
     """Split -> ``sha256``, ``images_sha256``"""
+    contents: Mapping[str, str]
+    """Setting that names a file or folder -> the checksum of its content"""
     versions: Mapping[str, str]
     steps: int
     """Optimiser steps in all"""
+
+    @cached_property
+    def first_key(self) -> str:
+        """The key that benches gave it at first."""
+        installed = component_versions(self.config)
+        installed.pop("python")
+        return first_key(self.config.tables(), self.checksums, installed)
+
+    @property
+    def reads_files(self) -> bool:
+        """Whether an encoder or its first weights come from a file or folder outside packages."""
+        values = dotted(self.config.tables())
+        return any(not str(values[key]).startswith("pkg:") for key in self.contents)
 
     @property
     def row(self) -> str:
@@ -48,9 +67,17 @@ class Experiment:
     @property
     def name(self) -> str:
         """Short and of its own, for files, whatever row and data are called."""
+        return self._named(self.key)
+
+    @property
+    def first_name(self) -> str:
+        """The name that it had in a bench begun with the first key."""
+        return self._named(self.first_key)
+
+    def _named(self, key: str) -> str:
         called = re.sub(r"[^\w.+=-]+", "-", f"{self.row}-{self.data.name}")
         # A file's name has 255 bytes, of which a letter may take four.
-        return f"{called[:50]}-seed-{self.seed}-{self.key[:10]}"
+        return f"{called[:50]}-seed-{self.seed}-{key[:10]}"
 
     @property
     def title(self) -> str:
@@ -130,8 +157,10 @@ def _experiment(
 ) -> Experiment:
     train = config.train
     versions = versions_of(config)
+    _require_weights(train.init)
+    contents = contents_named(config.tables())
     return Experiment(
-        _key(config, checksums, versions),
+        _key(config, contents, checksums, versions),
         system,
         override,
         data,
@@ -139,6 +168,7 @@ def _experiment(
         settings,
         config,
         checksums,
+        contents,
         versions,
         ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs,
     )
@@ -192,19 +222,25 @@ def _on(config: Config, data: DataSet) -> Config:
 
 
 def _key(
-    config: Config, checksums: Mapping[str, Mapping[str, str]], versions: Mapping[str, str]
+    config: Config,
+    contents: Mapping[str, str],
+    checksums: Mapping[str, Mapping[str, str]],
+    versions: Mapping[str, str],
 ) -> str:
     """SHA-256 of all that decides a run's figures."""
-    tables = by_content(config.tables())
-    tables["train"].pop("keep_last")
-    if config.train.init:
-        weights = Path(config.train.init) / "model.safetensors"
+    deciding = settings(by_content(config.tables(), contents), seed=True)
+    content = {"settings": deciding, "data": checksums, "versions": versions}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _require_weights(run: str) -> None:
+    """`UserError` where the run to start from has none."""
+    weights = Path(run) / WEIGHTS
+    if run:
         try:
-            tables["train"]["init"] = sha256_of(weights)
+            weights.open("rb").close()
         except OSError as error:
             raise UserError(f"train.init: {weights}: {error.strerror}.") from error
-    content = {"config": tables, "data": checksums, "versions": versions}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _check(plan: Plan, problems: Problems) -> None:
@@ -213,7 +249,7 @@ def _check(plan: Plan, problems: Problems) -> None:
         ("data: give data folders or 'sample'", plan.data),
         ("seed: give seeds", plan.seeds),
     ):
-        # What was misspelt has been told already.
+        # What was misspelt has been reported already.
         if not there and not problems.lines:
             problems.add(f"no {what}.")
     for what, names in (

@@ -55,7 +55,7 @@ class System:
 
     @property
     def installed(self) -> bool:
-        """Its preset is there."""
+        """Whether its preset is installed."""
         return not self.preset or self.preset in registry().names("preset")
 
 
@@ -193,7 +193,7 @@ def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(part))
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last >= 2**31 or last - first > 10_000:
-            problems.add(f"seeds: {part!r} is no seed or range; write 1-5 or 1,3,7.")
+            problems.add(f"seeds: {part!r} is not a seed or a range; write 1-5 or 1,3,7.")
             continue
         seeds += range(first, last + 1)
     for seed in {s for s in seeds if seeds.count(s) > 1}:
@@ -204,7 +204,7 @@ def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:
 def checked(
     what: str, table: Mapping[str, Any], keys: Mapping[str, Any], problems: Problems
 ) -> dict[str, Any]:
-    """What of a table is known and of its type; the rest is a problem."""
+    """The keys of a table that are known and of the right type; the rest are problems."""
     good = {}
     for key, value in table.items():
         if key not in keys:
@@ -223,7 +223,7 @@ def _tables(what: str, entries: Sequence[Any], problems: Problems) -> list[Mappi
     """The entries that are tables."""
     for entry in entries:
         if not isinstance(entry, Mapping):
-            problems.add(f"{what}: {entry!r} is no table; write [[{what}]].")
+            problems.add(f"{what}: {entry!r} is not a table; write [[{what}]].")
     return [entry for entry in entries if isinstance(entry, Mapping)]
 
 
@@ -248,7 +248,7 @@ def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> Syste
 def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
     table = {"path": entry} if isinstance(entry, str) else entry
     if not isinstance(table, Mapping):
-        problems.add(f"data: {entry!r} is no folder; write a path, or a table with path.")
+        problems.add(f"data: {entry!r} is not a folder; write a path, or a table with path.")
         return None
     table = checked("data", table, DATA_KEYS, problems)
     path = table.get("path", "")

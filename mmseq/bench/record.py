@@ -11,13 +11,14 @@ from typing import Any
 from mmseq.bench.experiment import Experiment
 from mmseq.bench.results import Result
 from mmseq.files import read_json
+from mmseq.runs.identity import without_places
 from mmseq.runs.predictions import read_predictions
-from mmseq.runs.provenance import require_made_with, without_places
+from mmseq.runs.provenance import require_made_with
 from mmseq.scoring.counts import sentence_counts
 
 
 def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
-    """What `run` came to.
+    """The result of `run`.
 
     `UserError` where the run is not the experiment: it was made with other data or other versions,
     as can happen where data change while a plan is under way, or on another machine of a cluster.
@@ -50,6 +51,7 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         seconds=seconds,
         parameters=metrics["parameters"],
         threads=threads,
+        contents=experiment.contents,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

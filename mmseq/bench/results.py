@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,9 @@ class Result:
     """CPU threads of the run"""
     finished: str
     """Date and time, ISO 8601, UTC"""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """Dotted setting that names a file or folder -> the checksum of its content; empty also in
+    lines of before it was told"""
 
     def counts_of(self, split: str) -> Counts:
         """Per-sentence counts of a split. `KeyError` where the run has none."""
@@ -84,8 +87,8 @@ class Reading:
 def read(paths: Iterable[Path]) -> Reading:
     """Results of files (or of folders that hold a ``results.jsonl``), in order, merged by key.
 
-    A half-written last line is dropped and said. `UserError` for a missing file and, naming file
-    and line, for any other line that is no result.
+    A half-written last line is dropped and noted. `UserError` for a missing file and, naming file
+    and line, for any other line that is not a result.
     """
     found: dict[str, Result] = {}
     notes: list[str] = []
@@ -115,10 +118,12 @@ def read(paths: Iterable[Path]) -> Reading:
 
 def _parse(line: bytes) -> Result:
     record = json.loads(line)
-    missing = [f.name for f in fields(Result) if f.name not in record]
+    known = fields(Result)
+    required = [f.name for f in known if f.default_factory is MISSING]
+    missing = [name for name in required if name not in record]
     if missing:
         raise ValueError(f"no {', '.join(missing)}")
-    result = Result(**{f.name: record[f.name] for f in fields(Result)})
+    result = Result(**{f.name: record[f.name] for f in known if f.name in record})
     for split in result.counts:
         result.counts_of(split)
     return result

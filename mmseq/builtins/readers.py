@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
 from mmseq.data.folder import PICTURE_SUFFIXES
+from mmseq.data.reading import decoded
 from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError
 
@@ -18,7 +19,7 @@ _PICTURE = "IMGID:"
 
 
 class ConllReader(Reader):
-    """A word and its tag a line, a blank line between sentences, `IMGID:` for the picture.
+    """A word and its tag per line, a blank line between sentences, `IMGID:` for the picture.
 
     The word is the first column, the tag the last; columns are separated by tabs, in a line
     without a tab by spaces. `IMGID:17_06_1` lines stand before a sentence's first word and name
@@ -124,7 +125,7 @@ def _picture(name: str) -> Path:
 
 
 class JsonlReader(Reader):
-    """An object a line: "tokens", and if it has them "id", "tags", "images"; the rest is kept.
+    """One object per line: "tokens" and, if present, "id", "tags", "images"; the rest is kept.
 
     "images" is a list of file names or one name. Further fields become `Example.extras` as they
     are. Blank lines are skipped. UTF-8.
@@ -148,7 +149,7 @@ def _from_json(path: Path, number: int, line: str) -> Example:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 column", "column")
-        raise UserError(f"{where}: not JSON ({reason}); write one whole object a line.") from error
+        raise UserError(f"{where}: not JSON ({reason}); write one object per line.") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
     if "tokens" not in record:
@@ -224,17 +225,3 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the file.") from error
     with file:
         yield from decoded(path, file)
-
-
-def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers and lines, likewise, of bytes; `UserError` where those are no UTF-8."""
-    for number, line in enumerate(lines, start=1):
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        try:
-            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(
-                f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "
-                "file as UTF-8."
-            ) from error

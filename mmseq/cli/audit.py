@@ -17,7 +17,7 @@ from mmseq.cli.output import new_file, require_new
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     default="test",
-    help="Which of its files [test].",
+    help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
@@ -27,17 +27,21 @@ from mmseq.cli.output import new_file, require_new
     metavar="N",
     type=click.IntRange(min=1),
     default=5,
-    help="Of the pictures among the sentences [5].",
+    help="Permutations of the pictures among the sentences [5].",
 )
 @click.option(
     "--resamples",
     metavar="N",
     type=click.IntRange(min=1),
     default=10_000,
-    help="Of the tests [10000].",
+    help="Resamples of each test [10000].",
 )
 @click.option(
-    "--seed", metavar="N", type=click.IntRange(min=0), default=0, help="Of all that is random [0]."
+    "--seed",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Seed of everything random [0].",
 )
 @click.option(
     "--alpha",
@@ -51,7 +55,7 @@ from mmseq.cli.output import new_file, require_new
     metavar="N",
     type=click.IntRange(min=0),
     default=10,
-    help="Sentences to read, at most [10].",
+    help="Most sentences to show [10].",
 )
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="JSON file (new).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

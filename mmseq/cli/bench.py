@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 )
 @click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
 @click.option("--baseline", metavar="NAME", help="The system that the others are tested against.")
-@click.option("--published", metavar="NAME", help="Published figures beside ours: name or file.")
+@click.option("--published", metavar="NAME", help="Published figures beside yours: name or file.")
 @click.option("--output", metavar="DIR", type=click.Path(path_type=Path), help="[bench/PLAN]")
 @pool_options
 @click.option(
     "--keep-weights",
     type=click.Choice(["best", "none", "all"]),
     default="best",
-    help="Of each system: of the best run on validation, of none, of all [best].",
+    help="Weights to keep of each system: the best run's on validation, none, all [best].",
 )
 @click.option(
     "--format",
     "form",
     type=click.Choice(["rich", "markdown", "latex", "csv", "json"]),
     default="rich",
-    help="Of the printed table [rich]; OUTPUT has it in the others too.",
+    help="Format of the printed table [rich]; OUTPUT has all of them.",
 )
 @click.option("--dry-run", is_flag=True, help="List the runs, estimate time, disk and memory.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the table and errors.")
@@ -64,8 +64,8 @@ def bench(
 ) -> None:
     """Run every system of PLAN on every data set with every seed, and print the table.
 
-    PLAN is a TOML file or a registered plan (mmseq list plan). Finished runs stand in
-    OUTPUT/results.jsonl; the same command again does what is missing, and goes on with what was
+    PLAN is a TOML file or a registered plan (mmseq list plan). Finished runs are in
+    OUTPUT/results.jsonl; the same command again runs what is missing and continues what was
     interrupted. Exit code 1 if a run failed.
 
     \b
@@ -101,7 +101,7 @@ def bench(
 
     found = experiments(wanted, problems)
     try:
-        # The table needs them in the end; what is wrong with them is told now.
+        # The table needs them in the end; what is wrong with them is reported now.
         published_of(layout_of_plan(wanted))
     except UserError as error:
         problems.add(str(error))
@@ -138,7 +138,7 @@ def bench(
         report = bench.run(pool_of(ray_address, jobs, threads, gpus))
     except KeyboardInterrupt:
         click.echo(
-            "Stopped; everything is kept. The same command goes on where it stopped.", err=True
+            "Stopped; everything is kept. The same command continues where it stopped.", err=True
         )
         raise click.exceptions.Exit(1) from None
     for experiment, reason in report.failures:

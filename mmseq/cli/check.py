@@ -84,8 +84,8 @@ def _distribution(folder: Path) -> str:
         name, _ = str(project["name"]), project["entry-points"]["mmseq"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{folder} is no plugin's folder, which has a pyproject.toml with a name in [project] "
-            "and a line in [project.entry-points.mmseq]; install it (pip install -e FOLDER), then "
-            "give the folder or the plugin's name."
+            f"{folder} is not the folder of a plugin, which has a pyproject.toml with a name in "
+            "[project] and a line in [project.entry-points.mmseq]; install it (pip install -e "
+            "FOLDER), then give the folder or the plugin's name."
         ) from error
     return name

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("runs", metavar="RUN...", nargs=-1, required=True)
 @click.option(
-    "--split", type=click.Choice(["valid", "test"]), default="test", help="Of each run [test]."
+    "--split",
+    type=click.Choice(["valid", "test"]),
+    default="test",
+    help="Split of each run [test].",
 )
 @click.option("--data", metavar="NAME", help="Data set of a results.jsonl that holds several.")
 @click.option("--baseline", metavar="NAME", help="Compare all with this system [all pairs].")
@@ -25,10 +28,10 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     metavar="N",
     default=10_000,
-    help="Of each test [10000].",
+    help="Resamples of each test [10000].",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Of the resamples [0]."
+    "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="Seed of the resamples [0]."
 )
 @click.option(
     "--alpha",

@@ -25,7 +25,9 @@ def data() -> None:
 @data.command()
 @click.argument("folder", metavar="DATA")
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
-@click.option("--reader", metavar="NAME", default="auto", help="Of the files [by their ending].")
+@click.option(
+    "--reader", metavar="NAME", default="auto", help="Reader of the files [by their ending]."
+)
 @click.option(
     "--scheme",
     type=click.Choice(["auto", "bio", "bioes", "iob1"]),
@@ -52,7 +54,7 @@ def check(
       mmseq data check data/twitter2015
     """
     from mmseq.data.folder import require_folder
-    from mmseq.datacheck import check_folder
+    from mmseq.datacheck.checking import check_folder
 
     place = _folder(folder)
     require_folder(place, "data folder")
@@ -67,8 +69,8 @@ def check(
     if as_json:
         click.echo(json.dumps(report, indent=2))
     else:
-        from mmseq.cli.data_check import render
         from mmseq.console import wide_console
+        from mmseq.datacheck.rendering import render
 
         render(report, wide_console())
     if report["problems"]:
@@ -126,14 +128,14 @@ def show(
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the generator [0].")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the generator [0].")
 @click.option("--hard", is_flag=True, help="Unseen names, fewer sentences, cluttered pictures.")
 def sample(folder: Path, seed: int, hard: bool) -> None:
     """Write the sample data set into the new folder DIR, with the scores that can be reached.
 
     Tweet-like sentences whose ambiguous names are a person, a place, an organisation or a work
-    according to the drawn picture. With --hard most names of the test split are new, and what
-    tells is a small part of a cluttered picture, anywhere in it.
+    according to the drawn picture. With --hard most names of the test split are new, and the
+    part of the cluttered picture that tells is small and anywhere in it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The file that a command writes: new, and whole or not there."""
+"""The file that a command writes: new, and either whole or absent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mmseq.errors import UserError
 
 
 def require_new(path: Path, flag: str = "--output") -> None:
-    """`UserError` where there is such a file, or no folder for it; to be asked before the work."""
+    """`UserError` where there is such a file, or no folder for it; call it before the work."""
     # Not `path.exists()`, which raises for a name that no file can have.
     if os.path.exists(path):
         raise _exists(path, flag)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 OPTIONS = (
     click.option(
-        "--jobs", type=click.IntRange(min=1), help="Runs at a time [1; with --ray what has room]."
+        "--jobs",
+        type=click.IntRange(min=1),
+        help="Runs at a time [1; with --ray as many as have room].",
     ),
     click.option(
         "--threads",
@@ -27,7 +29,7 @@ OPTIONS = (
         is_flag=False,
         flag_value="",
         metavar="[ADDRESS]",
-        help="Run on Ray, of one machine or many; without ADDRESS here.",
+        help="Run on Ray, on one machine or many; without ADDRESS on this one.",
     ),
     click.option(
         "--gpus", type=click.FloatRange(min=0), default=0.0, help="With --ray: GPUs of a run [0]."

@@ -28,10 +28,10 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     default="test",
-    help="Which of its files [test].",
+    help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
-@click.option("--reader", metavar="NAME", help="Of DATA [the run's, or by its ending].")
+@click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -48,7 +48,7 @@ def evaluate(
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
     Every figure says its variant: seqeval's default, strict IOB2, and repaired (orphan I- made
-    B-), each with its gold count; the data are told by their checksums.
+    B-), each with its gold count; the data are named by their checksums.
 
     \b
     Example:
@@ -84,7 +84,10 @@ def evaluate(
 @click.option("--text", metavar="TEXT", help="One sentence.")
 @click.option("--image", metavar="FILE", multiple=True, help="Its picture; may be repeated.")
 @click.option(
-    "--input", "source", metavar="FILE", help="What a reader reads; plain text: a line each."
+    "--input",
+    "source",
+    metavar="FILE",
+    help="File to tag: of a reader's format, or plain text, a sentence per line.",
 )
 @click.option("--images", metavar="DIR", help="Folder of the input's pictures [beside it: images].")
 @click.option("--output", "target", metavar="FILE", help="JSONL file to write (new).")
@@ -93,7 +96,7 @@ def evaluate(
     "form",
     metavar="NAME",
     default="auto",
-    help="Of the input: text, or a reader [by its ending; standard input: text].",
+    help="Format of the input: text, or a reader [by its ending; standard input: text].",
 )
 @click.option(
     "--best",
@@ -115,8 +118,8 @@ def predict(
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
-    Takes one sentence, a file, or standard input. Of --text the sentence is printed with its
-    entities marked, and so is everything on a terminal; files and pipes get JSON lines. With
+    Takes one sentence, a file, or standard input. The sentence of --text is printed with its
+    entities marked, as is everything on a terminal; files and pipes get JSON lines. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives".
 

@@ -17,13 +17,13 @@ from mmseq.cli.data import renamings
     "--train",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Training data: tells names seen there from unseen ones.",
+    help="Training data: to tell names seen there from unseen ones.",
 )
 @click.option(
     "--scheme",
     type=click.Choice(["auto", "bio", "bioes", "iob1"]),
     default="auto",
-    help="Tagging scheme of the files [auto: BIO or BIOES, told for each].",
+    help="Tagging scheme of the files [auto: BIO or BIOES, named for each].",
 )
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -37,8 +37,8 @@ def score(
 ) -> None:
     """Score the tags of the file PREDICTED by those of the file GOLD.
 
-    Anybody's CoNLL (first column the word, last column the tag) or JSONL files of the same
-    sentences in one order; BIOES, and IOB1 if named, are read as BIO first. Prints seqeval's
+    Takes anybody's CoNLL (first column the word, last the tag) or JSONL files of the same
+    sentences in the same order; BIOES, and IOB1 if named, are converted first. Prints seqeval's
     default, strict IOB2, and repaired (orphan I- made B-) side by side, then scores that forgive
     borders or types, what went wrong, and scores by type, length and number of pictures.
 

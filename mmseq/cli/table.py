@@ -28,7 +28,10 @@ PICTURES = (".png", ".svg")
 )
 @click.option("--plan", metavar="PLAN", help="Rows, titles and published figures of this plan.")
 @click.option(
-    "--split", type=click.Choice(["valid", "test"]), default="test", help="Which scores [test]."
+    "--split",
+    type=click.Choice(["valid", "test"]),
+    default="test",
+    help="Split whose scores to show [test].",
 )
 @click.option(
     "--variant",
@@ -37,9 +40,9 @@ PICTURES = (".png", ".svg")
     help="How entities are read: seqeval's default, strict IOB2, orphan I- repaired [default].",
 )
 @click.option("--per-type", is_flag=True, help="A further line for each entity type.")
-@click.option("--baseline", metavar="SYSTEM", help="Test the others against this one.")
+@click.option("--baseline", metavar="SYSTEM", help="System to test the others against.")
 @click.option(
-    "--published", metavar="NAME", help="Published figures beside ours: a name or a TOML file."
+    "--published", metavar="NAME", help="Published figures beside yours: a name or a TOML file."
 )
 @click.option(
     "--format",

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("data", required=False)
-@click.option("--preset", metavar="NAME", help="Begin with this preset (mmseq list preset).")
+@click.option("--preset", metavar="NAME", help="Start from this preset (mmseq list preset).")
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path), help="Begin with this TOML file."
+    "--config", "file", type=click.Path(path_type=Path), help="Start from this TOML file."
 )
 @click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
 @click.option("--text-encoder", metavar="NAME", help="Words to vectors.")
@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting: train.epochs=3."
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Seed of all that is random [1].")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random [1].")
 @click.option("--init", "initial", metavar="RUN", help="Start from another run's weights.")
 @click.option("--output", metavar="DIR", help="Run folder, new [runs/DATA-FUSION-N].")
-@click.option("--resume", is_flag=True, help="Go on with the unfinished run in --output.")
+@click.option("--resume", is_flag=True, help="Resume the unfinished run in --output.")
 @click.option("--dry-run", is_flag=True, help="Print model, data and steps, and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
@@ -58,7 +58,7 @@ def train(
 ) -> None:
     """Train a tagger on DATA: a folder with train, valid and test files, or `sample`.
 
-    Without DATA it is the sample data set that comes with the package.
+    Without DATA it uses the sample data set that comes with the package.
 
     \b
     Examples:
@@ -90,11 +90,11 @@ def train(
     if mapping:
         given["data.map"] = mapping
     if resume and (flags or tasks is not None or values or given or preset or file or offline):
-        raise UserError("--resume goes on with the run's own config: give only --output RUN.")
+        raise UserError("--resume uses the run's own config: give only --output RUN.")
     folder, reporter = Path(output) if output else None, Reporter(quiet=quiet)
     if resume:
         if dry_run:
-            raise UserError("--dry-run shows a new run; --resume goes on with one.")
+            raise UserError("--dry-run shows a new run; --resume continues one.")
         _train(None, folder, reporter)
         return
     given |= values

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("space", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
-@click.option("--preset", metavar="NAME", help="Begin with this preset, in place of the file's.")
+@click.option("--preset", metavar="NAME", help="Start from this preset, in place of the file's.")
 @click.option(
-    "--config", "file", type=click.Path(path_type=Path), help="Begin with this TOML file."
+    "--config", "file", type=click.Path(path_type=Path), help="Start from this TOML file."
 )
 @click.option("--offline", is_flag=True, help="Packaged encoders instead of downloaded ones.")
 @click.option("--aux", metavar="A,B,…", help="Auxiliary tasks, by commas; or none.")
@@ -31,10 +31,12 @@ if TYPE_CHECKING:
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting, for all trials."
 )
 @click.option(
-    "--trials", type=click.IntRange(min=1), help="In all, with those done already [the file's; 20]."
+    "--trials",
+    type=click.IntRange(min=1),
+    help="Trials in all, those done already included [the file's; 20].",
 )
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Of the search and of each run [train.seed]."
+    "--seed", type=click.IntRange(min=0), help="Seed of the search and of each run [train.seed]."
 )
 @click.option("--output", metavar="DIR", type=click.Path(path_type=Path), help="[tune/SPACE]")
 @pool_options
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MIN",
-    help="Begin no trial after so many minutes.",
+    help="Start no trial after this many minutes.",
 )
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def tune(
@@ -77,8 +79,8 @@ def tune(
       "fusion.name" = ["gate", "concat"]
 
     No trial reads the test split. The best config is OUTPUT/best.toml, every trial a line of
-    OUTPUT/trials.csv. The same command again goes on where it stopped. Exit code 1 if no trial
-    came to an end.
+    OUTPUT/trials.csv. The same command again continues where it stopped. Exit code 1 if no trial
+    was completed.
 
     \b
     Examples:
@@ -132,7 +134,8 @@ def tune(
             tuner.run(pool_of(ray_address, jobs, threads, gpus), search.trials, timeout)
         except KeyboardInterrupt:
             click.echo(
-                "Stopped; everything is kept. The same command goes on where it stopped.", err=True
+                "Stopped; everything is kept. The same command continues where it stopped.",
+                err=True,
             )
             raise click.exceptions.Exit(1) from None
         _tell(tuner, reporter)

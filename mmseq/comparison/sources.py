@@ -8,25 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.bench import results
-from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_json, read_toml
 from mmseq.runs.folder import require_folder
+from mmseq.runs.identity import recorded, settings, versions
 from mmseq.runs.predictions import Predictions, read_predictions
 from mmseq.scoring.counts import Counts, sentence_counts
-
-ASIDE = {
-    "data.path",
-    "data.image_folder",
-    "data.features",
-    "train.seed",
-    "train.device",
-    "train.checkpoint_steps",
-    "train.keep_last",
-}
-"""Settings that may differ within a system: its seed, and where and on what it was trained. The
-training data is told by checksum.
-"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,8 @@ class Run:
     """Name of its system; empty: to be found"""
     seed: int
     identity: dict[str, Any]
-    """Dotted settings, checksums of the training data and versions: equal in runs of one system"""
+    """Dotted settings that are not at their default, checksums of the training data and versions:
+    equal in runs of one system"""
     sha256: str
     """Of the split's file"""
     counts: Counts
@@ -154,7 +142,9 @@ def _of_result(path: Path, result: results.Result, split: str) -> Run:
             folder=path,
             system=result.system,
             seed=result.seed,
-            identity=_identity(result.config, result.splits, result.versions),
+            identity=_identity(
+                recorded(result.config, result.contents), result.splits, result.versions
+            ),
             sha256=result.splits[split]["sha256"],
             counts=result.counts_of(split),
             predictions=None,
@@ -164,16 +154,14 @@ def _of_result(path: Path, result: results.Result, split: str) -> Run:
 
 
 def _identity(
-    config: Mapping[str, Any],
+    tables: Mapping[str, Any],
     data: Mapping[str, Mapping[str, Any]],
-    versions: Mapping[str, str],
+    made_with: Mapping[str, str],
 ) -> dict[str, Any]:
-    settings = {key: value for key, value in dotted(config).items() if key not in ASIDE}
     checksums = {
         f"{key} of {split}": data[split][key]
         for split in ("train", "valid")
         for key in ("sha256", "images_sha256")
         if split in data
     }
-    # The interpreter makes no other system; a component that has changed does.
-    return settings | checksums | {k: v for k, v in versions.items() if k != "python"}
+    return settings(tables, seed=False) | checksums | versions(tables, made_with)

@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mmseq.comparison.sources import Run
 from mmseq.errors import UserError
@@ -83,7 +84,7 @@ def _by_seed(name: str, group: Sequence[Run]) -> dict[int, Run]:
         if key := next((k for k in one | other if one.get(k) != other.get(k)), None):
             raise UserError(
                 f"{listed[0].where} and {run.where}: one system ('{name}') of two configurations: "
-                f"{key} is {one.get(key)} and {other.get(key)}; give one of the files."
+                f"{key} is {_value(one, key)} and {_value(other, key)}; give one of the files."
             )
     found: dict[int, Run] = {}
     for run in group:
@@ -94,6 +95,10 @@ def _by_seed(name: str, group: Sequence[Run]) -> dict[int, Run]:
             )
         found[run.seed] = run
     return dict(sorted(found.items()))
+
+
+def _value(identity: Mapping[str, Any], key: str) -> str:
+    return str(identity.get(key, "at its default"))
 
 
 def _names(groups: Sequence[Sequence[Run]]) -> list[str]:

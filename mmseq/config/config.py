@@ -19,7 +19,7 @@ from mmseq.registry.plugins import registry
 
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
 
-# pydantic does not read docstrings of fields unless told to.
+# pydantic does not read docstrings of fields unless asked to.
 _STRICT = ConfigDict(
     extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
@@ -55,7 +55,7 @@ class DataConfig(BaseModel):
 
     def store(self, key: Literal["features", "cache"], default: Path) -> Path | None:
         """The folder that `data.KEY` names: `default` for auto, None for off. `UserError` where it
-        is empty: what is kept would go into the folder one stands in.
+        is empty, which would mean the current folder.
         """
         value = self.features if key == "features" else self.cache
         if not value:

@@ -135,12 +135,12 @@ class Layers:
             registry().get(SEVERAL[section], name)
             if section == "aux":
                 flag = ",".join([*self.tables["aux"], name])
-                raise UserError(f"{key}: '{name}' is no task of this run; add it: --aux {flag}.")
+                raise UserError(f"{key}: '{name}' is not a task of this run; add it: --aux {flag}.")
             self.tables[section][name] = {}
         return self.tables[section][name]
 
     def check_names(self) -> None:
-        """Look up every name before any component is imported: a misspelt one is told at once."""
+        """Look up every name before any component is imported, to report misspelt ones at once."""
         for section in SINGLE:
             name = self.tables[section].get("name")
             if not isinstance(name, str):
@@ -179,5 +179,5 @@ def _check_section(section: str) -> None:
 
 
 def _from(source: str, error: UserError) -> UserError:
-    """The error, beginning with the preset or file that it lies in."""
+    """The error, preceded by the preset or file that it is in."""
     return UserError(f"{source}: {error}") if source else error

@@ -46,7 +46,7 @@ class Callback:
     """False: it never asks to stop, so that runs with and without it are the same experiment"""
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
-        """Training begins, or goes on after `resumed_step` steps."""
+        """Training begins, or is resumed after `resumed_step` steps."""
 
     def wants_cosines(self, step: int) -> bool:
         """Does it read `StepEvent.cosines` of that step? Asked in every process: the answer may

@@ -40,7 +40,7 @@ class Decoder(nn.Module, ABC):
         word, word behind the last).
 
         Here the least of its words' probabilities, which it cannot exceed; a decoder that knows the
-        probability that all its words bear these tags, and that the entity ends there, gives that.
+        probability that all its words have these tags, and that the entity ends there, gives that.
         """
         scores = self.scores(emissions, tags, mask)
         return scores.new_tensor(

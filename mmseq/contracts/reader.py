@@ -13,8 +13,8 @@ from mmseq.contracts.example import Example
 class Reader(ABC):
     """A file to examples.
 
-    It has no options, since files are read by their ending. A file that cannot be opened or is no
-    UTF-8 need not be looked after: the engine says so.
+    It has no options, since files are read by their ending. The engine itself reports a file that
+    cannot be opened or is not UTF-8.
     """
 
     suffixes: ClassVar[tuple[str, ...]]

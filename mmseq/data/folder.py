@@ -77,7 +77,7 @@ def _named(name: str) -> dict[str, Entry]:
 
 
 def good_suffixes(suffixes: object) -> TypeGuard[tuple[str, ...]]:
-    """They are `SUFFIXES`."""
+    """Whether they are `SUFFIXES`."""
     if not isinstance(suffixes, tuple) or not suffixes:
         return False
     return all(isinstance(s, str) and s[:1] == "." and s[1:] for s in suffixes)
@@ -105,7 +105,7 @@ def _by_suffix() -> dict[str, list[Entry]]:
 
 
 def _rivals(file: str) -> str:
-    """That several plugins' readers read a file's ending, and what to do; empty: they do not."""
+    """The message where several plugins' readers read a file's ending; empty: they do not."""
     for suffix, entries in _by_suffix().items():
         if file.endswith(suffix) and len(entries) > 1:
             names = " and ".join(f"'{entry.name}' of {entry.provider}" for entry in entries)

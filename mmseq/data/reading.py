@@ -1,8 +1,8 @@
-"""What a reader makes of a file, checked."""
+"""Files of sentences: lines decoded, and what a reader makes of them, checked."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,25 @@ if TYPE_CHECKING:
     from mmseq.registry.entries import Entry
 
 
-def _unreadable(path: Path, error: OSError) -> UserError:
+def unreadable(path: Path, error: OSError) -> UserError:
+    """The error for a file that the system does not let read."""
     return UserError(f"{path}: cannot be read ({error.strerror or error}); check the file.")
+
+
+def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines without their ends and a byte order mark; `UserError` where
+    the bytes are not UTF-8.
+    """
+    for number, line in enumerate(lines, start=1):
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        try:
+            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(
+                f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "
+                "file as UTF-8."
+            ) from error
 
 
 def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
@@ -36,7 +53,7 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     except (UserError, ComponentError):
         raise
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error

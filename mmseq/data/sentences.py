@@ -19,7 +19,7 @@ def renamed(example: Example, mapping: Mapping[str, str]) -> Example:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is said of many sentences as a whole."""
+    """Facts about many sentences as a whole."""
 
     sentences: int
     entities: int
@@ -71,7 +71,7 @@ def per_word(
         if not all(_is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
             raise UserError(
                 f"{need}, entry {index + 1}: {values[index]!r} is not a number or a list of as "
-                "many numbers as the first; mend it."
+                "many numbers as the first; correct it."
             )
     return [[float(v) for v in row] for row in rows]
 

@@ -20,7 +20,7 @@ from mmseq.files import user_cache
 
 
 def is_sample(data: DataConfig) -> bool:
-    """The data set is the sample that comes with the package."""
+    """Whether the data set is the sample that comes with the package."""
     return data.path == "sample"
 
 
@@ -29,7 +29,7 @@ def load_data(
 ) -> dict[str, Split]:
     """The splits of a data folder, or of the sample, which is made if it is not there.
 
-    `tell` is told of what takes long.
+    `tell` gets a line about what takes long.
     """
     folder = sample_folder() if is_sample(data) else Path(data.path)
     return load_folder(
@@ -58,7 +58,7 @@ def choose_split(
     mapping: Mapping[str, str] | None = None,
     reader: str | None = None,
 ) -> Split:
-    """The split `name` of a run's `own` data, or of other data: a folder, or a file that is it."""
+    """The split `name` of a run's `own` data, or of other data: a folder, or the split's file."""
     settings: dict[str, Any] = {}
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.

@@ -19,7 +19,7 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
-from mmseq.data.reading import _unreadable, read_examples
+from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
@@ -49,7 +49,7 @@ class Split:
 
     @cached_property
     def facts(self) -> Facts:
-        """What is said of its sentences as a whole."""
+        """Facts about its sentences as a whole."""
         if isinstance(self.examples, StoredExamples):
             return self.examples.facts
         return Facts.of(self.examples)
@@ -135,11 +135,11 @@ def _digest(path: Path) -> str:
     try:
         return sha256_of(path)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 class _Rereading:
-    """The examples of a file, read anew by each who goes through them."""
+    """The examples of a file, read again on each pass over them."""
 
     def __init__(self, path: Path, entry: Entry) -> None:
         self.path, self.entry = path, entry
@@ -159,13 +159,16 @@ def _stored(
     way = {"reader": examples.entry.full_title, "scheme": scheme}
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
-    if stored is None:
-        found = scheme_of(examples, scheme, split.path, split.where)
+    if stored is not None:
+        return stored
+    found = scheme_of(examples, scheme, split.path, split.where)
+    # Another process may be putting its own, which is the same, in place of a damaged one.
+    for _ in range(3):
         store.write(folder, split.path, as_bio(examples, found), found)
         stored = store.open(folder, split.path, find)
-    if stored is None:
-        raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
-    return stored
+        if stored is not None:
+            return stored
+    raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:

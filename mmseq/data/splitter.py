@@ -63,7 +63,7 @@ def choose_splitter(examples: Iterable[Example]) -> str:
 
     Punctuation that hangs on words (``290,``) more often than it stands alone: ``whitespace``.
     Else ``tweet-split`` where ``#`` and ``@`` stand apart from their names more often than not.
-    The first `TELLING` sentences tell: of a million, on disk, each look at all takes long.
+    The first `TELLING` sentences decide: going through a million on disk takes long.
     """
     attached = alone = apart = joined = 0
     for example in islice(examples, TELLING):

@@ -5,19 +5,22 @@ A folder for each file and way of reading it:
     <root>/<key>/sentences.jsonl   a JSON array a sentence, tags in BIO
                  starts.i64        where each begins, and where the last ends
                  words.i32         how many words each has
-                 facts.json        what is said of them as a whole, and the scheme of the file
+                 sums.u32          the CRC-32 of each
+                 facts.json        what is said of them as a whole, the scheme of the file, and
+                                   the CRC-32 of the files of numbers
+                 lengths-….i32     how long a text encoder finds each, and the CRC-32 of that
 
 The folder gets its name when all of it is written; another process that writes the same at the same
-time does no harm.
+time does no harm. Every sentence is checked when it is read.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import os
 import shutil
-import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,23 +29,28 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, overload
+from uuid import uuid4
+from zlib import crc32
 
 from mmseq.contracts.example import Example
 from mmseq.data.sentences import Facts, renamed
 from mmseq.errors import UserError
+from mmseq.files import replacing
 
-FORMAT = 1
+FORMAT = 2
+NUMBERS = ("starts.i64", "words.i32", "sums.u32")
+"""Files of numbers, whose checksums stand in facts.json"""
 LARGE = 64 << 20
 """Bytes from which a file's sentences are better on disk: as objects they take some ten times it"""
 
 
 class StoredExamples(Sequence[Example]):
-    """The sentences of one file, made anew from the disk each time they are asked for."""
+    """The sentences of one file, read from the disk each time they are asked for."""
 
     def __init__(self, folder: Path, file: Path, find: Callable[[Path], Path]) -> None:
         """`file`: where they were read, for messages; `find`: a picture's name to its file."""
         self.folder, self._file, self._find = folder, file, find
-        facts = json.loads((folder / "facts.json").read_bytes())
+        facts = _facts(folder)
         self.scheme = str(facts.pop("scheme"))
         self.facts = Facts(**(facts | {"tags": tuple(facts["tags"])}))
         self._mapping: Mapping[str, str] = {}
@@ -50,8 +58,9 @@ class StoredExamples(Sequence[Example]):
         self._starts = _mapped(folder / "starts.i64").cast("q")
         self.lengths: Sequence[int] = _mapped(folder / "words.i32").cast("i")
         """Words of each sentence"""
-        whole = len(self._starts) == self.facts.sentences + 1 == len(self.lengths) + 1
-        if not whole or self._starts[-1] != len(self._data):
+        self._sums = _mapped(folder / "sums.u32").cast("I")
+        numbers = (len(self._starts) - 1, len(self.lengths), len(self._sums))
+        if set(numbers) != {self.facts.sentences} or self._starts[-1] != len(self._data):
             raise ValueError("cut short")
 
     def renamed(self, mapping: Mapping[str, str]) -> StoredExamples:
@@ -81,16 +90,40 @@ class StoredExamples(Sequence[Example]):
 
     def _read(self, number: int) -> Example:
         line = self._data[self._starts[number] : self._starts[number + 1]]
-        try:
-            tokens, tags, images, name, extras, place = json.loads(bytes(line))
-        except ValueError as error:
+        if crc32(line) != self._sums[number]:
             raise UserError(
-                f"{self.folder}: damaged ({error}); delete the folder, it will be made again."
-            ) from error
+                f"{self.folder / 'sentences.jsonl'}: sentence {number + 1} is damaged (another "
+                f"checksum); delete the folder {self.folder}, it will be made again."
+            )
+        tokens, tags, images, name, extras, place = json.loads(bytes(line))
         files = tuple(self._find(Path(image)) for image in images)
         tags = None if tags is None else tuple(tags)
         example = Example(tuple(tokens), tags, files, name, extras, self._file, place)
         return renamed(example, self._mapping) if self._mapping else example
+
+    def encoded_lengths(self, encoder: str) -> Sequence[int] | None:
+        """How long that encoder finds each sentence; None where that is not kept, or damaged.
+
+        `encoder`: a key for all of it that decides the lengths.
+        """
+        try:
+            kept = _mapped(self._lengths(encoder))
+        except (OSError, ValueError):
+            return None
+        lengths, own = kept[:-4], kept[-4:]
+        if len(lengths) != 4 * len(self) or crc32(lengths) != int.from_bytes(own, "little"):
+            return None
+        return lengths.cast("i")
+
+    def keep_encoded_lengths(self, encoder: str, lengths: array[int]) -> None:
+        """Keep what `encoded_lengths` gives, where the folder lets one write."""
+        content = lengths.tobytes()
+        # Another user's store may be read alone: then they are counted again each time.
+        with suppress(OSError), replacing(self._lengths(encoder), shared=True) as beside:
+            beside.write_bytes(content + crc32(content).to_bytes(4, "little"))
+
+    def _lengths(self, encoder: str) -> Path:
+        return self.folder / f"lengths-{encoder[:32]}.i32"
 
 
 @dataclass(frozen=True)
@@ -118,17 +151,13 @@ class ExampleStore:
     def write(self, folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
         """Keep sentences, pictures as the file names them; `UserError` where that cannot be."""
         self.tell(f"{file}: making its sentences ready on disk (once) …")
-        beside = None
+        beside = self.root / f".{folder.name}-{uuid4().hex}"
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            beside = Path(tempfile.mkdtemp(prefix=".", dir=self.root))
-            facts = _write(beside, file, examples)
-            text = json.dumps({**asdict(facts), "scheme": scheme})
-            (beside / "facts.json").write_text(text, encoding="utf-8")
-            # One that is damaged makes room; whole ones are alike.
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(FileExistsError):
-                os.rename(beside, folder)
+            # Not a temporary folder of the system's, which nobody else may read: the store may be
+            # shared.
+            beside.mkdir(parents=True)
+            _write(beside, file, examples, scheme)
+            self._put(beside, folder)
         except OSError as error:
             raise UserError(
                 f"Cannot keep the sentences of {file} in {self.root}: {error.strerror or error}. "
@@ -136,12 +165,32 @@ class ExampleStore:
                 "(data.cache = 'off')."
             ) from error
         finally:
-            if beside is not None:
-                shutil.rmtree(beside, ignore_errors=True)
+            shutil.rmtree(beside, ignore_errors=True)
+
+    def _put(self, beside: Path, folder: Path) -> None:
+        """Give what is written its name, unless another process has made the same meanwhile."""
+        while not self._named(beside, folder):
+            if self.open(folder, folder, Path) is not None:
+                return
+            # A damaged one makes room.
+            aside = beside.with_name(f"{beside.name}-damaged")
+            with suppress(FileNotFoundError):
+                os.rename(folder, aside)
+            shutil.rmtree(aside, ignore_errors=True)
+
+    @staticmethod
+    def _named(beside: Path, folder: Path) -> bool:
+        try:
+            os.rename(beside, folder)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            return False
+        return True
 
 
-def _write(folder: Path, file: Path, examples: Iterable[Example]) -> Facts:
-    position, starts, words = 0, array("q", [0]), array("i")
+def _write(folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
+    position, starts, words, sums = 0, array("q", [0]), array("i"), array("I")
 
     def written() -> Iterator[Example]:
         nonlocal position
@@ -151,14 +200,43 @@ def _write(folder: Path, file: Path, examples: Iterable[Example]) -> Facts:
             position += len(line)
             starts.append(position)
             words.append(len(example.tokens))
+            sums.append(crc32(line))
             yield example
 
     with (folder / "sentences.jsonl").open("wb") as data:
         facts = Facts.of(written())
-    for name, numbers in (("starts.i64", starts), ("words.i32", words)):
+    for name, numbers in zip(NUMBERS, (starts, words, sums), strict=True):
         with (folder / name).open("wb") as target:
             numbers.tofile(target)
+    known = {**asdict(facts), "scheme": scheme}
+    own = {name: _sum(folder / name) for name in NUMBERS}
+    record = {"facts": known, "sums": own, "sum": _sum_of(known, own)}
+    (folder / "facts.json").write_text(json.dumps(record), encoding="utf-8")
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """What is said of the sentences; `ValueError` where it, or a file of numbers, is damaged."""
+    record = json.loads((folder / "facts.json").read_bytes())
+    facts, sums = dict(record["facts"]), record["sums"]
+    if record["sum"] != _sum_of(facts, sums):
+        raise ValueError("facts.json is damaged")
+    for name in NUMBERS:
+        if _sum(folder / name) != sums[name]:
+            raise ValueError(f"{name} is damaged")
     return facts
+
+
+def _sum_of(*values: Mapping[str, Any]) -> int:
+    return crc32(json.dumps(values, sort_keys=True).encode())
+
+
+def _sum(path: Path) -> int:
+    """CRC-32 of a file, read in pieces: what is mapped whole would count as the process's own."""
+    found = 0
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            found = crc32(piece, found)
+    return found
 
 
 def _line(example: Example, file: Path) -> bytes:
@@ -175,7 +253,7 @@ def _line(example: Example, file: Path) -> bytes:
         return json.dumps(record, separators=(",", ":")).encode() + b"\n"
     except (TypeError, ValueError) as error:
         raise UserError(
-            f"{file}:{example.line}: its further fields cannot be kept as JSON ({error}); mend the "
+            f"{file}:{example.line}: its further fields cannot be kept as JSON ({error}); fix the "
             "reader, or keep sentences in memory (data.cache = 'off')."
         ) from error
 

@@ -1,6 +1,6 @@
 """Tags: their parts, their schemes, and the entities they mark.
 
-Inside `mmseq` tags are BIO: ``B-X`` opens an entity of type X, ``I-X`` goes on with it, ``O`` is
+Inside `mmseq` tags are BIO: ``B-X`` opens an entity of type X, ``I-X`` continues it, ``O`` is
 outside. Files may be written in BIOES (or BILOU, the same with other letters) or IOB1 and are
 converted when loaded.
 """
@@ -53,14 +53,14 @@ def is_tag(tag: str) -> bool:
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
     """``bioes`` if any tag is of BIOES or BILOU alone (E, S, L, U), else ``bio``.
 
-    IOB1 cannot be told from BIO with orphan ``I-`` tags: it is for the user to name.
+    IOB1 cannot be distinguished from BIO with orphan ``I-`` tags: the user must name it.
     """
     seen = {tag for tags in sentences for tag in tags}
     return "bioes" if any(split_tag(tag)[0] in _CLOSES for tag in seen) else "bio"
 
 
 def bioes_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
-    """BIOES or BILOU to BIO: S and U open an entity, E and L go on with one.
+    """BIOES or BILOU to BIO: S and U open an entity, E and L continue one.
 
     After a tag that closes an entity, a stray I, E or L opens the next one, as seqeval reads it.
     """

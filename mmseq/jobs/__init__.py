@@ -1,1 +1,1 @@
-"""Runs carried out elsewhere than in this process: in others on this machine, or on a cluster."""
+"""Runs carried out in other processes, on this machine or on a cluster."""

@@ -1,4 +1,4 @@
-"""A run to be carried out, what is heard of it, and what became of it."""
+"""A run to carry out, the events it reports, and its outcome."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Event:
-    """Heard from a run under way."""
+    """Reported by a run under way."""
 
     kind: Literal["step", "epoch"]
     step: int

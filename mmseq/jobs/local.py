@@ -24,7 +24,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def divided_threads(jobs: int) -> int:
-    """CPU threads for each of so many runs at a time: the machine's cores shared out."""
+    """CPU threads for each of `jobs` runs at a time: the machine's cores shared out."""
     return max(1, _cores() // jobs)
 
 
@@ -33,14 +33,14 @@ def _cores() -> int:
 
 
 def how_ended(code: int) -> str:
-    """Of a process without a last word, by its exit code."""
+    """How a process ended that reported no outcome, from its exit code."""
     return f"its process ended with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
 
 
 def start_worker(threads: int, log: IO[str], *, own_session: bool) -> subprocess.Popen[str]:
     """A process of `mmseq.jobs.worker`: it reads its job from standard input, prints to `log`.
 
-    Standard input stays open: its end is the sign that nobody waits any more. `own_session`:
+    Standard input stays open: its end tells the worker that nobody waits any more. `own_session`:
     Ctrl-C reaches it through its starter alone, and once.
     """
     return subprocess.Popen(
@@ -72,7 +72,7 @@ class Worker:
         threading.Thread(target=self._read, args=(events,), daemon=True).start()
 
     def send(self, value: Any) -> None:
-        """A line of JSON; lost where the process has ended, which is heard otherwise."""
+        """Send a line of JSON; it is lost if the process has ended, which is noticed elsewhere."""
         assert self.process.stdin is not None
         with suppress(BrokenPipeError, ValueError):
             self.process.stdin.write(json.dumps(value) + "\n")
@@ -80,14 +80,14 @@ class Worker:
 
     def _read(self, events: queue.Queue[tuple[Worker, dict[str, Any]]]) -> None:
         assert self.process.stdout is not None
-        # A line cut off in the middle was never said; the end must be heard all the same.
+        # A line cut off in the middle does not count; the end must be noticed all the same.
         with self.process.stdout as told, suppress(ValueError):
             for line in told:
                 events.put((self, json.loads(line)))
         events.put((self, {"kind": "ended", "code": self.process.wait()}))
 
     def interrupt(self) -> None:
-        """Let it save what it has, and end."""
+        """Ask it to save what it has and end."""
         self._interrupted = True
         with suppress(ProcessLookupError):
             self.process.send_signal(signal.SIGINT)
@@ -96,7 +96,7 @@ class Worker:
         self.process.kill()
 
     def outcome(self, found: dict[str, Any] | None, code: int) -> Outcome:
-        """How the job ended, by its last word; without one, by the exit code."""
+        """How the job ended: as it reported, or else by its exit code."""
         if self.process.stdin is not None:
             # An answer that it did not live to read is still in the buffer.
             with suppress(BrokenPipeError):

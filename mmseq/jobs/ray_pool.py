@@ -30,20 +30,20 @@ class Mailbox:
         self._answers: dict[str, str] = {}
 
     def tell(self, job: str, event: dict[str, Any]) -> None:
-        """From a run."""
+        """Leave an event of a run."""
         self._events.append((job, event))
 
     def take(self) -> list[tuple[str, dict[str, Any]]]:
-        """All that was told since the last call."""
+        """All events since the last call."""
         events, self._events = self._events, []
         return events
 
     def answer(self, job: str, text: str) -> None:
-        """To a run that waits at an epoch's end."""
+        """Answer a run that waits at the end of an epoch."""
         self._answers[job] = text
 
     def answer_to(self, job: str) -> str | None:
-        """The answer, once; None: not there yet."""
+        """The answer to a run, given once; None: not there yet."""
         return self._answers.pop(job, None)
 
 
@@ -54,7 +54,7 @@ class RayPool:
     predictions always, weights where they are wanted. What is interrupted starts again.
 
     `address`: of the cluster; empty: ``RAY_ADDRESS``, the one running on this machine, or a new
-    one. `jobs`: at most so many at a time (0: no limit). `UserError` without the package ray, and
+    one. `jobs`: the most at a time (0: no limit). `UserError` without the package ray, and
     where the cluster cannot be reached or has no room for a single run.
     """
 

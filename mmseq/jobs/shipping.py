@@ -72,7 +72,7 @@ def pack_run(run: Path, weights: str) -> bytes:
 
 
 def load_run(packed: bytes, folder: Path) -> None:
-    """The run as `folder`, whole or not at all; what lay there of an earlier try goes."""
+    """The run as `folder`, whole or not at all; remains of an earlier try are removed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:

@@ -1,4 +1,4 @@
-"""What a worker does, wherever it is: train one run, or go on with it, and tell how it goes."""
+"""What a worker does, wherever it is: train or resume one run and report on it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EVERY = 0.5
 
 
 class Relay(Callback):
-    """Passes on what a run tells its callbacks."""
+    """Passes on the events that a run's callbacks get."""
 
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
@@ -49,9 +49,9 @@ class Relay(Callback):
 
 
 def work(config: Mapping[str, Any], folder: Path, threads: int, tell: Tell) -> tuple[str, str]:
-    """Train in `folder`, or go on there; how it ended (as `Outcome.status`) and the error.
+    """Train in `folder`, or resume there; how it ended (as `Outcome.status`) and the error.
 
-    A run that was killed before it had a config leaves nothing to go on with: its folder is made
+    A run that was killed before it had a config leaves nothing to resume: its folder is made
     anew. What is printed goes to standard error.
     """
     torch.set_num_threads(threads)

@@ -44,7 +44,7 @@ def attend(
 
 
 def check_heads(owner: str, heads: int, width: int) -> None:
-    """`UserError` where so many heads cannot share `width`; `owner`: the component's full name."""
+    """`UserError` where `heads` heads cannot share `width`; `owner`: the component's full name."""
     if width % heads:
         fitting = ", ".join(str(n) for n in range(1, min(width, 64) + 1) if width % n == 0)
         raise UserError(

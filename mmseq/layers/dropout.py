@@ -1,4 +1,4 @@
-"""Dropout at a fraction of its price on a CPU."""
+"""Dropout at a fraction of its cost on a CPU."""
 
 from __future__ import annotations
 

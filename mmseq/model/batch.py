@@ -196,11 +196,12 @@ class PreparedLater(Sequence[Prepared]):
     """Sentences on disk, prepared each time they are asked for: memory does not grow with them."""
 
     def __init__(self, collator: Collator, examples: StoredExamples) -> None:
-        self._collator, self._examples = collator, examples
+        self._collator, self.examples = collator, examples
         self.lengths = examples.lengths
+        """Of each sentence what batches go by: its words, until training has asked the encoder"""
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self.examples)
 
     @overload
     def __getitem__(self, index: int) -> Prepared: ...
@@ -208,8 +209,8 @@ class PreparedLater(Sequence[Prepared]):
     def __getitem__(self, index: slice) -> list[Prepared]: ...
     def __getitem__(self, index: int | slice) -> Prepared | list[Prepared]:
         if isinstance(index, slice):
-            return [self._collator.prepare(example) for example in self._examples[index]]
-        return self._collator.prepare(self._examples[index])
+            return [self._collator.prepare(example) for example in self.examples[index]]
+        return self._collator.prepare(self.examples[index])
 
 
 def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:

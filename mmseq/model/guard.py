@@ -1,4 +1,4 @@
-"""Whose fault it is: what goes wrong inside a component is told with its name and what it got."""
+"""Names the component at fault: errors inside one are reported with its name and what it got."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def blamed(title: str, place: str = "", /, **given: object) -> Iterator[None]:
     shapes of what was `given`; the exception itself is its cause. `place`: the method, where one
     is to be named.
 
-    Left as they are: what a user can mend (`UserError`), and memory or a disk that is used up,
+    Left as they are: what a user can correct (`UserError`), and memory or a disk that is used up,
     which may be anybody's.
     """
     try:
@@ -74,7 +74,7 @@ def require_number(title: str, what: str, value: Tensor, dtype: torch.dtype) -> 
 
 
 def require_labels(title: str, what: str, value: object, mask: Tensor, labels: int) -> None:
-    """`ComponentError` for what is no number of one of the `labels` for each word of `mask`."""
+    """`ComponentError` for anything but the number of a label at each word of `mask`."""
     require(title, what, value, Tensor, mask.shape)
     assert isinstance(value, Tensor)
     if value.dtype != torch.long:

@@ -62,7 +62,7 @@ def _fusions_with(view: str, sizes: Sizes) -> list[str]:
     for entry in registry().entries("fusion"):
         try:
             fusion = entry.load()(pictured)
-        # A stranger's fusion that cannot be built with its defaults is no help to the reader.
+        # A stranger's fusion that cannot be built with its defaults does not help the reader.
         except Exception:  # noqa: S112
             continue
         if view in fusion.views:

@@ -11,8 +11,8 @@ from mmseq.model.batch import Prepared, PreparedLater
 
 
 def lengths_of(sentences: Sequence[Prepared]) -> Sequence[int]:
-    """What batches of like length go by: a sentence's length as the text encoder finds it, of one
-    on disk, which is not encoded yet, its words.
+    """What batches of like length go by: a sentence's length as the text encoder finds it. Those on
+    disk are not encoded yet; of them it must have been found beforehand, or it is their words.
     """
     if isinstance(sentences, PreparedLater):
         return sentences.lengths

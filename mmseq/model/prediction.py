@@ -41,7 +41,7 @@ class Prediction:
 
 
 def gives_k_best(decoder: Decoder) -> bool:
-    """Has it a `k_best` of its own?"""
+    """Whether it has a `k_best` of its own."""
     return type(decoder).k_best is not Decoder.k_best
 
 
@@ -59,9 +59,9 @@ def predict(
 ) -> list[Prediction]:
     """Predictions in the order of `sentences`; several processes share them by chunks.
 
-    `scores`: with probabilities, and with the `best` so many tag sequences. `tasks`: auxiliary
-    tasks that may refine (all by default). `advance` is told the number of sentences of each
-    batch.
+    `scores`: with probabilities, and with the `best` most probable tag sequences. `tasks`:
+    auxiliary tasks that may refine (all by default). `advance` gets the number of sentences of
+    each batch done.
     """
     if model.training:
         model.eval()

@@ -90,7 +90,7 @@ def summarise(problems: Collection[PictureProblem], total: int) -> list[str]:
     first = "; ".join(str(problem) for problem in list(problems)[:5])
     return [
         f"{len(problems)} of {total} pictures cannot be used ({parts}); "
-        f"their sentences go on without. First: {first}"
+        f"their sentences are used without them. First: {first}"
     ]
 
 

@@ -57,8 +57,8 @@ def ready_pictures(
             where = next(e.where for e in sentences if problem.path in e.images)
             raise UserError(
                 f"{where}: picture {problem.path}: {problem.reason} "
-                f"({len(table.problems)} such pictures); mend it, or set data.images = 'lenient' "
-                "to go on without."
+                f"({len(table.problems)} such pictures); fix it, or set data.images = 'lenient' "
+                "to do without it."
             )
         for line in summarise(table.problems.values(), len(paths)):
             reporter.warning(line)
@@ -76,8 +76,8 @@ def pictures_to_compute(
 ) -> int:
     """How many distinct contents the encoder would have to look at, the store being as it is.
 
-    Of an encoder that trains: all distinct pictures, which it opens anew in each epoch. Files whose
-    contents are `known` are not read again; the others are added.
+    Of an encoder that trains: all distinct pictures, which it opens again in each epoch. Files
+    whose contents are `known` are not read again; the others are added.
     """
     paths = {path for example in examples for path in example.images}
     store = _store(data, encoder)

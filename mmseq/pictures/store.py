@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmseq.errors import UserError
-from mmseq.files import locked_in_turn, user_cache, write_text
+from mmseq.files import locked, user_cache, write_text
 
 Row = Mapping[str, NDArray[np.float16]]
 Layout = dict[str, tuple[int, ...]]
@@ -137,7 +137,9 @@ class StoredFeatures:
             return
         with _explained(self.folder, "write"):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with locked_in_turn(self.folder / "lock"):
+            lock = self.folder / "lock"
+            lock.touch()
+            with locked(lock):
                 self.refresh()
                 self._write_layout(next(iter(rows.values())))
                 new = {sha: row for sha, row in rows.items() if sha not in self}
@@ -223,5 +225,5 @@ def _explained(folder: Path, doing: str) -> Iterator[None]:
     except OSError as error:
         raise UserError(
             f"Cannot {doing} stored picture features in {folder}: {error.strerror or error}. "
-            "Free space or mend the folder, name another one, or turn the store off."
+            "Free space or repair the folder, name another one, or turn the store off."
         ) from error

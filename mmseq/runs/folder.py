@@ -41,7 +41,7 @@ def new_folder(output: Path | None, stem: str) -> Path:
             raise UserError(f"{output}: holds a finished run; give another folder (--output).")
         if (output / "config.toml").is_file():
             raise UserError(
-                f"{output}: holds an unfinished run; go on with it (--resume), delete it, or give "
+                f"{output}: holds an unfinished run; resume it (--resume), delete it, or give "
                 "another folder (--output)."
             )
         raise UserError(f"{output}: is not empty; give another folder (--output).")
@@ -131,7 +131,7 @@ def held(folder: Path) -> AbstractContextManager[None]:
 
 
 def resuming(folder: Path, processes: int) -> str:
-    """The command that goes on with a run in as many processes."""
+    """The command that resumes a run with the same number of processes."""
     launcher = f"torchrun --nproc-per-node {processes} -m " if processes > 1 else ""
     return f"{launcher}mmseq train --resume --output {folder}"
 
@@ -166,7 +166,7 @@ def require_components(folder: Path) -> None:
             limit = os.environ.get("MMSEQ_LOAD_PLUGINS")
             remedy = f"pip install {distribution}"
             if limit is not None:
-                remedy += f", or mend MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
+                remedy += f", or change MMSEQ_LOAD_PLUGINS, which lets in '{limit}' alone"
             raise UserError(
                 f"{folder}: needs the {what} '{name}' of {distribution} {version}, which is not "
                 f"installed or could not be loaded; {remedy}."

@@ -53,7 +53,7 @@ def load_weights(
         raise UserError(f"{path}: missing; the run folder is damaged.") from error
     # safetensors raises its own class, derived from Exception alone.
     except Exception as error:
-        raise UserError(f"{path}: damaged or no safetensors file ({error}).") from error
+        raise UserError(f"{path}: damaged or not a safetensors file ({error}).") from error
     if not weighting:
         tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
         tensors |= model.weighting.state_dict(prefix="weighting.")

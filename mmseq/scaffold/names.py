@@ -1,4 +1,4 @@
-"""The name of a new plugin: what is called after it, and which names cannot be taken."""
+"""The name of a new plugin: what is named after it, and which names are refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mmseq.scaffold.kinds import registered_kinds, written
 
 @dataclass(frozen=True)
 class PluginName:
-    """``my-film``, and what is called after it."""
+    """``my-film``, and what is named after it."""
 
     name: str
 
@@ -45,7 +45,7 @@ class PluginName:
 
 
 def check_name(name: str, kinds: Iterable[str], commands: Collection[str]) -> PluginName:
-    """The name, if a plugin of those kinds can bear it; `UserError` with reason and remedy else.
+    """The name, if a plugin of those kinds can have it; else `UserError` with reason and remedy.
 
     `commands`: those that mmseq has.
     """
@@ -72,7 +72,7 @@ def check_name(name: str, kinds: Iterable[str], commands: Collection[str]) -> Pl
 
 
 def _check_form(name: str, kind: str) -> None:
-    """`UserError` for what cannot be a name, or is none of a plugin."""
+    """`UserError` for what cannot be the name of a plugin."""
     if not NAME.fullmatch(name) or not name[0].isalpha():
         spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
         better = re.sub(r"[^a-z0-9]+", "-", spaced).lstrip("-0123456789").rstrip("-")

@@ -27,12 +27,12 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     ``precision``, ``recall``, ``f1`` (0 to 100, micro averages), ``gold``, ``predicted`` and
     ``correct`` count entities as seqeval does by default (``variant`` says so), where an orphan
     ``I-`` opens one; so does ``per_type``, whose ``support`` is the gold count. ``strict`` has the
-    same by seqeval's strict IOB2, where an orphan ``I-`` is no entity and closes the one before.
+    same by seqeval's strict IOB2, where an orphan ``I-`` opens no entity and closes the one before.
     ``repaired`` has them by strict IOB2 after `mmseq.data.tags.repair` of both.
 
     Of BIO tags ``repaired`` always equals the default: by default an entity opens at each ``B-``
-    and each orphan ``I-``, and goes on over the ``I-`` of its type; the repair makes each orphan a
-    ``B-`` and changes nothing of what may go on after it. ``strict`` entities are those of the
+    and each orphan ``I-``, and takes in the ``I-`` of its type; the repair makes each orphan a
+    ``B-`` and changes nothing of what may continue it. ``strict`` entities are those of the
     default that begin with ``B-``.
 
     Precision without a prediction and recall without gold are 0. `ValueError` where the two differ

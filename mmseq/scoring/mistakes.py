@@ -1,4 +1,4 @@
-"""What became of every gold and every predicted entity."""
+"""Sorts every gold and every predicted entity into right and kinds of wrong."""
 
 from __future__ import annotations
 

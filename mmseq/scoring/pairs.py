@@ -76,7 +76,8 @@ def read_pair(
     difference = _first_difference(pair.gold, pair.predicted)
     if difference:
         raise UserError(
-            f"{difference}; both files need the same words in the same sentences, in one order."
+            f"{difference}; both files need the same words in the same sentences, in the same "
+            "order."
         )
     return pair
 

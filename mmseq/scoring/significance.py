@@ -1,5 +1,5 @@
 """Is one system better than another: paired bootstrap and approximate randomisation of micro F1,
-and the sentence that may be said of them.
+and the sentence that may be said about them.
 
 Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 13 and 16; Noreen,
 Computer-Intensive Methods for Testing Hypotheses (1989), chapter 2; Holm, A Simple Sequentially
@@ -103,7 +103,7 @@ def holm(p: Sequence[float]) -> list[float]:
     """Adjusted p values of a family of tests, in the given order (Holm 1979).
 
     The k-th smallest of m is multiplied by m - k + 1; none becomes smaller than one before it, or
-    larger than 1. `ValueError` for what is no probability.
+    larger than 1. `ValueError` for what is not a probability.
     """
     if not all(0 <= value <= 1 for value in p):
         raise ValueError(f"p values lie between 0 and 1, not {list(p)}")

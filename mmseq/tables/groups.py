@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mmseq.bench.results import Result
 from mmseq.config.dotted import dotted
+from mmseq.runs.identity import ASIDE, recorded, settings, versions
 from mmseq.tables.readings import scores_of
 
-# Where things lie, and what is kept of a run, makes no other experiment of it; nor does the
-# interpreter.
-ELSEWHERE = ("data.path", "data.image_folder", "data.features", "train.keep_last", "train.seed")
 SHOWN = 3
 """Differences named with a row; the rest are counted."""
 
@@ -68,9 +66,10 @@ def group(results: Iterable[Result], split: str, variant: str) -> tuple[list[Gro
 def _groups(
     system: str, data: DataSet, results: Sequence[Result], notes: list[str]
 ) -> Iterator[Group]:
-    alike: dict[tuple[tuple[str, str], ...], list[Result]] = {}
-    for result in results:
-        alike.setdefault(tuple(sorted(_facts(result).items())), []).append(result)
+    alike = _alike(results, _as_written)
+    if len(alike) > 1:
+        # One may be at the default of a setting that the other, older, lacks.
+        alike = _alike(results, _facts)
     differing = _differing([dict(facts) for facts in alike])
     if len(alike) > 1:
         notes.append(
@@ -79,7 +78,9 @@ def _groups(
         )
     for key, found in alike.items():
         facts = dict(key)
-        differs = [f"{name} {_short(facts.get(name, 'none'))}" for name in differing]
+        written = _as_written(found[0])
+        values = {name: facts.get(name, written.get(name, "none")) for name in differing}
+        differs = [f"{name} {_short(value)}" for name, value in values.items()]
         yield Group(system, data, _one_a_seed(found, notes), _listed(differs))
 
 
@@ -95,15 +96,38 @@ def _one_a_seed(results: Iterable[Result], notes: list[str]) -> tuple[Result, ..
     return tuple(seeds[seed] for seed in sorted(seeds))
 
 
+def _alike(
+    results: Iterable[Result], facts: Callable[[Result], Mapping[str, str]]
+) -> dict[tuple[tuple[str, str], ...], list[Result]]:
+    """Facts -> the results that have them."""
+    found: dict[tuple[tuple[str, str], ...], list[Result]] = {}
+    for result in results:
+        found.setdefault(tuple(sorted(facts(result).items())), []).append(result)
+    return found
+
+
 def _facts(result: Result) -> dict[str, str]:
     """All that makes two results different experiments, but for the seed."""
+    tables = recorded(result.config, result.contents)
+    facts = {name: str(value) for name, value in settings(tables, seed=False).items()}
+    return facts | versions(tables, result.versions) | _measured(result)
+
+
+def _as_written(result: Result) -> dict[str, str]:
+    """The same without asking any component for its defaults, which takes seconds: results that
+    are alike in this are alike.
+    """
+    tables = recorded(result.config, result.contents)
+    facts = {name: str(value) for name, value in dotted(tables).items() if name not in ASIDE}
+    facts.pop("train.seed", None)
+    return {**facts, **result.versions, **_measured(result)}
+
+
+def _measured(result: Result) -> dict[str, str]:
     facts = {}
     for split, values in result.splits.items():
         facts[f"{split} sha256"] = str(values["sha256"])
         facts[f"{split} images_sha256"] = str(values.get("images_sha256", ""))
-    facts |= {name: str(value) for name, value in result.versions.items() if name != "python"}
-    settings = dotted(result.config)
-    facts |= {name: str(value) for name, value in settings.items() if name not in ELSEWHERE}
     facts |= {f"parameters ({name})": str(count) for name, count in result.parameters.items()}
     return facts
 
@@ -119,5 +143,5 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _short(value: str) -> str:
-    """A checksum is told by its beginning."""
+    """A checksum is named by its beginning."""
     return value[:8] if len(value) == 64 else value or "none"

@@ -13,13 +13,13 @@ DEFAULT = "default"
 """In which the literature prints scores, and in which results count entities of each sentence"""
 EXPLAINED = {
     DEFAULT: "seqeval's default: an orphan I- tag opens an entity",
-    "strict": "strict IOB2: an orphan I- tag is no entity",
+    "strict": "strict IOB2: an orphan I- tag is not an entity",
     "repaired": "repaired: orphan I- tags of gold and prediction made B- before scoring",
 }
 
 
 def check_variant(variant: str) -> None:
-    """`UserError` for none of the three."""
+    """`UserError` for anything but one of the three."""
     if variant not in VARIANTS:
         raise unknown("variant", variant, VARIANTS)
 

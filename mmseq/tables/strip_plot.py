@@ -1,4 +1,4 @@
-"""The strip plot: every seed's F1 a point, so that the spread is seen and not only told."""
+"""The strip plot: a point for every seed's F1, so that the spread can be seen."""
 
 from __future__ import annotations
 

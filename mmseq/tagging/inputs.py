@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmseq.builtins.readers import decoded
 from mmseq.contracts.example import Example
 from mmseq.data.folder import PictureFolder, reader_of, suiting_reader
-from mmseq.data.reading import read_examples
+from mmseq.data.reading import decoded, read_examples
 from mmseq.errors import UserError, unknown
 from mmseq.registry.plugins import registry
 from mmseq.tagging.sentences import Sentence

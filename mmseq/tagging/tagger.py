@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, each asked for before the one before it is given.
+    """The same items in the same order, each fetched before the one before it is handed out.
 
     An error is raised at its place, behind the items before it; an interruption at once.
     """
@@ -89,8 +89,8 @@ class Tagger:
 
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
         sentence a file, several files, or None. `extras`: of each sentence the further fields that
-        the run's components read, such as ``boxes``. `best`: also the so many best ways to tag
-        each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
+        the run's components read, such as ``boxes``. `best`: also the `best` most probable ways to
+        tag each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
         list, where the lists differ in length, and for `best` with a decoder that gives the best
         tags alone.
         """
@@ -251,7 +251,7 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
     """Load a finished run. `device`: ``auto``, ``cpu``, ``cuda``. `int8`: the text encoder's linear
     layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
 
-    Raises `mmseq.UserError` for a folder that is no finished run, is damaged, or was made with a
+    Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
     plugin that is not installed, and where `device` or `int8` cannot be had.
     """
     folder = Path(folder)

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmseq.contracts.aux_task import AuxOutput, AuxTask
-from mmseq.contracts.fusion import Fusion
-from mmseq.contracts.states import Sizes, Targets
 from mmseq.errors import UserError
-from mmseq.model.guard import ReadViews
-from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats, undrawn
+from mmseq.testing.stage import Case, Stage, stages
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tensors import changed, copied, filled
-from mmseq.testing.world import DRAWN, EVERY, LABELS, PICTURELESS, World, worlds
+from mmseq.testing.world import DRAWN, EVERY, PICTURELESS
 
 SHOWN = 3
 """Reasons that a message gives; the others are much the same"""
@@ -43,13 +39,13 @@ def check_aux_task(
     views = subject.cls.views
     found, right = f"they are the string '{views}'", f"a tuple: ('{views}',)"
     subject.require(not isinstance(views, str), "views", found, right)
-    offered = sorted({view for stage in _stages() for view in stage.sizes.views})
+    offered = sorted({view for stage in stages() for view in stage.sizes.views})
     for view in views:
         right = f"one of {', '.join(offered)} (of what is installed here)"
         subject.require(view in offered, "views", f"nothing offers '{view}'", right)
     learned = subject.fit()
     reasons = []
-    for stage in _stages():
+    for stage in stages():
         missing = sorted(set(subject.cls.views) - stage.sizes.views.keys())
         if missing:
             reasons.append(f"{stage.name} has no view {', '.join(missing)}")
@@ -66,65 +62,18 @@ def check_aux_task(
     subject.fail("constructor", f"it cannot be built: {told}", right)
 
 
-@dataclass(frozen=True)
-class _Case:
-    """What a task gets for a batch."""
-
-    views: dict[str, Tensor]
-    targets: Targets
-    emissions: Tensor
-
-
-class _Stage:
-    """Encoders and a fusion, whose views a task may read."""
-
-    def __init__(self, world: World, name: str, fusion: Fusion) -> None:
-        self.name = f"fusion '{name}' beside {world.name}"
-        self.world, self.fusion = world, fusion.eval()
-        views = {**world.sizes.parts, **fusion.views}
-        views |= {"words": world.sizes.text, "fused": fusion.width}
-        self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
-
-    @torch.no_grad()
-    def case(self, indexes: Sequence[int], wanted: Sequence[str]) -> _Case:
-        text, images = self.world.states(indexes, self.fusion.extras)
-        fused = self.fusion(text, images)
-        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
-        draw = torch.Generator().manual_seed(2)
-        head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
-        targets = self.world.batch(indexes, self.fusion.extras).targets
-        return _Case(ReadViews(wanted, views), targets, fused.states @ head)
-
-
-@cache
-def _stages() -> list[_Stage]:
-    """Every registered fusion beside every fixture, those of the engine first."""
-    entries = sorted(registry().entries("fusion"), key=lambda e: e.distribution != "mmseq")
-    found = []
-    for entry in entries:
-        for world in worlds(pictures=True):
-            # A fusion that cannot be built there offers no views; its own check tells why.
-            try:
-                found.append(_Stage(world, entry.name, entry.load()(world.sizes)))
-            except Exception:  # noqa: S112
-                continue
-    return found
-
-
 class _Check:
-    def __init__(
-        self, subject: Subject, stage: _Stage, learned: Any, unused: Sequence[str]
-    ) -> None:
+    def __init__(self, subject: Subject, stage: Stage, learned: Any, unused: Sequence[str]) -> None:
         self.subject, self.stage, self.learned, self.unused = subject, stage, learned, unused
         self.task: Any = self.build()
 
     def build(self, seed: int = 17) -> Any:
         return self.subject.build(self.stage.sizes, fitted=self.learned, seed=seed)
 
-    def case(self, indexes: Sequence[int]) -> _Case:
+    def case(self, indexes: Sequence[int]) -> Case:
         return self.stage.case(indexes, self.subject.cls.views)
 
-    def output(self, case: _Case, task: Any = None) -> AuxOutput:
+    def output(self, case: Case, task: Any = None) -> AuxOutput:
         output: AuxOutput = (task or self.task)(case.views, case.targets, case.emissions)
         return output
 
@@ -149,7 +98,7 @@ class _Check:
         check_inputs_kept(subject, case, lambda: self.output(case))
         with torch.no_grad():
             check_repeats(subject, task, lambda: self.outputs(EVERY))
-            # First, since a loss that reads padding is no sum of its sentences' either.
+            # First, since a loss that reads padding is not the sum of its sentences' either.
             self.padding(case)
             self.sums()
             self.predicted()
@@ -164,7 +113,7 @@ class _Check:
         self.reached()
         check_weights(subject, task, lambda: self.everything(case), self.unused)
 
-    def everything(self, case: _Case) -> Tensor:
+    def everything(self, case: Case) -> Tensor:
         output = self.output(case)
         return output.loss + (0.0 if output.emissions is None else output.emissions.sum())
 
@@ -249,7 +198,7 @@ class _Check:
             contract, {"that of six sentences": loss}, {"that of six sentences": single}, right
         )
 
-    def padding(self, case: _Case) -> None:
+    def padding(self, case: Case) -> None:
         """Padding words have no influence."""
         mask = case.targets.mask
         views = {name: filled(view, mask) for name, view in case.views.items()}
@@ -290,7 +239,7 @@ class _Check:
                 for name, view in {**case.views, "emissions": case.emissions}.items()
             }
             views = {name: inputs[name] for name in case.views}
-            output = self.output(_Case(views, case.targets, inputs["emissions"]))
+            output = self.output(Case(views, case.targets, inputs["emissions"]))
             where = f" (sentences {list(indexes)})"
             found = gradients(self.subject, output.loss, inputs, where)
             if indexes is EVERY:

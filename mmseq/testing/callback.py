@@ -1,4 +1,4 @@
-"""The contract of a callback: the events of a real run, told to it."""
+"""The contract of a callback, checked with the events of a real run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mmseq.testing.tiny_run import EPOCHS, tiny_run
 def check_callback(component: type[Callback] | str, **options: Any) -> None:
     """Check a callback, a class or a registered name, with `options` of its constructor.
 
-    It is told of a tiny real run, once whole and once broken off and resumed from its state, in
+    It gets the events of a tiny real run, once whole and once broken off and resumed, in
     copies of the run folder. Raises `mmseq.testing.ContractError` for a broken contract,
     `mmseq.UserError` for a wrong name or option.
     """
@@ -26,7 +26,7 @@ def check_callback(component: type[Callback] | str, **options: Any) -> None:
     steers = getattr(subject.cls, "steers", None)
     right = "True, or False where it never asks to stop"
     subject.require(type(steers) is bool, "steers", f"it is {steers!r}", right)
-    with subject.running("close without on_start", "nothing to let go of is no error"):
+    with subject.running("close without on_start", "having nothing to close is not an error"):
         subject.build().close()
     with TemporaryDirectory() as folder:
         _Check(subject, Path(folder)).run()
@@ -52,7 +52,7 @@ class _Check:
         with self.subject.running("close of a run that is broken off"):
             broken.close()
         resumed = self.begun("resumed", events[half - 1].step, state)
-        right = "the same as before it was saved: load_state takes up what state gives"
+        right = "the same as before it was saved: load_state restores what state gives"
         same = self.state(resumed) == state
         self.subject.require(same, "state (saved and loaded again)", "it differs", right)
         reasons += self.told(resumed, events[half:])
@@ -62,7 +62,7 @@ class _Check:
         self.subject.require(reasons == expected, "state (a resumed run)", found, right)
 
     def begun(self, name: str, step: int, state: dict[str, Any] | None = None) -> Any:
-        """A new callback, which training has told of its begin."""
+        """A new callback whose training has begun."""
         subject = self.subject
         folder = self.home / name
         if not folder.exists():

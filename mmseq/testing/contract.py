@@ -1,4 +1,4 @@
-"""What is held against a component, and the error that says so."""
+"""What a component is checked for, and the error that reports it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ContractError(AssertionError):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a component gives for a batch, told apart by what a row of it belongs to."""
+    """What a component gives for a batch, sorted by what a row of it belongs to."""
 
     mask: Tensor
     """(B, W) bool: a real word"""

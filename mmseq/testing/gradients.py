@@ -43,7 +43,7 @@ def check_weights(
     trained = {name: p for name, p in module.named_parameters() if p.requires_grad}
     for name in unused:
         right = f"name one of {', '.join(trained)}"
-        judge.require(name in trained, contract, f"unused '{name}' is no weight of it", right)
+        judge.require(name in trained, contract, f"unused '{name}' is not its weight", right)
     without = [n for n, p in trained.items() if p.grad is None and n not in unused]
     judge.require(
         not without,

@@ -168,7 +168,7 @@ class _Check:
                 self.subject.alike(contract, found, everyone.of(number), right)
 
     def frozen(self) -> None:
-        """What is stored on disk depends on nothing that trains, and the fingerprint tells it."""
+        """What is stored on disk depends on nothing that trains, and the fingerprint shows it."""
         subject, encoder = self.subject, self.encoder
         name = encoder.fingerprint
         if name is None:

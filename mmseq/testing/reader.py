@@ -115,7 +115,7 @@ class _Check:
     def cut_short(self, text: bytes) -> None:
         """A line of which half is gone is read somehow, or refused."""
         lines = text.split(b"\n")
-        right = "examples, or mmseq.UserError('FILE:LINE: what is wrong; how to mend it')"
+        right = "examples, or mmseq.UserError('FILE:LINE: what is wrong; how to fix it')"
         for number, line in enumerate(lines):
             half = line[: len(line) // 2]
             self.write(b"\n".join([*lines[:number], half, *lines[number + 1 :]]))
@@ -134,7 +134,7 @@ class _Check:
 
     def refused(self, what: str, place: str) -> None:
         """A file that is wrong is a `UserError` that says where."""
-        right = f"mmseq.UserError('{place} what is wrong; how to mend it')"
+        right = f"mmseq.UserError('{place} what is wrong; how to fix it')"
         try:
             with self.subject.running(what, right):
                 found = self._read()

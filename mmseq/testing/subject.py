@@ -113,7 +113,7 @@ class Subject(Judge):
         if sizes is None:
             return built
         right = "call super().__init__() and assign layers to self"
-        self.require(isinstance(built, nn.Module), "class", "it is no torch module", right)
+        self.require(isinstance(built, nn.Module), "class", "it is not a torch module", right)
         if self.kind in GIVE_VECTORS:
             fault = announced(built, GIVE_VECTORS[self.kind])
             right = "ints above 0, as wide as what forward gives"

@@ -17,7 +17,7 @@ EPOCHS = 4
 
 
 class _Recorder(Callback):
-    """Keeps what it is told."""
+    """Keeps the events it gets."""
 
     def __init__(self) -> None:
         self.events: list[StepEvent | EpochEvent] = []

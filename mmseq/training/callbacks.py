@@ -1,4 +1,4 @@
-"""A run's callbacks: each is told in turn, and what goes wrong inside is told with its name."""
+"""A run's callbacks: each is called in turn, and errors inside are reported with its name."""
 
 from __future__ import annotations
 
@@ -17,19 +17,23 @@ from mmseq.model.guard import require
 class Listeners:
     """Callbacks by name; one that is not of the config's `choices` was given from Python.
 
-    They live in the main process, where they hear of the `events`. All processes ask them what they
+    They live in the main process, where they get the `events`. All processes ask them what they
     want to know, and take up their states.
     """
 
     def __init__(
-        self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice], *, events: bool
+        self,
+        callbacks: Mapping[str, Callback],
+        choices: Mapping[str, Choice],
+        *,
+        events: bool = True,
     ) -> None:
         self._callbacks = callbacks
         self._hearing = callbacks if events else {}
         self._titles = {name: _title(name, c, choices.get(name)) for name, c in callbacks.items()}
 
     def start(self, folder: Path, resumed_step: int) -> None:
-        """Training begins, or goes on."""
+        """Training begins, or is resumed."""
         for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_start", folder, resumed_step)
 
@@ -61,7 +65,7 @@ class Listeners:
         return next((reason for reason in reasons if reason), "")
 
     def end(self, folder: Path) -> None:
-        """The run folder is whole."""
+        """Tell all that the run folder is whole."""
         for name, callback in self._hearing.items():
             calls.notify(self._titles[name], callback, "on_end", folder)
 
@@ -83,7 +87,7 @@ class Listeners:
             raise first
 
     def states(self) -> dict[str, Any]:
-        """What each wants kept, by name; `ComponentError` for what is no JSON."""
+        """What each wants kept, by name; `ComponentError` for what is not JSON."""
         states = {}
         for name, callback in self._callbacks.items():
             states[name] = calls.notify(self._titles[name], callback, "state")
@@ -99,7 +103,7 @@ class Listeners:
         return states
 
     def load_states(self, states: Mapping[str, Any]) -> None:
-        """Each takes up its own; one that had none, an empty one."""
+        """Give each its own state, and an empty one to those that had none."""
         for name, callback in self._callbacks.items():
             calls.notify(self._titles[name], callback, "load_state", states.get(name, {}))
 

@@ -28,7 +28,7 @@ CURRENT = "current"
 
 @dataclass(frozen=True)
 class Generators:
-    """Where the random generators of one process stand."""
+    """The state of one process's random generators."""
 
     tensors: dict[str, Tensor]
     python: list[Any]
@@ -154,5 +154,5 @@ def _require_processes(folder: Path, written: int) -> None:
     if process_count() != written:
         raise UserError(
             f"{folder}: the processes of this run were {written}, and here are {process_count()}; "
-            f"go on with as many: {resuming(folder.parents[1], written)}"
+            f"resume with as many: {resuming(folder.parents[1], written)}"
         )

@@ -17,7 +17,7 @@ from mmseq.training.setup import Setup, assemble
 
 
 def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
-    """Print what `mmseq train` would do. An output folder that is taken is told here too."""
+    """Print what `mmseq train` would do. An output folder that is taken is reported here too."""
     folder = runs.new_folder(output, "dry-run")
     setup = assemble(config, folder, reporter)
     reporter.table(_components(setup))
@@ -28,7 +28,7 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
             example, path = missing[0]
             number = len({path for _, path in missing})
             reporter.warning(
-                f"Pictures missing: {number}; their sentences go on without. First: "
+                f"Pictures missing: {number}; their sentences are used without them. First: "
                 f"{example.where}: {path}"
             )
 

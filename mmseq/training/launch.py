@@ -1,4 +1,4 @@
-"""Several processes as a launcher starts them: what cannot work is told before any work is done."""
+"""Several processes as a launcher starts them: what cannot work is refused before any work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WAIT = 90.0
 
 
 def require_launcher() -> None:
-    """`UserError` where the launcher was told to share a model out over the processes."""
+    """`UserError` where the launcher was set to share a model out over the processes."""
     for name in ("FSDP", "DEEPSPEED", "MEGATRON_LM"):
         if parse_flag_from_env(f"ACCELERATE_USE_{name}"):
             raise UserError(

@@ -214,7 +214,12 @@ class Trainer:
             # Before the main process removes them.
             self.accelerator.wait_for_everyone()
         self.progress.prepared = True
-        metrics: dict[str, Any] = {"best_epoch": best.epoch or self.progress.epoch}
+        metrics: dict[str, Any] = {
+            "best_epoch": best.epoch or self.progress.epoch,
+            # As used, where the config leaves it open.
+            "device": self.accelerator.device.type,
+            "precision": self.accelerator.mixed_precision,
+        }
         if best.valid is not None:
             metrics["valid"] = best.valid
         if "test" in self.setup.prepared:

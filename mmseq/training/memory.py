@@ -1,4 +1,4 @@
-"""Memory that is freed stays with the process."""
+"""Keeps freed memory with the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a run stands: what its checkpoints keep besides tensors."""
+"""How far a run has come: what its checkpoints keep besides tensors."""
 
 from __future__ import annotations
 

@@ -64,9 +64,9 @@ def carried_out(config: Config, model: Model, splitter: str) -> Config:
 
 
 def _is_relative_path(value: str) -> bool:
-    """Names what is there, such as an encoder's weights: a file, or a folder written as a path.
+    """Whether it names something there, such as weights: a file, or a folder written as a path.
 
-    A folder that happens to be called as a model is, or as an option's choice, is none.
+    A folder that only shares its name with a model or with an option's choice does not count.
     """
     if not value or Path(value).is_absolute():
         return False

@@ -17,7 +17,7 @@ from mmseq.data.source import is_sample
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.model import calls
-from mmseq.model.batch import Collator, Prepared
+from mmseq.model.batch import Collator, Prepared, PreparedLater
 from mmseq.model.model import Model
 from mmseq.pictures.features import FeatureTable
 from mmseq.pictures.ready import ready_pictures
@@ -28,6 +28,7 @@ from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
 from mmseq.training.initial import build_seeded, require_trainable, take_initial_weights
 from mmseq.training.launch import require_seen, require_sentences
+from mmseq.training.lengths import find_lengths
 from mmseq.training.resolved import carried_out, splitter_of
 
 
@@ -68,7 +69,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
 def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     """The unfinished run in `folder`, as it was begun."""
     if folder is None:
-        raise UserError("Say which run is to be resumed: --output RUN (in Python `output`).")
+        raise UserError("Say which run to resume: --output RUN (in Python `output`).")
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run to resume; check the path (--output).")
     if (folder / "metrics.json").is_file():
@@ -128,6 +129,15 @@ def _make_ready(setup: Setup) -> None:
     setup.prepared = {
         name: setup.collator.prepared(split.examples) for name, split in splits.items()
     }
+    if isinstance(train := setup.prepared["train"], PreparedLater):
+        find_lengths(
+            train,
+            model.text_encoder,
+            setup.config.component("text_encoder"),
+            setup.fitted.get("text_encoder"),
+            device=setup.accelerator.device,
+            reporter=setup.reporter,
+        )
 
 
 def _stem(config: Config) -> str:

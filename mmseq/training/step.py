@@ -32,7 +32,7 @@ class Step:
     """Empty unless asked for"""
 
     def event(self, progress: Progress, rates: Mapping[str, float]) -> StepEvent:
-        """What callbacks hear of it: means in place of sums, and where the run stands."""
+        """The event for callbacks: means in place of sums, and how far the run is."""
         return StepEvent(
             step=progress.step,
             epoch=progress.epoch + 1,
@@ -149,7 +149,7 @@ class Stepper:
 
     def _clip(self) -> float:
         limit = self.clip or float("inf")
-        # What a weighting learns its weights from is no gradient of the network.
+        # What a weighting learns its weights from is not a gradient of the network.
         own = {id(p) for p in self.model.weighting.parameters()}
         parameters = [p for p in self.model.parameters() if p.grad is not None and id(p) not in own]
         norm: Tensor = self.accelerator.clip_grad_norm_(parameters, limit)

@@ -29,7 +29,7 @@ def train(
     config's. `output`: a new folder, by default the next free ``runs/<data>-<fusion>-N``; with
     `resume` the folder of an unfinished run, which is continued exactly, by its own config.
     `callbacks`: further ones by name, beside the config's; a resumed run needs them again.
-    Raises `mmseq.UserError` for what a user can mend.
+    Raises `mmseq.UserError` for what a user can correct.
     """
     reporter = reporter or Reporter()
     folder = Path(output) if output else None

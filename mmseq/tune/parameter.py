@@ -77,7 +77,7 @@ def config_keys(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
         section = key.partition(".")[0]
         depth = 2 if section in SEVERAL else 1
         inner = isinstance(value, Mapping) and key.count(".") < depth
-        # A range under a word that is no section is a key that has been misspelt.
+        # A range under a word that is not a section is a misspelt key.
         if inner and (section in SECTIONS or not value.keys() <= RANGE_KEYS.keys()):
             yield from config_keys(value, f"{key}.")
         else:

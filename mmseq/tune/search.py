@@ -1,4 +1,4 @@
-"""What `mmseq tune` is to do: a space file with what flags say on top of it."""
+"""What `mmseq tune` does: a space file, with flags on top of it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Method:
 
 @dataclass(frozen=True)
 class Search:
-    """A space file, or what flags make of it; mistakes in names are not yet told."""
+    """A space file, or what flags make of it; mistakes in names are not yet reported."""
 
     trials: int = 20
     """In all, those of earlier calls included"""
@@ -75,7 +75,7 @@ class Search:
 def read_search(path: Path, problems: Problems) -> Search:
     """The search in a TOML file; paths in it are relative to it. Mistakes go into `problems`.
 
-    `UserError` where there is no such file, or it is no TOML.
+    `UserError` where there is no such file, or it is not TOML.
     """
     if not path.is_file():
         raise not_found(path, "space file")
@@ -89,7 +89,7 @@ def read_search(path: Path, problems: Problems) -> Search:
     aux = table.get("aux")
     for name in aux or []:
         if not isinstance(name, str):
-            problems.add(f"aux: {name!r} is no name of a task.")
+            problems.add(f"aux: {name!r} is not the name of a task.")
             aux = None
     method = Method(**{key: table[key] for key in Method.__dataclass_fields__ if key in table})
     found = [parse_parameter(key, v, problems) for key, v in config_keys(table.get("space", {}))]

@@ -100,7 +100,7 @@ def _contexts(
     options: set[str] = set()
     found = []
     for name in names.values.corners:
-        # An unknown name is told with the parameter that it stands in.
+        # An unknown name is reported with the parameter that it is in.
         own = _options(names.section, name)
         if parameter.option in own:
             found.append({names.key: name})

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from mmseq.config.dotted import dotted
 from mmseq.errors import UserError, one_line
+from mmseq.tune.identity import comparable
 from mmseq.tune.parameter import Choices, Parameter
 from mmseq.tune.sampler import sampler_of
 from mmseq.tune.search import Method
@@ -24,10 +25,10 @@ PRUNED = "pruned"
 
 
 class Study:
-    """The study in a file; what is told is on the disk when a method returns.
+    """The study in a file; what a method records is on disk when it returns.
 
     `begun` is all that makes trials comparable: a study begun with anything else is refused.
-    `seed`: of the sampler. `UserError` for a file that is no study, or of other things.
+    `seed`: of the sampler. `UserError` for a file that is not a study, or is one of other things.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Study:
         then = self._study.user_attrs.get(BEGUN)
         if then is None and not self.trials():
             self._study.set_user_attr(BEGUN, now)
-        elif then != now:
+        elif then is None or comparable(then) != comparable(now):
             raise UserError(
                 f"{file}: the study was begun with another {differences(then or {}, now)}; give "
                 "another --output."
@@ -97,7 +98,7 @@ class Study:
         return self.space.draw(lambda parameter: _suggest(trial, parameter))
 
     def hear(self, trial: Trial, epoch: int, f1: float, epochs: int) -> str:
-        """Validation F1 after an epoch of so many; why the trial should stop there, or nothing.
+        """Record validation F1 after an epoch; returns why the trial should stop there, or nothing.
 
         An epoch that is done again after an interruption is answered as before.
         """
@@ -125,7 +126,7 @@ class Study:
             self._study.tell(trial, f1)
 
     def tell_failed(self, trial: Trial, error: str) -> None:
-        """A trial that came to nothing, and why."""
+        """Record that a trial failed, and why."""
         trial.set_user_attr("error", error)
         self._study.tell(trial, state=TrialState.FAIL)
 
@@ -146,8 +147,10 @@ def settings_of(space: Space, trial: FrozenTrial) -> dict[str, Any]:
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What differs, by its place: ``config.train.epochs (3, now 4)``."""
-    old, new = dotted(then), dotted(now)
+    old, new = (comparable(begun) if begun else {} for begun in (then, now))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    # What is at its default is not among what is compared, but it has a value.
+    old, new = dotted(then) | old, dotted(now) | new
     told = [f"{key} ({old.get(key, 'none')}, now {new.get(key, 'none')})" for key in keys[:4]]
     return ", ".join(told) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
 

@@ -1,4 +1,4 @@
-"""Carrying a study out: trials are asked for while there is room, heard, and told."""
+"""Carries out a study: asks for trials while there is room, follows and records them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Tuner:
         return self.output / "logs" / f"trial-{number}.txt"
 
     def run(self, pool: Pool, trials: int, minutes: float | None = None) -> None:
-        """Go on until there are so many `trials` in all, or for so many `minutes`, after which no
+        """Continue until there are `trials` trials in all, or for `minutes` minutes, after which no
         trial begins. Ctrl-C: `KeyboardInterrupt`, after what is under way is saved.
         """
         started = time.monotonic()
@@ -97,7 +97,7 @@ class Tuner:
         return sum(trial.state.is_finished() for trial in self.study.trials())
 
     def _take_finished(self) -> None:
-        """Runs that finished, and were killed before that was told; and what else a kill left."""
+        """Runs that finished but were killed before that was noted, and what else a kill left."""
         for trial in self.study.under_way():
             job = self._job(trial)
             if (job.folder / "metrics.json").is_file():
@@ -127,7 +127,7 @@ class Tuner:
         return self.study.hear(self._of_job[job.name], event.epoch, event.f1, epochs)
 
     def _take(self, job: Job, outcome: Outcome) -> str:
-        """Tell the study how a trial ended; a text that says it."""
+        """Record how a trial ended; returns a line about it."""
         trial = self._of_job[job.name]
         try:
             if outcome.status != "done":
@@ -145,7 +145,7 @@ class Tuner:
         return told
 
     def _facts(self, job: Job) -> dict[str, Any]:
-        """What a trial's run came to. `UserError` where it was made with other data or versions."""
+        """A trial's result. `UserError` where it was made with other data or versions."""
         metrics = read_json(job.folder / "metrics.json")
         require_made_with(
             metrics,
@@ -188,7 +188,7 @@ class Tuner:
 
 
 def _goes_on(folder: Path, config: Config) -> bool:
-    """The run begun in `folder` finds its data where the trial's config has them.
+    """Whether the run begun in `folder` finds its data where the trial's config has them.
 
     They may have moved, and the run may have been killed while it wrote its own config.
     """

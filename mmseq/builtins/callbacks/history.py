@@ -12,9 +12,9 @@ from mmseq.registry.ranges import Count, Natural
 
 
 class History(Callback):
-    """Writes history.jsonl: a line every few steps and one each epoch.
+    """Writes history.jsonl: a line every few steps and one after each epoch.
 
-    `steps`: a line every so many optimiser steps (0: epochs only). Lines hold losses, weights,
+    `steps`: a line every `steps` optimiser steps (0: epochs only). Lines hold losses, weights,
     rates and validation scores, and no times, so that equal runs give equal files.
     """
 
@@ -61,9 +61,9 @@ class History(Callback):
 
 
 class Conflict(Callback):
-    """Writes conflict.jsonl: how far each task pulls the encoder the main task's way.
+    """Writes conflict.jsonl: how far each task pulls the encoder in the main task's direction.
 
-    `steps`: a line every so many optimiser steps, with the cosine between the gradients of each
+    `steps`: a line every `steps` optimiser steps, with the cosine between the gradients of each
     task and of the main task on the text encoder's word states: 1 along, 0 across, -1 against.
     The text encoder must train. It changes nothing in the training.
     """

@@ -16,12 +16,12 @@ from mmseq.registry.ranges import Natural
 
 
 class MLflow(Tracker):
-    """Logs for MLflow: `mlflow ui --backend-store-uri sqlite:///RUN/mlflow/mlflow.db`.
+    """Logs to MLflow; to look: `mlflow ui --backend-store-uri sqlite:///RUN/mlflow/mlflow.db`.
 
-    `steps`: every so many optimiser steps (0: epochs only). `folder`: FOLDER/mlflow.db, which many
-    runs may share, instead of RUN/mlflow/mlflow.db; `uri`: of a tracking server instead of a file.
-    `experiment`: where the run is listed; `name`: of the run, by default the run folder's. The
-    page in the browser needs the whole package mlflow, not mlflow-skinny.
+    `steps`: optimiser steps between records (0: epochs only). `folder`: FOLDER/mlflow.db, which
+    many runs may share, instead of RUN/mlflow/mlflow.db; `uri`: of a tracking server instead of a
+    file. `experiment`: where the run is listed; `name`: of the run, by default the run folder's.
+    The page in the browser needs the whole package mlflow, not mlflow-skinny.
     """
 
     title = "mlflow"

@@ -13,9 +13,9 @@ from mmseq.registry.ranges import Natural
 
 
 class TensorBoard(Tracker):
-    """Logs for TensorBoard: see them with `tensorboard --logdir RUN/tensorboard`.
+    """Logs to TensorBoard; to look: `tensorboard --logdir RUN/tensorboard`.
 
-    `steps`: every so many optimiser steps (0: epochs only). `folder`: FOLDER/NAME instead of
+    `steps`: optimiser steps between records (0: epochs only). `folder`: FOLDER/NAME instead of
     RUN/tensorboard, so that several runs lie beside each other; `name`: by default the run
     folder's. A log of that name that is there already is superseded.
     """

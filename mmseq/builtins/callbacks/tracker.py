@@ -1,8 +1,8 @@
-"""What the callbacks of experiment trackers share; each wraps a tracker of accelerate's.
+"""What the callbacks of experiment trackers share; each wraps one of accelerate's trackers.
 
 All of them log the same values under the same names, which are paths in history.jsonl, metrics.json
 and timing.json: ``losses/main``, ``valid/strict/f1``, ``test/per_type/PER/f1``; the config's are
-dotted: ``train.seed``. A resumed run goes on in its tracker's run, with every step once.
+dotted: ``train.seed``. A resumed run continues its tracker's run and logs each step once.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Tracker(Callback, ABC):
         """The tracker of this run, not yet started. `self.step`: 0, or where the run resumes."""
 
     def _started(self, config: Mapping[str, Any]) -> None:
-        """The tracker has been started: hand it the config, and what it must know to go on."""
+        """The tracker has been started: hand it the config, and what it must know to continue."""
         self.tracker.store_init_configuration(config)
 
     def _write(self, values: Mapping[str, Any], step: int) -> None:

@@ -18,11 +18,11 @@ from mmseq.registry.ranges import Natural
 
 
 class Wandb(Tracker):
-    """Logs for Weights & Biases, offline unless told otherwise: `wandb sync RUN/wandb` uploads.
+    """Logs to Weights & Biases, offline unless asked otherwise; `wandb sync RUN/wandb` uploads.
 
-    `steps`: every so many optimiser steps (0: epochs only). `mode`: "offline" asks for no login and
-    opens no connection, "online" needs `wandb login`. `project`: where the run is listed. `folder`:
-    FOLDER/wandb instead of RUN/wandb; `name`: of the run, by default the run folder's.
+    `steps`: optimiser steps between records (0: epochs only). `mode`: "offline" asks for no login
+    and opens no connection, "online" needs `wandb login`. `project`: where the run is listed.
+    `folder`: FOLDER/wandb instead of RUN/wandb; `name`: of the run, by default the run folder's.
     """
 
     title = "wandb"

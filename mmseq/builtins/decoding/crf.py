@@ -89,7 +89,7 @@ class LinearChain(nn.Module):
     def span_probabilities(
         self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor, goes_on: Tensor
     ) -> Tensor:
-        """p(its words have their `tags`, and the next word does not go on | the sentence): (N,).
+        """p(its words have their `tags`, the next does not continue them | the sentence): (N,).
 
         `spans` (N, 3): sentence, first word, word behind the last; `goes_on` (L,): the tag that
         goes on after each tag, or -1. It is Z of a sentence in which nothing else can be, over Z.

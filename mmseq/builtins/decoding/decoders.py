@@ -41,11 +41,11 @@ def _cost(forbidden: Tensor) -> Tensor:
 
 
 class CrfDecoder(Decoder):
-    """A linear-chain CRF: tags of a sentence are judged together.
+    """A linear-chain CRF: the tags of a sentence are chosen together.
 
     The loss is the sum over sentences of -log p(tags | emissions) (Lafferty et al. 2001). A word's
     score is its true marginal probability; a span's that of just this entity, the sum over all
-    paths that have its tags and do not go on with it. With `constrain`, steps that BIO forbids
+    paths that have its tags and do not continue it. With `constrain`, steps that BIO forbids
     (I-X after anything but B-X or I-X) are excluded at decoding, of the best path and of the `k`
     best; training and probabilities are unchanged, those of the allowed paths sum to less than 1.
     A CRF trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
@@ -112,7 +112,7 @@ class SoftmaxDecoder(Decoder):
 
     The loss is the sum over words of -log p(tag). With `constrain`, the best path among those that
     BIO allows is taken; a word's score is its softmax probability either way, and a span's the
-    product of its words', times the probability that the next word does not go on with it.
+    product of its words', times the probability that the next word does not continue it.
     """
 
     steps: Tensor

@@ -1,4 +1,4 @@
-"""The probability of an entity: that its words bear its tags, and that it ends where it ends."""
+"""The probability of an entity: that its words have its tags, and that it ends where it does."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from torch.nn.functional import pad
 
 
 def continuations(labels: tuple[str, ...]) -> Tensor:
-    """The tag that goes on with an entity after each tag, (L,): I-X after B-X and I-X, else -1."""
+    """The tag that continues an entity after each tag, (L,): I-X after B-X and I-X, else -1."""
     places = {label: place for place, label in enumerate(labels)}
     return torch.tensor([places.get(f"I-{label[2:]}", -1) for label in labels])
 
 
 def going_on(shares: Tensor, onward: Tensor, real: Tensor) -> Tensor:
-    """Probability that a word goes on with the entity before it; 0 at padding and without a tag to.
+    """Probability that a word continues the entity before it; 0 at padding and without a tag to.
 
-    `shares` (…, L): of each tag; `onward` (…): the tag that would go on, -1 without; `real` (…).
+    `shares` (…, L): of each tag; `onward` (…): the tag that continues it, -1 without; `real` (…).
     """
     found = shares.gather(-1, onward.clamp(min=0)[..., None])[..., 0]
     return found.where((onward >= 0) & real, 0.0)
@@ -26,8 +26,8 @@ def span_products(first: Tensor, steps: Tensor, further: Tensor, spans: Tensor) 
     """(N,): the product over a span's words, times the probability that it ends there.
 
     `first` (B, W): probability of a word's tag; `steps` (B, W): the same, given the tag of the word
-    before; `further` (B, W - 1): probability that the next word goes on, given the tag. `spans`
-    (N, 3): sentence, first word, word behind the last.
+    before; `further` (B, W - 1): probability that the next word continues it, given the tag.
+    `spans` (N, 3): sentence, first word, word behind the last.
     """
     if not len(spans):
         return first.new_zeros(0)

@@ -1,7 +1,7 @@
 """The best tag paths of a linear chain, one or several of each sentence, in NumPy.
 
-For a GPU's scores too: a word's work is so small that the number and price of calls decide, and
-NumPy's cost a fraction of a launch.
+A GPU's scores come here too: a word's work is so small that the number and cost of calls decide,
+and NumPy's cost a fraction of a launch.
 
 `scores` (W, B, L), of whatever finite numbers at padding; `start` (L,), `transitions` (L, L), from
 the row's tag to the column's, `end` (L,): all 64 bits, -inf where a path may not begin, step or

@@ -1,4 +1,4 @@
-"""Attention of transformers models, with dropout at a fraction of its price on a CPU."""
+"""Attention of transformers models, with dropout at a fraction of its cost on a CPU."""
 
 from __future__ import annotations
 

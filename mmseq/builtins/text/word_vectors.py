@@ -149,7 +149,7 @@ def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
             except ValueError:
                 wrong = next(entry for entry in entries if not _is_number(entry))
                 raise UserError(
-                    f"{where}: '{wrong}' is no number; a line is a word and {width} numbers, "
+                    f"{where}: '{wrong}' is not a number; a line is a word and {width} numbers, "
                     "separated by single spaces."
                 ) from None
             words.append(word)
@@ -158,7 +158,7 @@ def _read_text(path: Path, stamp: tuple[int, int]) -> WordVectors:
     if count >= 0 and count != len(words):
         raise UserError(
             f"{path}:1: says {count} words, but {len(words)} follow; the file is cut off or "
-            "damaged: fetch it again, or mend the number."
+            "damaged: fetch it again, or correct the number."
         )
     matrix = np.frombuffer(numbers, dtype=np.float32).reshape(len(words), width)
     first = 2 if count >= 0 else 1
@@ -179,7 +179,7 @@ def _decoded(raw: bytes, where: str) -> str:
 def _wrong_count(where: str, fields: Sequence[str], width: int) -> str:
     given = sum(_is_number(field) for field in fields[1:])
     wanted = f"{width} are expected" if width else "a line is a word and its numbers"
-    return f"{where}: {given} numbers after '{fields[0]}', where {wanted}; mend or remove the line."
+    return f"{where}: {given} numbers after '{fields[0]}', where {wanted}; fix or remove the line."
 
 
 def _is_number(text: str) -> bool:
@@ -198,7 +198,7 @@ def _read_matrix(
         matrix = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise UserError(
-            f"text_encoder.vectors: {path} is no .npy file ({error}); save it anew with numpy.save."
+            f"text_encoder.vectors: {path} is not a .npy file ({error}); save it with numpy.save."
         ) from error
     if matrix.ndim != 2 or matrix.dtype.kind != "f" or not matrix.size:
         raise UserError(
@@ -253,7 +253,7 @@ def _parquet_words(path: Path) -> Sequence[str]:
     # A file that is cut off raises either, depending on where.
     except (ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0].rstrip(".")
-        raise UserError(f"{path}: no .parquet table ({reason}); fetch it again.") from error
+        raise UserError(f"{path}: not a .parquet table ({reason}); fetch it again.") from error
     columns = [
         field.name
         for field in table.schema

@@ -19,7 +19,7 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
     """The sum of the losses, each times its weight, as a weighting's `forward` gives it.
 
     `losses`: of each task in the batch its mean loss, a tensor without dimensions. `weights`: at
-    least theirs; only theirs are told.
+    least theirs; only theirs are reported.
     """
     total = torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
     return Weighted(total, {name: weights[name] for name in losses})
@@ -69,7 +69,7 @@ class DynamicAverageWeighting(Weighting):
 
         w_i = c_i * K * exp(r_i / T) / sum_j exp(r_j / T)
 
-    c_i is its weight in the config, which the paper has not. In the first two epochs in which a
+    c_i is its weight in the config, which the paper lacks. In the first two epochs in which a
     loss is seen, r_i = 1, and so after an epoch mean of 0. `temperature` (T): large values draw
     the weights together.
 

@@ -1,4 +1,4 @@
-"""Losses weighted so that their gradients are alike in size."""
+"""Weights losses so that their gradients have similar sizes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEAST = 0.01
 
 
 class GradNormWeighting(Weighting):
-    """GradNorm: trained weights under which tasks learn at a like pace (Chen et al. 2018).
+    """GradNorm: trained weights under which tasks learn at a similar pace (Chen et al. 2018).
 
     With g_i the norm of loss i's gradient on the text encoder's states and means over the losses
     j present, w_i learns from the gradient of ::

@@ -17,7 +17,7 @@ def _home() -> Path:
 
 
 def sample_is_made() -> bool:
-    """The sample data are in the user's cache."""
+    """Whether the sample data are in the user's cache."""
     return (_home() / "sample.json").is_file()
 
 

@@ -36,7 +36,7 @@ class LayoutFusion(Fusion):
         bias(i, j) = a(x_j - x_i) + b(y_j - y_i)       `RelativeBias`, one for all layers
         F = [x ; LayerNorm(z^layers)]                  (B, W, 2D)
 
-    View for tasks: ``layout``, the second half. Padding words are no keys. It reads the field
+    View for tasks: ``layout``, the second half. Padding words are never keys. It reads the field
     ``boxes``: of each word x0 y0 x1 y1 in thousandths of the page; corners may come in any order.
 
     `bins` is the number of equal steps of the page for s; 0: attention alone knows the boxes.

@@ -30,7 +30,7 @@ class LayoutLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, states: Tensor, bias: Tensor) -> Tensor:
-        """`states` (B, W, width); `bias` (B, heads, W, W), very low where j is no word."""
+        """`states` (B, W, width); `bias` (B, heads, W, W), very low where j is not a word."""
         joint = self.query_key_value(self.attention_norm(states))
         query, key, value = joint.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         dropout = self.dropout.p if self.training else 0.0

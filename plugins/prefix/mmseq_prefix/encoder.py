@@ -37,7 +37,7 @@ class PrefixEncoder(TransformerEncoder):
     `TransformerEncoder` gives.
 
     `side`: each level is pooled to side x side places, the length of a prefix. `prefix_factor`:
-    what makes the prefixes trains at so many times `learning_rate`, being new. The other options
+    what makes the prefixes trains at a multiple of `learning_rate`, being new. The other options
     are those of `TransformerEncoder`; with `freeze` -1 only the prefixes train, and what `layer` =
     mix and `case` = on add.
 

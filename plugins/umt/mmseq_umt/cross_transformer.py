@@ -21,14 +21,14 @@ class CrossTransformerFusion(Fusion):
         g = sigmoid(W_g [T ; A] + b),  M = g * A,  F = [T ; M]
 
     Gives F (B, W, 2D) and the views ``text`` (T) and ``image`` (M), (B, W, D) each. Padding words
-    and absent regions are no keys anywhere. A sentence without a picture has no P: T keeps its
+    and absent regions are never keys. A sentence without a picture has no P: T keeps its
     residual path alone, and M is 0.
 
     `heads` must divide D (`UserError`). `expansion` is the width of the feed-forward layers in
     units of D. All linear layers start as BERT's do, N(0, 0.02).
 
     Source: Yu et al. 2020; Li et al. 2022, Eq. 1-2. Eq. 1 prints the scale sqrt(d)/m; this is
-    the multi-head standard sqrt(d/m). The sequence is words: [CLS] and [SEP] are no keys.
+    the multi-head standard sqrt(d/m). The sequence is words: [CLS] and [SEP] are not keys.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ def test_a_config_without_a_key(write_parity):
         ("emission_mix", 1.5, "Input should be"),
         ("layer_norm_eps", float("nan"), "Input should be"),
         ("num_attention_heads", 5, "5 does not divide hidden_size 32"),
-        ("intermediate_size", 48, "48 is no multiple of hidden_size 32"),
+        ("intermediate_size", 48, "48 is not a multiple of hidden_size 32"),
     ],
 )
 def test_an_impossible_value_in_the_config(write_parity, key, value, fault):

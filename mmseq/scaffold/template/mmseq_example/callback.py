@@ -11,7 +11,7 @@ import mmseq
 class ExampleCallback(mmseq.Callback):
     """Stops when validation F1 has reached a target.
 
-    `target`: F1, 0 to 100. `epochs`: so many epochs in a row must have reached it. Epochs of the
+    `target`: F1, 0 to 100. `epochs`: how many epochs in a row must have reached it. Epochs of the
     preparation phase do not count; without a validation split it never stops.
     """
 

@@ -25,7 +25,7 @@ class ExampleWeighting(mmseq.Weighting):
     def __init__(self, sizes: mmseq.Sizes) -> None:
         super().__init__()
         self.configured = dict(sizes.losses)
-        # m_main / m_i of every loss: a buffer, so that a resumed run goes on with it.
+        # m_main / m_i of every loss: a buffer, so that a resumed run keeps it.
         self.register_buffer("factors", torch.ones(len(self.configured)))
 
     def forward(

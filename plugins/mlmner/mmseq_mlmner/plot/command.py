@@ -20,7 +20,7 @@ ENDINGS = (".png", ".svg")
     "--split",
     type=click.Choice(["train", "valid", "test"]),
     default="test",
-    help="Which of its files [test].",
+    help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option(

@@ -14,7 +14,7 @@ def silhouette(vectors: Array, types: Sequence[str]) -> float | None:
 
     For a word, a is its mean distance to the other words of its type and b the least of its mean
     distances to another type's words; its silhouette is (b - a) / max(a, b): 1 where types are
-    tight and far apart, 0 where they cannot be told, below 0 where others are nearer. The only
+    tight and far apart, 0 where they overlap, below 0 where others are nearer. The only
     word of a type has 0. Distances are Euclidean, over all F dimensions.
 
     Source: Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of

@@ -133,7 +133,7 @@ def _structure(path: Path, header: Mapping[str, str]) -> Structure:
         if width % heads:
             wrong.append(f"num_attention_heads: {heads} does not divide hidden_size {width}")
         if inner % width:
-            wrong.append(f"intermediate_size: {inner} is no multiple of hidden_size {width}")
+            wrong.append(f"intermediate_size: {inner} is not a multiple of hidden_size {width}")
     except ValidationError as error:
         faults = error.errors()
         wrong = [": ".join((*map(str, fault["loc"]), fault["msg"])) for fault in faults]

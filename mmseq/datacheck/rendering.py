@@ -1,18 +1,16 @@
-"""A report on a data folder, as `mmseq data check` prints it."""
+"""The report of a data check on the terminal: one table, then the places of what was found."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from rich.console import Console
+from rich.table import Table
 
 
 def render(report: Mapping[str, Any], console: Console) -> None:
-    """Print a report of `check_folder` as tables, then the places of what was found."""
-    from rich.table import Table
-
+    """Print a report of `mmseq.datacheck.checking.check_folder`."""
     splits: Mapping[str, Any] = report["splits"]
     if splits:
         table = Table(title=f"Data in {report['folder']}", title_justify="left")

@@ -1,4 +1,4 @@
-"""The data check: what a data folder holds, and what in it will trouble training."""
+"""What a data folder holds, and what in it will trouble training: a report fit for JSON."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _split(
 
 
 def percentiles(lengths: Sequence[int]) -> dict[str, int]:
-    """The lengths that so many per cent of the sentences do not exceed, and the largest."""
+    """The lengths that the given percentages of sentences do not exceed, and the largest."""
     ordered = sorted(lengths)
     ranks = {str(p): ordered[ceil(p / 100 * len(ordered)) - 1] for p in PERCENTILES}
     return {**ranks, "max": ordered[-1]}

@@ -1,0 +1,62 @@
+"""What an auxiliary task reads: the views of tiny encoders and of every registered fusion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from mmseq.contracts.fusion import Fusion
+from mmseq.contracts.states import Sizes, Targets
+from mmseq.model.guard import ReadViews
+from mmseq.registry.plugins import registry
+from mmseq.testing.world import LABELS, World, worlds
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a task gets for a batch."""
+
+    views: dict[str, Tensor]
+    targets: Targets
+    emissions: Tensor
+
+
+class Stage:
+    """Encoders and a fusion, whose views a task may read."""
+
+    def __init__(self, world: World, name: str, fusion: Fusion) -> None:
+        self.name = f"fusion '{name}' beside {world.name}"
+        self.world, self.fusion = world, fusion.eval()
+        views = {**world.sizes.parts, **fusion.views}
+        views |= {"words": world.sizes.text, "fused": fusion.width}
+        self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
+
+    @torch.no_grad()
+    def case(self, indexes: Sequence[int], wanted: Sequence[str]) -> Case:
+        """Of those sentences, what a task gets that reads the `wanted` views."""
+        text, images = self.world.states(indexes, self.fusion.extras)
+        fused = self.fusion(text, images)
+        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
+        draw = torch.Generator().manual_seed(2)
+        head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
+        targets = self.world.batch(indexes, self.fusion.extras).targets
+        return Case(ReadViews(wanted, views), targets, fused.states @ head)
+
+
+@cache
+def stages() -> list[Stage]:
+    """Every registered fusion beside every fixture, those of the engine first."""
+    entries = sorted(registry().entries("fusion"), key=lambda e: e.distribution != "mmseq")
+    found = []
+    for entry in entries:
+        for world in worlds(pictures=True):
+            # A fusion that cannot be built there offers no views; its own check tells why.
+            try:
+                found.append(Stage(world, entry.name, entry.load()(world.sizes)))
+            except Exception:  # noqa: S112
+                continue
+    return found
