@@ -75,8 +75,8 @@ def _part(sentences: PreparedLater, encoder: TextEncoder, title: str, reporter: 
                     f"{title}: what length gives is {length}; give at most 2147483647."
                 ) from error
             if len(lengths) % EVERY == 0:
-                advance(EVERY, "")
-        advance(len(lengths) % EVERY, "")
+                advance(EVERY)
+        advance(len(lengths) % EVERY)
     return lengths.tobytes()
 
 
