@@ -1,10 +1,11 @@
 """How long the command line takes to start, and `mmseq predict RUN --text …` to answer.
 
 `--help` and `list`: the best of ten, each a process of its own. `predict`: the best of five, and
-where it goes: stages timed within such a process, of which the quickest is told, so that they add
-up to it; and what each package's own modules take to import, as `python -X importtime` counts it,
-which slows imports down: read it as shares. Without RUN the smallest one is trained: cross-modal
-transformer over the packaged encoders, eight sentences, one epoch; it is asked about a picture.
+where it goes: stages timed within such a process, of which the quickest is reported, so that they
+add up to it; and what each package's own modules take to import, as `python -X importtime` counts
+it, which slows imports down: read it as shares. Without RUN the smallest one is trained:
+cross-modal transformer over the packaged encoders, eight sentences, one epoch; it is asked about a
+picture.
 
     python examples/benchmarks/start_up.py [RUN] [--image FILE] [--json FILE]
 """

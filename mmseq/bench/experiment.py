@@ -55,7 +55,7 @@ class Experiment:
 
     @property
     def reads_files(self) -> bool:
-        """An encoder or its first weights come from a file or folder that is no package's."""
+        """Whether an encoder or its first weights come from a file or folder outside packages."""
         values = dotted(self.config.tables())
         return any(not str(values[key]).startswith("pkg:") for key in self.contents)
 

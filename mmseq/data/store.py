@@ -45,7 +45,7 @@ LARGE = 64 << 20
 
 
 class StoredExamples(Sequence[Example]):
-    """The sentences of one file, made anew from the disk each time they are asked for."""
+    """The sentences of one file, read from the disk each time they are asked for."""
 
     def __init__(self, folder: Path, file: Path, find: Callable[[Path], Path]) -> None:
         """`file`: where they were read, for messages; `find`: a picture's name to its file."""

@@ -40,13 +40,13 @@ def compute_features(
 
     Each file is read once: its features are those of the bytes that were hashed, and what it held
     then counts, whatever becomes of it later. Only an encoder without fingerprint, of which nothing
-    is kept, opens its pictures anew for every batch, and sees what they hold by then.
+    is kept, opens its pictures again for every batch, and sees what they hold by then.
 
     What `store` holds is reused; without a store features stay in memory. Both ways they are
     rounded to half precision, and every batch has `batch_size` pictures (the last is padded with
     zeros), so that neither the store nor its neighbours change a picture's features. `advance` is
-    told the number of files done. Raises `UserError` where features do not fit half precision or
-    the store cannot be written.
+    called with the number of files done. Raises `UserError` where features do not fit half
+    precision or the store cannot be written.
 
     `shared`: several processes call this with the same pictures. They share the files out and tell
     each other what they have found; the features come from the store. Where features stay in
@@ -173,7 +173,7 @@ class _Look:
 
 
 def _joined(files: int, shares: Sequence[_Found]) -> _Found:
-    """What the processes have found together, each in every so many of the files."""
+    """What the processes have found together, each in its share of the files."""
     whole = _Found([""] * files)
     for number, share in enumerate(shares):
         whole.contents[number :: len(shares)] = share.contents

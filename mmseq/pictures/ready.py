@@ -76,8 +76,8 @@ def pictures_to_compute(
 ) -> int:
     """How many distinct contents the encoder would have to look at, the store being as it is.
 
-    Of an encoder that trains: all distinct pictures, which it opens anew in each epoch. Files whose
-    contents are `known` are not read again; the others are added.
+    Of an encoder that trains: all distinct pictures, which it opens again in each epoch. Files
+    whose contents are `known` are not read again; the others are added.
     """
     paths = {path for example in examples for path in example.images}
     store = _store(data, encoder)

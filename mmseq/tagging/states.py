@@ -44,11 +44,11 @@ def entity_states(
 
     `run`: its folder, or the run as `mmseq.load` gives it. `data`, `images`: another data folder
     (or file) and picture folder, as in ``mmseq evaluate``; types that the run does not know may
-    occur. `trained = False`: of the model before its first step, built anew from the run's config
+    occur. `trained = False`: of the model before its first step, rebuilt from the run's config
     and seed; that needs the run's training data and the pretrained weights it started from, and
     seeds the random generators as training does.
 
-    Raises `mmseq.UserError` for a run that cannot be loaded, or cannot be built anew, and for a
+    Raises `mmseq.UserError` for a run that cannot be loaded, or cannot be rebuilt, and for a
     split that is missing, has a sentence without tags, or has no entity.
     """
     tagger = run if isinstance(run, Tagger) else load(run)

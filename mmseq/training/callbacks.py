@@ -17,12 +17,16 @@ from mmseq.model.guard import require
 class Listeners:
     """Callbacks by name; one that is not of the config's `choices` was given from Python.
 
-    They live in the main process, where they hear of the `events`. All processes ask them what they
+    They live in the main process, where they get the `events`. All processes ask them what they
     want to know, and take up their states.
     """
 
     def __init__(
-        self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice], *, events: bool
+        self,
+        callbacks: Mapping[str, Callback],
+        choices: Mapping[str, Choice],
+        *,
+        events: bool = True,
     ) -> None:
         self._callbacks = callbacks
         self._hearing = callbacks if events else {}

@@ -1,4 +1,4 @@
-"""The data of a run: read, fit for training, told of."""
+"""The data of a run: read, checked for training, reported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
 
 
 def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
-    """What the user is told of the data."""
+    """What the user reads about the data."""
     lines = [sample_ceilings()] if is_sample(data) else []
     for name, split in splits.items():
         facts = split.facts

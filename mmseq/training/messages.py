@@ -46,7 +46,7 @@ def not_finite(step: int, losses: Mapping[str, float]) -> UserError:
 
 
 def interrupted(progress: Progress, folder: Path) -> Interrupted:
-    """The end of a run that Ctrl-C has stopped, and how to go on with it."""
+    """The end of a run that Ctrl-C has stopped, and how to resume it."""
     return Interrupted(
         f"Stopped after epoch {progress.epoch}, step {progress.step}; everything is kept. "
         f"Go on with: {runs.resuming(folder, process_count())}"

@@ -32,7 +32,7 @@ class Step:
     """Empty unless asked for"""
 
     def event(self, progress: Progress, rates: Mapping[str, float]) -> StepEvent:
-        """What callbacks hear of it: means in place of sums, and where the run stands."""
+        """The event for callbacks: means in place of sums, and how far the run is."""
         return StepEvent(
             step=progress.step,
             epoch=progress.epoch + 1,
