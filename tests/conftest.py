@@ -28,14 +28,21 @@ PLACES = ["Oslo", "New York", "Jordan", "Lima", "Chelsea", "Cape Town"]
 SENTENCES = ["{P} was seen in {L} today", "great evening in {L} !", "{P} and friends", "so tired"]
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Under `--dist loadgroup` the tests of a file share its runs, and processes take turns."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            alone = item.get_closest_marker("process") is not None
-            name = "processes" if alone else str(item.path.relative_to(item.config.rootpath))
-            item.add_marker(pytest.mark.xdist_group(name))
+    """Files that start processes go first: they take longest, and none is left for the end."""
+    slow = {item.path for item in items if item.get_closest_marker("process")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Several workers (`-n 2`) share the files out, in their order: the tests of a file have its
+    runs in common.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.runs import folder as runs
 from mmseq.tagging.tagger import Tagger
-from mmseq.training import checkpoint
 
 
 def told(result, *words):
@@ -189,7 +188,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_cli, unfinished, monkeypatch)
         path.write_bytes(b"half")
         raise SafetensorError("I/O error: No space left on device")
 
-    monkeypatch.setattr(checkpoint, "save_file", full)
+    monkeypatch.setattr("mmseq.runs.weights.save_file", full)
     result = run_cli("train", "--resume", "--output", unfinished)
     told(result, "No space left on device", "--resume")
     after = {p for p in (unfinished / "last").rglob("*") if p.is_file()}

@@ -72,8 +72,9 @@ def test_a_dry_run_lists_and_estimates_and_leaves_nothing(run_cli, plan, tmp_pat
 
 @pytest.fixture
 def forked(monkeypatch):
-    """The process that a dry run measures in is forked."""
-    monkeypatch.setattr("mmseq.bench.forecast.start_worker", warm.start_worker)
+    """The processes that runs and dry runs take are forked."""
+    for module in ("mmseq.bench.forecast", "mmseq.jobs.local"):
+        monkeypatch.setattr(f"{module}.start_worker", warm.start_worker)
 
 
 @pytest.mark.process
@@ -154,6 +155,8 @@ def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
     assert found["device"] == "cpu"
 
 
+@pytest.mark.process
+@pytest.mark.usefixtures("forked")
 def test_a_failed_run_is_told_at_the_end_with_exit_code_1(run_cli, plan, tmp_path):
     output = tmp_path / "out"
     arguments = ("--set", "train.learning_rate=1e30", "--set", "text_encoder.learning_rate=1e30")

@@ -174,9 +174,9 @@ def test_against_a_baseline_the_family_is_smaller(run_cli, three):
     assert like["p_adjusted"] == max(like["p_bootstrap"], like["p_randomisation"])
 
 
-def test_machine_and_paths_make_no_other_system_but_data_and_settings_do(make):
+def test_paths_and_what_is_kept_make_no_other_system_but_data_and_settings_do(make):
     make("a-1", 1, 0.8)
-    make("a-2", 2, 0.8, config=settings(2, device="cpu"))
+    make("a-2", 2, 0.8, config=settings(2, keep_last=True))
     make("longer", 1, 0.8, config=settings(1, epochs=4))
     make("fewer", 1, 0.8, facts=FACTS | {"train": {"sha256": "other", "images_sha256": ""}})
     runs, _ = read_runs(["a-1", "a-2", "longer", "fewer"], "test")

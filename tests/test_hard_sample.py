@@ -73,13 +73,6 @@ def test_no_picture_is_in_two_splits(hard):
     assert not used["valid"] & used["test"]
 
 
-def test_the_same_seed_gives_the_same_bytes_and_other_ones_than_the_plain_sample(hard, tmp_path):
-    folder, _, _ = hard
-    write_sample(tmp_path / "again", seed=3, hard=True)
-    for path in folder.rglob("*.*"):
-        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()
-
-
 def test_invented_words_come_once():
     names = invent_names(Random(0))
     drawn = [next(names) for _ in range(500)]
@@ -129,9 +122,12 @@ def test_a_picture_follows_from_its_source_of_chance(kind):
     assert first.tobytes() == again.tobytes() != other.tobytes()
 
 
-def test_the_command_writes_it(run_cli, tmp_path):
-    result = run_cli("sample", tmp_path / "hard", "--hard", "--seed", "5")
+def test_the_command_writes_it_and_the_same_seed_gives_the_same_bytes(hard, run_cli, tmp_path):
+    result = run_cli("sample", tmp_path / "again", "--hard", "--seed", "3")
     assert result.code == 0
     assert "train: 600 sentences" in result.out
-    record = json.loads((tmp_path / "hard" / "sample.json").read_text(encoding="utf-8"))
-    assert (record["hard"], record["seed"]) == (True, 5)
+    record = json.loads((tmp_path / "again" / "sample.json").read_text(encoding="utf-8"))
+    assert (record["hard"], record["seed"]) == (True, 3)
+    folder, _, _ = hard
+    for path in folder.rglob("*.*"):
+        assert path.read_bytes() == (tmp_path / "again" / path.relative_to(folder)).read_bytes()

@@ -23,7 +23,7 @@ from mmseq.tune.search import Method
 from mmseq.tune.space import Space
 
 QUIET = Reporter(quiet=True)
-BASELINES = sorted(Path("examples/benchmarks/baselines").resolve().glob("*.toml"))
+BASELINES = sorted((Path(__file__).parents[1] / "examples/benchmarks/baselines").glob("*.toml"))
 OTHERS = {
     "data.path": "a copy of the data",
     "data.splits": ["train", "valid"],
@@ -281,7 +281,8 @@ def test_a_new_run_joins_its_row_of_the_shipped_baselines(path):
     results = read([path.with_suffix(".jsonl")]).results
     problems = Problems()
     plan = read_plan(path, problems)
-    data = DataSet(results[0].data, "sample")
+    # Only the sample has a number of epochs of its own.
+    data = DataSet(results[0].data, "sample" if results[0].data == "sample" else "elsewhere")
     new = []
     for system, override, _ in _cells(replace(plan, data=(data,))):
         own = {**plan.settings, **system.settings, **override.settings}

@@ -87,6 +87,8 @@ def cluster():
     from ray.cluster_utils import Cluster
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Else Ray gives its workers the lowest priority, behind all other tests.
+    os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112
     nodes = Cluster(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )

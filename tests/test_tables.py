@@ -284,7 +284,7 @@ def test_no_output_calls_the_highest_mean_best(make_result):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"variant": "strickt"}, "variant 'strickt'.*'strict'"),
+        ({"variant": "strickt"}, "variant 'strickt'. Did you mean 'strict'"),
         ({"layout": Layout(rows=(LayoutRow("a"),), baseline="b")}, "Unknown baseline system 'b'"),
         ({"layout": Layout(rows=(LayoutRow("a"),), published="nowhere")}, "No published figures"),
     ],

@@ -296,10 +296,11 @@ def test_a_run_that_needs_a_plugin_names_its_distribution(run, tmp_path):
     assert "pip install mmseq-umt" in done.stderr
 
 
-def test_no_run_folder_offers_the_closest(run, run_cli):
-    result = run_cli("evaluate", run.parent / "rum")
+def test_no_run_folder_offers_the_closest(run, run_cli, tmp_path):
+    (tmp_path / "run").symlink_to(run)
+    result = run_cli("evaluate", tmp_path / "rum")
     assert result.code == 2
-    assert f"Did you mean '{run}'" in result.err
+    assert f"Did you mean '{tmp_path / 'run'}'" in result.err
 
 
 def test_predict_one_sentence_marks_its_entities(run, run_cli):

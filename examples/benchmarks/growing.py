@@ -13,7 +13,7 @@ from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
 from mmseq.data.source import load_data
 from mmseq.model.assembly import build_model
-from mmseq.model.batch import Collator
+from mmseq.model.collate import Collator
 from mmseq.training.loop import Trainer
 from mmseq.training.setup import new_run
 

@@ -6,7 +6,8 @@ imported once; a child for each mutant then loads the changed source in place of
 no file is written, and runs the tests up to the first that fails. A mutant is killed when one
 fails, the interpreter ends, or time is up, as in an endless loop. Figures: MUTANTS.md.
 
-    python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl [--again]
+    python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl
+        [--again] [--jobs 1]
 
 FILE has a line for each mutant tried; started again, the command continues where it ended.
 `--again` tries those that survived once more, after tests were added.
@@ -28,9 +29,10 @@ import resource
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.machinery import SourceFileLoader
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -57,9 +59,7 @@ TESTS = {
     "mmseq/builtins/weighting/gradnorm.py": _tests("gradnorm"),
     "mmseq/builtins/weighting/uncertainty.py": _tests("uncertainty"),
     "plugins/umt/mmseq_umt/cross_transformer.py": _tests("cross_transformer", plugin="umt"),
-    "plugins/umt/mmseq_umt/transformer.py": _tests(
-        "transformer", "cross_transformer", plugin="umt"
-    ),
+    "plugins/umt/mmseq_umt/transformer.py": _tests("transformer", "boundary", plugin="umt"),
     "plugins/umt/mmseq_umt/boundary.py": _tests("boundary", plugin="umt"),
     "plugins/mlmner/mmseq_mlmner/contrastive.py": _tests("contrastive", plugin="mlmner"),
     "plugins/mlmner/mmseq_mlmner/cluster.py": _tests("cluster", plugin="mlmner"),
@@ -107,32 +107,25 @@ def drawn(seed: int, count: int) -> list[Mutant]:
     return sorted(chosen, key=lambda mutant: (order.index(mutant.path), mutant.number))
 
 
-class Changed(SourceFileLoader):
-    """Loads a module from its file, with a mutant's change."""
+class Stead(SourceFileLoader):
+    """Finds and loads the mutant where its module is asked for."""
 
-    def __init__(self, name: str, mutant: Mutant) -> None:
-        super().__init__(name, str(ROOT / mutant.path))
-        self.mutant = mutant
-
-    def get_code(self, fullname: str) -> CodeType:
-        return compile(mutated(self.mutant.source, self.mutant.number), self.path, "exec")
-
-
-class Stead:
-    """Finds the mutant where the module is asked for."""
+    used = False
 
     def __init__(self, mutant: Mutant) -> None:
         parts = Path(mutant.path).with_suffix("").parts
-        self.name = ".".join(parts[2:] if parts[0] == "plugins" else parts)
+        name = ".".join(parts[2:] if parts[0] == "plugins" else parts)
+        super().__init__(name, str(ROOT / mutant.path))
         self.mutant = mutant
-        self.used = False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         if name != self.name:
             return None
         self.used = True
-        loader = Changed(name, self.mutant)
-        return importlib.util.spec_from_file_location(name, loader.path, loader=loader)
+        return importlib.util.spec_from_file_location(name, self.path, loader=self)
+
+    def get_code(self, fullname: str) -> CodeType:
+        return compile(mutated(self.mutant.source, self.mutant.number), self.path, "exec")
 
 
 class Watch:
@@ -159,29 +152,46 @@ def run_tests(answer: Connection, mutant: Mutant | None, tests: list[str], limit
         code = pytest.main([*OPTIONS, f"--basetemp={folder}/tests", *tests], plugins=[watch])
     if stead and not stead.used:
         code = UNUSED
-    answer.send({"code": int(code), "by": watch.failed, "modules": list(sys.modules)})
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = round(used.ru_utime + used.ru_stime, 2)
+    modules = [] if mutant else list(sys.modules)
+    answer.send({"code": int(code), "by": watch.failed, "modules": modules, "cpu_seconds": seconds})
 
 
-def tried(mutant: Mutant | None, tests: list[str], limit: int) -> dict[str, Any]:
-    """What a child says of it, with its CPU seconds; without an answer the code is None."""
+def begun(mutant: Mutant | None, tests: Sequence[str], limit: int) -> Connection:
+    """A child that tries it: where its answer will come from."""
     fork = multiprocessing.get_context("fork")
     mine, its = fork.Pipe()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    child = fork.Process(target=run_tests, args=(its, mutant, tests, limit))
-    child.start()
+    fork.Process(target=run_tests, args=(its, mutant, list(tests), limit)).start()
     its.close()
-    found: dict[str, Any] = {"code": None, "by": "the interpreter ended, or time was up"}
+    return mine
+
+
+def answer_of(child: Connection) -> dict[str, Any]:
+    """What it says; without an answer the code is None."""
     with contextlib.suppress(EOFError):
-        found = mine.recv()
-    child.join()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {**found, "cpu_seconds": round(seconds, 2)}
+        return dict(child.recv())
+    return {"code": None, "by": "the interpreter ended, or time was up", "cpu_seconds": 0.0}
+
+
+def tried(mutants: Sequence[Mutant], limit: int, jobs: int) -> Iterator[tuple[Mutant, Any]]:
+    """Each with its answer, as they come; so many children at a time."""
+    waiting, running = list(reversed(mutants)), {}
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutant = waiting.pop()
+            running[begun(mutant, TESTS[mutant.path], limit)] = mutant
+        for child in wait(list(running)):
+            mutant, found = running.pop(child), answer_of(child)
+            if found["code"] == UNUSED:
+                raise SystemExit(f"Its tests never import {mutant.path}")
+            yield mutant, found
 
 
 def usual_seconds() -> float:
     """How long all the tests take where nothing is changed; imports here what they import."""
-    clean = tried(None, sorted({test for tests in TESTS.values() for test in tests}), 3600)
+    every = sorted({test for tests in TESTS.values() for test in tests})
+    clean = answer_of(begun(None, every, 3600))
     if clean["code"] != 0:
         raise SystemExit(f"Without any change a test fails: {clean['by']}")
     own = ("mmseq", "tests", "plugins", "conftest", "test_", "__m", "_pytest")
@@ -202,6 +212,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=160)
     parser.add_argument("--results", type=Path, required=True, metavar="FILE.jsonl")
     parser.add_argument("--again", action="store_true")
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(1)
     os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
@@ -211,25 +222,14 @@ def main() -> None:
         lines = options.results.read_text(encoding="utf-8").splitlines()
         done = {line["key"]: line for line in map(json.loads, lines)}
     mutants = drawn(options.seed, options.count)
-    left = [
-        mutant
-        for mutant in mutants
-        if mutant.key not in done or (options.again and done[mutant.key]["survived"])
-    ]
+    kept = {key for key, line in done.items() if not (options.again and line["survived"])}
+    left = [mutant for mutant in mutants if mutant.key not in kept]
     limit = PATIENCE * math.ceil(usual_seconds()) if left else 0
     with options.results.open("a", encoding="utf-8") as file:
-        for mutant in left:
-            found = tried(mutant, list(TESTS[mutant.path]), limit)
-            if found["code"] == UNUSED:
-                raise SystemExit(f"Its tests never import {mutant.path}")
-            line = {
-                "key": mutant.key,
-                "path": mutant.path,
-                **asdict(mutant.mutation),
-                "survived": found["code"] == 0,
-                "by": found["by"],
-                "cpu_seconds": found["cpu_seconds"],
-            }
+        for mutant, found in tried(left, limit, options.jobs):
+            line = {"key": mutant.key, "path": mutant.path, **asdict(mutant.mutation)}
+            line |= {"survived": found["code"] == 0, "by": found["by"]}
+            line["cpu_seconds"] = found["cpu_seconds"]
             done[mutant.key] = line
             file.write(json.dumps(line) + "\n")
             file.flush()

@@ -14,7 +14,7 @@ from mmseq.audit.standins import PictureFile, StandIns, blank, look_at, noise
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
-from mmseq.model.batch import Collator, Prepared
+from mmseq.model.collate import Collator, Prepared
 from mmseq.model.prediction import predict
 from mmseq.pictures.checksums import images_sha256
 from mmseq.tagging.tagger import Tagger

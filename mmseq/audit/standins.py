@@ -60,7 +60,7 @@ def _drawn_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 class StandIns:
-    """A `mmseq.model.batch.PictureSource` that draws a picture for each path that it is asked for.
+    """A `mmseq.model.collate.PictureSource` that draws a picture for each path it is asked for.
 
     The drawn picture goes through the encoder's own transform and frozen part, is rounded as
     stored features are, and is not kept: neither files nor the feature store are written.

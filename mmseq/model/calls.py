@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mmseq.contracts.aux_task import AuxOutput, AuxTask
+from mmseq.contracts.callback import Callback
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.example import Example
 from mmseq.contracts.fusion import Fused, Fusion
@@ -22,6 +23,7 @@ from mmseq.contracts.states import ImageStates, Sizes, Targets, TextStates
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.errors import ComponentError
+from mmseq.model.batch import Batch
 from mmseq.model.gathering import image_states
 from mmseq.model.guard import (
     ReadViews,
@@ -32,10 +34,6 @@ from mmseq.model.guard import (
     require_labels,
     require_number,
 )
-
-if TYPE_CHECKING:
-    from mmseq.contracts.callback import Callback
-    from mmseq.model.batch import Batch
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.contracts.states import ImageStates
-
-if TYPE_CHECKING:
-    from mmseq.model.batch import Batch
+from mmseq.model.batch import Batch
 
 
 def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:

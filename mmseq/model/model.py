@@ -14,7 +14,8 @@ from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.model import calls
-from mmseq.model.batch import Batch, Collator, ExtraField, PictureSource
+from mmseq.model.batch import Batch
+from mmseq.model.collate import Collator, ExtraField, PictureSource
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mmseq.config.config import TrainConfig
-from mmseq.model.batch import Prepared, PreparedLater
+from mmseq.model.collate import Prepared, PreparedLater
 
 
 def lengths_of(sentences: Sequence[Prepared]) -> Sequence[int]:

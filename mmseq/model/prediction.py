@@ -13,7 +13,8 @@ from mmseq.console import Advance, unseen
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
 from mmseq.model import calls
-from mmseq.model.batch import Batch, Collator, Prepared
+from mmseq.model.batch import Batch
+from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
 from mmseq.model.order import by_length
 from mmseq.processes import from_all, process_count, process_index

@@ -64,9 +64,8 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
                     found |= {place: True, **_other(place, options, _defaults(kind, name))}
         else:
             found |= _other(section, table, _of_section(section))
-    contents = contents_named(tables)
     return {
-        key: contents.get(key, value)
+        key: _content(key, value) or value
         for key, value in found.items()
         if key not in ASIDE and (seed or key != "train.seed")
     }
@@ -74,7 +73,7 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
 
 def _other(place: str, table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted, what a table has that is not at its default."""
-    found = {}
+    found: dict[str, Any] = {}
     for key, value in table.items():
         if key not in defaults or not _equal(value, defaults[key]):
             found |= dotted({f"{place}.{key}": value})
@@ -146,15 +145,20 @@ def contents_named(tables: Mapping[str, Any]) -> dict[str, str]:
 
     They are an encoder's options, where ``pkg:`` paths count too, and ``train.init``.
     """
-    found = {}
-    for encoder in ("text_encoder", "image_encoder"):
-        for key, value in tables.get(encoder, {}).items():
-            if key != "name" and (path := _path(value)) is not None:
-                found[f"{encoder}.{key}"] = f"sha256:{_known_contents(path)}"
-    init = _path(tables.get("train", {}).get("init"))
-    if init is not None and (init / WEIGHTS).is_file():
-        found["train.init"] = f"sha256:{_known_contents(init / WEIGHTS)}"
-    return found
+    found = {key: _content(key, value) for key, value in dotted(tables).items()}
+    return {key: content for key, content in found.items() if content}
+
+
+def _content(key: str, value: Any) -> str:
+    """The checksum of what a setting names; empty where it names nothing that is there."""
+    section, _, option = key.partition(".")
+    path: Path | None = None
+    if key == "train.init":
+        path = _path(value)
+        path = path and path / WEIGHTS
+    elif section in ("text_encoder", "image_encoder") and option != "name":
+        path = _path(value)
+    return f"sha256:{_known_contents(path)}" if path is not None and path.exists() else ""
 
 
 def by_content(

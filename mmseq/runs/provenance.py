@@ -76,7 +76,7 @@ def _seen(
     return {
         split: {
             "sha256": fact["sha256"],
-            "images_sha256": fact["images_sha256"] or data.get(split, {}).get("images_sha256"),
+            "images_sha256": fact.get("images_sha256") or data.get(split, {}).get("images_sha256"),
         }
         for split, fact in facts.items()
     }

@@ -120,7 +120,7 @@ def _as_written(result: Result) -> dict[str, str]:
     tables = recorded(result.config, result.contents)
     facts = {name: str(value) for name, value in dotted(tables).items() if name not in ASIDE}
     facts.pop("train.seed", None)
-    return facts | result.versions | _measured(result)
+    return {**facts, **result.versions, **_measured(result)}
 
 
 def _measured(result: Result) -> dict[str, str]:

@@ -20,7 +20,7 @@ from mmseq.data.splitter import split_words
 from mmseq.errors import UserError
 from mmseq.layers.quantise import quantise
 from mmseq.model.assembly import build_model
-from mmseq.model.batch import Collator, Prepared
+from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
 from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
 from mmseq.pictures.checksums import images_sha256

@@ -15,7 +15,8 @@ from mmseq.contracts.example import Example
 from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.data.tags import label_names
-from mmseq.model.batch import Batch, Collator, ExtraField, Prepared
+from mmseq.model.batch import Batch
+from mmseq.model.collate import Collator, ExtraField, Prepared
 from mmseq.model.gathering import image_states
 from mmseq.pictures.features import FeatureTable, compute_features
 from mmseq.registry.plugins import registry

@@ -22,7 +22,11 @@ class Listeners:
     """
 
     def __init__(
-        self, callbacks: Mapping[str, Callback], choices: Mapping[str, Choice], *, events: bool
+        self,
+        callbacks: Mapping[str, Callback],
+        choices: Mapping[str, Choice],
+        *,
+        events: bool = True,
     ) -> None:
         self._callbacks = callbacks
         self._hearing = callbacks if events else {}

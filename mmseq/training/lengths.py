@@ -22,7 +22,7 @@ from mmseq.console import Reporter
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.errors import ComponentError
 from mmseq.model import calls
-from mmseq.model.batch import PreparedLater
+from mmseq.model.collate import PreparedLater
 from mmseq.processes import any_of_all, from_all, process_count, process_index
 from mmseq.runs.identity import contents_of
 

@@ -17,7 +17,7 @@ from mmseq.data.source import is_sample
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.model import calls
-from mmseq.model.batch import Collator, Prepared, PreparedLater
+from mmseq.model.collate import Collator, Prepared, PreparedLater
 from mmseq.model.model import Model
 from mmseq.pictures.features import FeatureTable
 from mmseq.pictures.ready import ready_pictures
