@@ -126,7 +126,7 @@ def test_every_mistake_of_a_plan_is_told(tmp_path):
         "the plan has no key 'sedes'. Did you mean 'seeds'?",
         "the plan: offline = 'yes' is not of the right type.",
         "seeds: '9-1' is not a seed or a range",
-        "data: 3 is no folder",
+        "data: 3 is not a folder",
         "data: {'name': 'x'} has no path.",
         "data has no key 'pictures'.",
         "systems: 'mine' is not a table; write [[systems]].",
