@@ -41,6 +41,9 @@ class Wrong(Decoder):
         super().__init__()
         self.given = given
 
+    def count(self, targets):
+        return self.given
+
     def loss(self, emissions, tags, mask):
         return self.given
 
