@@ -70,12 +70,12 @@ TAGS = torch.zeros(2, 3, dtype=torch.long)
         (
             lambda d: calls.decode("it", d, EMISSIONS, MASK),
             TAGS + 4,
-            "decode holds 4; the 4 labels",
+            "decode gives holds 4; the 4 labels",
         ),
         (
             lambda d: calls.decode("it", d, EMISSIONS, MASK),
             TAGS[:1],
-            "decode is (1, 3), not (2, 3)",
+            "decode gives is (1, 3), not (2, 3)",
         ),
         (lambda d: calls.scores("it", d, EMISSIONS, TAGS, MASK), 0.5, "scores is float"),
         (
