@@ -250,12 +250,12 @@ def as_before(bench, output):
         for name, first in names.items():
             if (output / kind / f"{name}{ending}").exists():
                 (output / kind / f"{name}{ending}").rename(output / kind / f"{first}{ending}")
-    records = map(json.loads, (output / "results.jsonl").read_text().splitlines())
-    lines = [json.dumps({**record, "key": keys[record["key"]]}) for record in records]
-    for line, record in zip(lines, map(json.loads, lines), strict=True):
+    records = [json.loads(line) for line in (output / "results.jsonl").read_text().splitlines()]
+    for record in records:
         assert record.pop("contents")
-        lines[lines.index(line)] = json.dumps(record)
-    (output / "results.jsonl").write_text("".join(line + "\n" for line in lines))
+        record["key"] = keys[record["key"]]
+    lines = "".join(json.dumps(record) + "\n" for record in records)
+    (output / "results.jsonl").write_text(lines)
 
 
 def test_a_bench_begun_before_goes_on(plan, tmp_path, done):
