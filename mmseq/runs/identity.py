@@ -94,19 +94,19 @@ def _of_section(section: str) -> dict[str, Any]:
 def _defaults(kind: str, name: str) -> Mapping[str, Any]:
     """Defaults of a component's options; none where it is not installed."""
     entry = _installed(kind, name)
-    return {} if entry is None else _defaults_of(entry)
-
-
-@lru_cache(maxsize=256)
-def _defaults_of(entry: Entry) -> Mapping[str, Any]:
     try:
-        options = entry.options()
+        return {} if entry is None else _defaults_of(entry, entry.load())
     except UserError:
         # It cannot be loaded here; whoever trains with it is told so.
         return {}
+
+
+@lru_cache(maxsize=256)
+def _defaults_of(entry: Entry, cls: type) -> Mapping[str, Any]:
+    """`cls`: what the entry loads; another class under the same name has options of its own."""
     return {
         name: to_jsonable_python(option.default, fallback=repr)
-        for name, option in options.items()
+        for name, option in entry.options().items()
         if option.default is not REQUIRED
     }
 
