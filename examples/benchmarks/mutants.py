@@ -4,7 +4,7 @@ the plugins umt and mlmner, each against its module's tests.
 Places are drawn by a seed, and of each one change (`mutations.py`). What is slow to import is
 imported once; a child for each mutant then loads the changed source in place of the module, so that
 no file is written, and runs the tests up to the first that fails. A mutant is killed when one
-fails, the interpreter ends, or time is up, as in an endless loop. Figures: MUTANTS.md.
+fails, the interpreter ends, or time is up, as in an endless loop.
 
     python examples/benchmarks/mutants.py [--seed 2026] [--count 160] --results FILE.jsonl
         [--again] [--jobs 1]
