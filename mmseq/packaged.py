@@ -165,7 +165,9 @@ def _convert_by_position(source: Path, target: Path) -> None:
     from safetensors.torch import save_file
 
     state = torch.load(source, map_location="cpu", weights_only=True)
-    own = timm.create_model(LITE0_MODEL, pretrained=False).state_dict()
+    # The first run on a machine draws as every later one does, which finds the file converted.
+    with torch.random.fork_rng(devices=[]):
+        own = timm.create_model(LITE0_MODEL, pretrained=False).state_dict()
     shapes = [tuple(tensor.shape) for tensor in own.values()]
     if [tuple(tensor.shape) for tensor in state.values()] != shapes:
         raise UserError(

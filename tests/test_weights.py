@@ -126,6 +126,17 @@ def test_the_packaged_lite0_is_converted_once_to_all_of_timms_names(monkeypatch,
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
 
+@pytest.mark.usefixtures("lite0_installed")
+def test_converting_draws_nothing_that_a_later_run_would_not(monkeypatch, tmp_path):
+    monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path))
+    drawn = []
+    for _ in ("converted here", "found there"):
+        torch.manual_seed(5)
+        lite0_safetensors()
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+
+
 def _convert(queue, cache):
     os.environ["MMSEQ_CACHE"] = str(cache)
     queue.put(str(lite0_safetensors()))
