@@ -149,10 +149,8 @@ def test_the_summary_counts_kinds_and_names_five():
     kinds = ["missing", "tiny", "missing", "unreadable", "missing", "tiny"]
     problems = [PictureProblem(Path(f"{i}.jpg"), kind, "why") for i, kind in enumerate(kinds)]
     (line,) = summarise(problems, 9)
-    assert line.startswith(
-        "6 of 9 pictures cannot be used (3 missing, 1 unreadable, 2 tiny); their sentences go on "
-        "without. First: 0.jpg: why"
-    )
+    assert line.startswith("6 of 9 pictures cannot be used (3 missing, 1 unreadable, 2 tiny);")
+    assert "First: 0.jpg: why" in line
     assert "4.jpg: why" in line
     assert "5.jpg" not in line
     assert summarise([], 9) == []
