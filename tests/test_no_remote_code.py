@@ -78,6 +78,29 @@ def test_an_encoder_with_code_of_its_own_asks_nothing_and_runs_nothing(
     assert not (tmp_path / "mark").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"model_type": "timm_wrapper", "architecture": "test_vit", "model_args": {}}, "timm"),
+        ({"model_type": "dpt", "backbone": "resnet18"}, "dpt"),
+        ({"attn_implementation": "someone/attention"}, "someone/attention"),
+    ],
+)
+def test_a_text_encoder_names_no_model_of_timm_and_no_kernel_of_the_hub(
+    changes, word, tiny_encoder, tmp_path, monkeypatch
+):
+    TransformerEncoder(SIZES, model=str(tiny_encoder)).save_assets(tmp_path)
+    facts = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**facts, **changes}))
+    built = []
+    monkeypatch.setattr(timm, "create_model", lambda *a, **k: built.append(k))
+    with pytest.raises(UserError, match=word):
+        TransformerEncoder(SIZES, model=str(tmp_path))
+    with pytest.raises(ValueError, match=word):
+        TransformerEncoder(SIZES, assets=tmp_path)
+    assert built == []
+
+
 def description_of(folder, **changes):
     """`folder` with the timm.json of a small run, changed."""
     TimmEncoder(SIZES, model="test_vit", weights="random").save_assets(folder)

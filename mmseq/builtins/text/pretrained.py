@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
 from transformers.utils import logging as transformers_logging
 
 from mmseq.builtins.text.first_weights import NothingDrawn
@@ -27,6 +27,7 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
             raise UserError(f"text_encoder.model: no folder '{model}'.")
     _quiet()
     try:
+        _structure(source)
         tokenizer = _tokenizer(source)
         network, report = AutoModel.from_pretrained(
             source,
@@ -61,7 +62,7 @@ def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
 def rebuild(assets: Path) -> tuple[Any, Any]:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
     _quiet()
-    structure = AutoConfig.from_pretrained(assets, trust_remote_code=False)
+    structure = _structure(str(assets))
     with NothingDrawn():
         network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
     # Without these files the library makes up a tokenizer that knows no word, or other rules.
@@ -69,6 +70,23 @@ def rebuild(assets: Path) -> tuple[Any, Any]:
         if not (assets / name).is_file():
             raise FileNotFoundError(f"{assets / name} is missing")
     return _tokenizer(str(assets)), _without_pooler(network)
+
+
+def _structure(source: str) -> Any:
+    """What config.json says. `ValueError` where it names more than a transformer of the library:
+    models of timm take arguments that name files, and attention kernels are code of the Hub.
+    """
+    # As it is written: some configs ask the Hub for their parts as soon as they are made.
+    facts, _ = PretrainedConfig.get_config_dict(source)
+    kind = str(facts.get("model_type"))
+    if kind.startswith("timm_") or facts.get("backbone"):
+        raise ValueError(f"'{kind}' is not a text encoder")
+    for name, value in facts.items():
+        if isinstance(value, dict) and "model_type" in value:
+            raise ValueError(f"'{kind}' has another network in it ('{name}')")
+        if name.endswith("attn_implementation") and "/" in str(value):
+            raise ValueError(f"its attention '{value}' is code of the Hub")
+    return AutoConfig.from_pretrained(source, trust_remote_code=False)
 
 
 def lower_cases(tokenizer: Any) -> bool:
