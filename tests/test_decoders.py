@@ -274,3 +274,14 @@ def test_constrained_softmax_is_the_best_allowed_path(seed):
         assert found[row].tolist() == [*best, *[0] * (4 - length)]
     padding = torch.where(MASK[..., None], scores, 1e6 * emissions(seed + 1))
     assert decoder.decode(padding, MASK).equal(found)
+
+
+def test_an_entity_of_a_softmax_by_hand():
+    # Every tag has probability 1/3. Of three words the entity takes two: its tags, and no I-X after
+    # them; of two words both, after which nothing can follow.
+    decoder = SoftmaxDecoder(Sizes(labels=LABELS))
+    tags = torch.tensor([[1, 2, 0, 0], [1, 2, 0, 0]])
+    mask = torch.tensor([[True, True, True, False], [True, True, False, False]])
+    spans = torch.tensor([[0, 0, 2], [1, 0, 2]])
+    found = decoder.span_scores(torch.zeros(2, 4, 3), tags, mask, spans)
+    assert found.tolist() == pytest.approx([1 / 9 * 2 / 3, 1 / 9])

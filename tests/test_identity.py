@@ -16,7 +16,7 @@ from mmseq.bench.results import append, read
 from mmseq.comparison.sources import read_runs
 from mmseq.config.config import Config, DataConfig, TrainConfig
 from mmseq.console import Reporter
-from mmseq.runs.identity import ASIDE, recorded, settings, versions, without_places
+from mmseq.runs.identity import ASIDE, contents_named, recorded, settings, versions, without_places
 from mmseq.tables.groups import group
 from mmseq.tune.identity import begun_with, comparable, trial_data
 from mmseq.tune.search import Method
@@ -266,6 +266,14 @@ def test_files_count_by_content(tmp_path):
     assert all(told[0][key] != told[2][key] for key in told[0])
 
 
+def test_a_folder_that_is_called_as_a_choice_is_not_read(tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+    (tmp_path / "weights.pth").write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    tables = {"text_encoder": {"pool": "first", "vectors": "./first", "other": "weights.pth"}}
+    assert set(contents_named(tables)) == {"text_encoder.vectors", "text_encoder.other"}
+
+
 def test_a_record_keeps_the_content_of_its_files(tmp_path):
     """Its encoder's folder is gone, or another one by now."""
     tables = {"text_encoder": {"name": "transformer", "model": str(tmp_path / "gone")}}
@@ -307,3 +315,35 @@ def test_metrics_name_the_device_and_precision_that_were_used(run):
     metrics = json.loads((run / "metrics.json").read_text())
     assert Config.from_file(run / "config.toml").train.device == "auto"
     assert (metrics["device"], metrics["precision"]) == ("cpu", "no")
+
+
+def identity_of(run):
+    ((found,), _) = read_runs([str(run)], "test")
+    return found.identity
+
+
+def test_a_run_counts_by_what_its_files_held_when_it_began(config, run, tmp_path):
+    start = shutil.copytree(run, tmp_path / "start")
+    runs = []
+    for number in (1, 2):
+        again = config.replaced({"train.init": str(start), "train.epochs": 1})
+        runs.append(mmseq.train(again, output=tmp_path / f"run-{number}", reporter=QUIET))
+        # The same path, with what the first of the two has learned.
+        shutil.copy(runs[0] / "model.safetensors", start / "model.safetensors")
+    first, second = (identity_of(made) for made in runs)
+    assert {key for key in first | second if first.get(key) != second.get(key)} == {"train.init"}
+    shutil.rmtree(start)
+    assert identity_of(runs[0]) == first
+
+
+def test_the_number_of_processes_makes_another_system(run, tmp_path):
+    two = shutil.copytree(run, tmp_path / "two")
+    metrics = json.loads((two / "metrics.json").read_text())
+    assert metrics["processes"] == 1
+    (two / "metrics.json").write_text(json.dumps({**metrics, "processes": 2}))
+    assert identity_of(two) != identity_of(run)
+    # As it was written before.
+    (two / "metrics.json").write_text(
+        json.dumps({k: v for k, v in metrics.items() if k not in ("processes", "contents")})
+    )
+    assert identity_of(two) == identity_of(run)

@@ -105,9 +105,9 @@ def show(
     from mmseq.data.splits import load_file
 
     if file.is_dir():
-        raise UserError(
-            f"{file}: is a folder; give one of its files, such as {file / 'train.txt'}."
-        )
+        inside = [path for path in sorted(file.iterdir()) if path.is_file()]
+        such = f", such as {inside[0]}" if inside else ""
+        raise UserError(f"{file}: is a folder; give a file{such}.")
     folder = Path(images) if images else file.parent / "images"
     split = load_file(
         file,

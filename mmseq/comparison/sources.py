@@ -87,7 +87,11 @@ def _of_folder(folder: Path, name: str, split: str) -> Run:
             folder=folder,
             system=name,
             seed=config["train"]["seed"],
-            identity=_identity(config, metrics["data"], metrics["versions"]),
+            # A run made before they were written down counts by what the files hold now.
+            identity=_identity(
+                recorded(config, metrics.get("contents", {})), metrics["data"], metrics["versions"]
+            )
+            | {"processes": metrics.get("processes", 1)},
             sha256=metrics["data"][split]["sha256"],
             counts=sentence_counts(predictions.gold, predictions.tags),
             predictions=predictions,
@@ -144,7 +148,9 @@ def _of_result(path: Path, result: results.Result, split: str) -> Run:
             seed=result.seed,
             identity=_identity(
                 recorded(result.config, result.contents), result.splits, result.versions
-            ),
+            )
+            # A bench trains each run in one.
+            | {"processes": 1},
             sha256=result.splits[split]["sha256"],
             counts=result.counts_of(split),
             predictions=None,

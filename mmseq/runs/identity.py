@@ -158,7 +158,17 @@ def _content(key: str, value: Any) -> str:
         path = path and path / WEIGHTS
     elif section in ("text_encoder", "image_encoder") and option != "name":
         path = _path(value)
+        # A folder that is called as a model is, or as an option's choice, is not meant.
+        if path is not None and path.is_dir() and "/" not in value:
+            path = None
     return f"sha256:{_known_contents(path)}" if path is not None and path.exists() else ""
+
+
+def own_contents(tables: Mapping[str, Any]) -> dict[str, str]:
+    """The same but for what packages hold, which their versions tell."""
+    own = {k: v for k, v in dotted(tables).items() if not str(v).startswith("pkg:")}
+    found = {key: _content(key, value) for key, value in own.items()}
+    return {key: content for key, content in found.items() if content}
 
 
 def by_content(
@@ -236,5 +246,14 @@ def contents_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-# One experiment of a hundred asks as the other ninety-nine do.
-_known_contents = lru_cache(maxsize=32)(contents_of)
+def _known_contents(path: Path) -> str:
+    """`contents_of`, read again only where a file has another size or time: one experiment of a
+    hundred asks as the other ninety-nine do.
+    """
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return _contents_at(path, tuple((f, f.stat().st_size, f.stat().st_mtime_ns) for f in files))
+
+
+@lru_cache(maxsize=32)
+def _contents_at(path: Path, stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    return contents_of(path)

@@ -12,6 +12,7 @@ from mmseq.files import write_json
 from mmseq.model.model import Model
 from mmseq.pictures.checksums import images_sha256
 from mmseq.pictures.features import FeatureTable
+from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.card import model_card
 from mmseq.runs.weights import save_weights
@@ -24,10 +25,12 @@ def write_results(
     found: Mapping[str, Any],
     splits: Mapping[str, Split],
     pictures: FeatureTable | None,
+    contents: Mapping[str, str],
     timing: Mapping[str, Any],
 ) -> None:
     """Write them; a run is finished once it has its metrics, which are `found` (scores by split and
-    the best epoch) and what it was made of and with.
+    the best epoch) and what it was made of and with. `contents`: checksums of the files that its
+    settings name, as they were when it began.
     """
     metrics = {
         **found,
@@ -37,6 +40,8 @@ def write_results(
             "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
         },
         "versions": runs.component_versions(config),
+        "contents": dict(contents),
+        "processes": process_count(),
     }
     save_weights(model, folder / "model.safetensors")
     computed = {

@@ -231,7 +231,14 @@ class Trainer:
                 self.reporter.line(f"Stopped: {self.progress.stop_reason}.")
             setup, timing = self.setup, self.progress.timing(self.setup.seconds)
             write_results(
-                self.folder, setup.config, self.model, metrics, setup.splits, setup.pictures, timing
+                self.folder,
+                setup.config,
+                self.model,
+                metrics,
+                setup.splits,
+                setup.pictures,
+                setup.contents,
+                timing,
             )
             messages.show_results(self.reporter, metrics, self.folder)
             if not self.settings.keep_last:

@@ -23,6 +23,7 @@ from mmseq.pictures.features import FeatureTable
 from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
+from mmseq.runs.identity import own_contents
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
@@ -47,6 +48,8 @@ class Setup:
     reporter: Reporter
     collator: Collator = field(init=False)
     prepared: dict[str, Sequence[Prepared]] = field(init=False)
+    contents: dict[str, str] = field(default_factory=dict)
+    """Settings that name a file or folder -> the checksum of its content, as the run begins"""
     pictures: FeatureTable | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -107,7 +110,9 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     }
     for line in data_lines(config.data, splits):
         reporter.line(line)
-    return Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
+    setup = Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
+    setup.contents = own_contents(config.tables())
+    return setup
 
 
 def _make_ready(setup: Setup) -> None:
