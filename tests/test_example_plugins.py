@@ -178,6 +178,7 @@ def test_the_published_readme_prints_the_options_and_their_defaults(install, run
     assert printed == {name: str(option["default"]) for name, option in options.items()}
 
 
+@pytest.mark.ci
 def test_the_way_from_a_csv_to_a_tagger_is_as_its_readme_tells(
     install, run_cli, tmp_path, monkeypatch
 ):
