@@ -266,6 +266,14 @@ def test_files_count_by_content(tmp_path):
     assert all(told[0][key] != told[2][key] for key in told[0])
 
 
+def test_a_link_to_nothing_in_a_folder_is_no_content(tmp_path):
+    (tmp_path / "model.bin").write_bytes(b"x")
+    tables = {"text_encoder": {"model": str(tmp_path)}}
+    before = contents_named(tables)
+    (tmp_path / "lost").symlink_to(tmp_path / "nowhere")
+    assert contents_named(tables) == before
+
+
 def test_a_folder_that_is_called_as_a_choice_is_not_read(tmp_path, monkeypatch):
     (tmp_path / "first").mkdir()
     (tmp_path / "weights.pth").write_bytes(b"x")

@@ -166,9 +166,8 @@ def _content(key: str, value: Any) -> str:
 
 def own_contents(tables: Mapping[str, Any]) -> dict[str, str]:
     """The same but for what packages hold, which their versions tell."""
-    own = {k: v for k, v in dotted(tables).items() if not str(v).startswith("pkg:")}
-    found = {key: _content(key, value) for key, value in own.items()}
-    return {key: content for key, content in found.items() if content}
+    outside = {k: v for k, v in dotted(tables).items() if not str(v).startswith("pkg:")}
+    return contents_named(outside)
 
 
 def by_content(
@@ -239,19 +238,24 @@ def _path(value: Any) -> Path | None:
 def contents_of(path: Path) -> str:
     """SHA-256 over the names and contents of a file, or of all files in a folder."""
     digest = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            name = file.relative_to(path).as_posix() if path.is_dir() else ""
-            digest.update(f"{name} {sha256_of(file)}\n".encode())
+    for file in _files(path):
+        name = file.relative_to(path).as_posix() if path.is_dir() else ""
+        digest.update(f"{name} {sha256_of(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    """A file, or all files in a folder; a link to nothing is none."""
+    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return [file for file in inside if file.is_file()]
 
 
 def _known_contents(path: Path) -> str:
     """`contents_of`, read again only where a file has another size or time: one experiment of a
     hundred asks as the other ninety-nine do.
     """
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    return _contents_at(path, tuple((f, f.stat().st_size, f.stat().st_mtime_ns) for f in files))
+    found = ((file, file.stat()) for file in _files(path))
+    return _contents_at(path, tuple((file, s.st_size, s.st_mtime_ns) for file, s in found))
 
 
 @lru_cache(maxsize=32)

@@ -110,14 +110,14 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     }
     for line in data_lines(config.data, splits):
         reporter.line(line)
-    setup = Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
-    setup.contents = own_contents(config.tables())
-    return setup
+    return Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
 
 
 def _make_ready(setup: Setup) -> None:
     """Model on its device, pictures computed, sentences prepared."""
     model, splits = setup.model, setup.splits
+    if setup.accelerator.is_main_process:
+        setup.contents = own_contents(setup.config.tables())
     model.to(setup.accelerator.device)
     started = time.perf_counter()
     if model.image_encoder is not None:
