@@ -1,5 +1,8 @@
 """The engine's presets, and `--offline` on any preset."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from mmseq import Config
@@ -22,6 +25,15 @@ def flat(config):
         for section, table in config.tables().items()
         for key, value in table.items()
     }
+
+
+TABLES = json.loads((Path(__file__).parent / "support" / "preset_tables.json").read_text("utf-8"))
+"""What each preset came to, every default filled in, when its figures were measured"""
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_preset_stays_what_it_was_whatever_becomes_of_defaults(name):
+    assert Config.from_preset(name).tables() == TABLES[name]
 
 
 @pytest.mark.parametrize(("name", "decoder"), [("bert-crf", "crf"), ("bert-softmax", "softmax")])
