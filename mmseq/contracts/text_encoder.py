@@ -37,7 +37,9 @@ class TextEncoder(nn.Module, ABC):
     epochs: ClassVar[int] = 8
     """Epochs of training where the user names none"""
     offline: ClassVar[Mapping[str, Any]] = {}
-    """Options by which it takes packaged weights instead of a download, with their own rate"""
+    """Options by which it takes packaged weights instead of a download, with their own rate; of a
+    tuple each value will do, and the first is taken where it has another
+    """
     parts: Mapping[str, int] = {}
     """Widths of the named parts of its `TextStates`. ``word``: words before they are put into
     context; ``char``: what their characters give; ``forward`` and ``backward``: states that have

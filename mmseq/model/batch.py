@@ -19,11 +19,13 @@ class Batch:
     text: TextInputs
     targets: Targets
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
-    """Precomputed pictures, N rows each; empty without pictures"""
+    """Precomputed pictures, P rows each, every distinct one once; empty without pictures"""
     owner: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
-    """(N,) long: the sentence a picture belongs to"""
+    """(N,) long: a sentence that has a picture, for each picture that a sentence has"""
     slot: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
-    """(N,) long: the picture's number within its sentence"""
+    """(N,) long: the picture's number within that sentence"""
+    row: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
+    """(N,) long: which of the P it is"""
 
     def to(self, device: torch.device) -> Batch:
         """The batch with every tensor on `device`."""
@@ -46,4 +48,5 @@ class Batch:
             moved(self.pictures),
             self.owner.to(device),
             self.slot.to(device),
+            self.row.to(device),
         )

@@ -26,6 +26,9 @@ class PictureSource(Protocol):
     def has(self, path: Path) -> bool:
         """The picture can be used."""
 
+    def content(self, path: Path) -> str:
+        """The same for pictures that are the same, whatever their files are called."""
+
     def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
         """What the image encoder's `precompute` gave for each picture, stacked."""
 
@@ -131,8 +134,10 @@ class Collator:
         places = [(b, n) for b, paths in enumerate(images) for n in range(len(paths))]
         owner, slot = torch.tensor(places, dtype=torch.long).reshape(-1, 2).unbind(dim=1)
         pictures: dict[str, Tensor] = {}
-        if places and self._pictures:
-            pictures = self._pictures.rows([path for paths in images for path in paths])
+        shown = [path for paths in images for path in paths]
+        row, distinct = _distinct(shown, self._pictures)
+        if distinct and self._pictures:
+            pictures = self._pictures.rows(distinct)
         extras = {
             name: _padded([s.extras[name] for s in sentences])
             for name in dict.fromkeys(field.name for field in self._extras)
@@ -153,6 +158,7 @@ class Collator:
             pictures,
             owner,
             slot,
+            torch.tensor(row, dtype=torch.long),
         )
 
 
@@ -175,6 +181,15 @@ class PreparedLater(Sequence[Prepared]):
         if isinstance(index, slice):
             return [self._collator.prepare(example) for example in self.examples[index]]
         return self._collator.prepare(self.examples[index])
+
+
+def _distinct(paths: Sequence[Path], source: PictureSource | None) -> tuple[list[int], list[Path]]:
+    """Of each picture which distinct one it is, and a file of each distinct one."""
+    if source is None:
+        return [], []
+    found: dict[str, int] = {}
+    row = [found.setdefault(source.content(path), len(found)) for path in paths]
+    return row, [paths[row.index(number)] for number in range(len(found))]
 
 
 def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import ImageStates
 from mmseq.model.batch import Batch
 
 
 def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
-    """The pictures of a batch as the encoder gives them, gathered by sentence."""
+    """The pictures of a batch, gathered by sentence. The encoder sees each distinct one once,
+    forward and backward, however many sentences share it.
+    """
     sentences, device = len(batch.text.mask), batch.text.mask.device
     if not len(batch.owner):
         # One region that is masked out: attention over nothing is defined, and every weight
@@ -24,7 +26,7 @@ def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
             image_index=torch.zeros(sentences, 1, dtype=torch.long, device=device),
             levels=tuple(torch.zeros(sentences, c, 1, 1, device=device) for c in encoder.levels),
         )
-    pictures = encoder(batch.pictures)
+    pictures = _of_sentences(encoder(batch.pictures), batch.row)
     slots = int(batch.slot.max()) + 1
     count, width = pictures.regions.shape[1:]
     place = batch.owner * slots + batch.slot
@@ -44,6 +46,18 @@ def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
         .repeat_interleave(count)
         .expand(sentences, -1),
         levels=tuple(_mean(level, batch.owner, sentences) for level in pictures.levels),
+    )
+
+
+def _of_sentences(distinct: Pictures, row: Tensor) -> Pictures:
+    """(P, …) to (N, …): each distinct picture wherever a sentence has it."""
+    if len(row) == len(distinct.regions):
+        return distinct  # They are numbered as they come, so that each is where it belongs.
+    return Pictures(
+        distinct.regions[row],
+        distinct.vector[row],
+        distinct.grid,
+        tuple(level[row] for level in distinct.levels),
     )
 
 

@@ -47,6 +47,10 @@ class FeatureTable:
         """Whether the picture can be used."""
         return path in self.contents and path not in self.problems
 
+    def content(self, path: Path) -> str:
+        """Of a picture that can be used: the hash of its file."""
+        return self.contents[path]
+
     def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
         """Name -> (len(paths), …) float32 on the CPU; {} without paths.
 

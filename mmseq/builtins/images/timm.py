@@ -21,6 +21,7 @@ from mmseq.builtins.images.timm_backbone import (
     build,
     cut,
     describe,
+    last_reduction,
     read_description,
     rebuild,
     run,
@@ -30,19 +31,20 @@ from mmseq.builtins.images.timm_transform import build_transform, describe_trans
 from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
-from mmseq.packaged import LITE0_MODEL
+from mmseq.packaged import LITE
 from mmseq.registry.ranges import NonNegative
 
+DEFAULT_MODEL = "tf_efficientnet_lite0"
 DEFAULT_RATE = 1e-4
 
 
 class TimmEncoder(ImageEncoder):
     """A timm model (CNN or ViT): its last feature map's cells, or its patches, are the regions.
 
-    `weights`: ``default`` is the packaged file for tf_efficientnet_lite0 and the Hub for any other
-    model; ``hub``; ``random``; ``pkg:package/path``; a file or a folder. `train`: ``frozen`` keeps
-    the map, ``last-stage`` keeps the map before the last stage and trains that stage, ``all``
-    keeps nothing. Batch-norm statistics are never changed.
+    `weights`: ``default`` is the packaged file for tf_efficientnet_lite0, 1 and 2 and the Hub for
+    any other model; ``hub``; ``random``; ``pkg:package/path``; a file or a folder. `train`:
+    ``frozen`` keeps the map, ``last-stage`` keeps the map before its size is last halved and trains
+    what follows, ``all`` keeps nothing. Batch-norm statistics are never changed.
 
     `fit`: ``crop`` takes the centre as the model was trained; ``page`` squeezes the whole picture
     in. `grid` is given in shares of what the model sees: with ``page`` that is the whole picture,
@@ -55,14 +57,14 @@ class TimmEncoder(ImageEncoder):
     """
 
     offline = MappingProxyType(
-        {"model": LITE0_MODEL, "weights": "default", "learning_rate": DEFAULT_RATE}
+        {"model": tuple(LITE), "weights": "default", "learning_rate": DEFAULT_RATE}
     )
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        model: str = LITE0_MODEL,
+        model: str = DEFAULT_MODEL,
         weights: str = "default",
         train: Literal["frozen", "last-stage", "all"] = "frozen",
         learning_rate: NonNegative = DEFAULT_RATE,
@@ -82,6 +84,9 @@ class TimmEncoder(ImageEncoder):
             **describe(net, model),
             "data": describe_transform(net, whole_page=self.whole_page),
         }
+        if not description and train == "last-stage":
+            # Runs from before this was told were cut before their last block.
+            self.description["cut_before"] = last_reduction(net)
         self.model = net
         self._transform = build_transform(self.description["data"])
         self._level_indices = _level_indices(net) if levels else []
@@ -219,7 +224,7 @@ class TimmEncoder(ImageEncoder):
                 module.requires_grad_(True)
 
     def _steps(self) -> tuple[list[Any], list[Any]]:
-        steps = cut(self.model)
+        steps = cut(self.model, self.description.get("cut_before", -1))
         if steps is None:
             raise ValueError("unknown structure")
         return steps

@@ -14,7 +14,7 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from mmseq.errors import UserError, did_you_mean
-from mmseq.packaged import LITE0, LITE0_MODEL, weights_file
+from mmseq.packaged import LITE, weights_file
 
 Step = Callable[[Tensor], Tensor]
 HUB_PREFIXES = ("hf-hub", "hf_hub")
@@ -41,7 +41,7 @@ CUTTABLE = "EfficientNet, MobileNetV3, ResNet, RegNet, ConvNeXt, Swin, VGG and V
 def build(model: str, weights: str) -> nn.Module:
     """A timm model without classifier. Raises `UserError` for unknown names and lost weights."""
     if weights == "default":
-        weights = f"pkg:{LITE0}" if model == LITE0_MODEL else "hub"
+        weights = f"pkg:{LITE[model]}" if model in LITE else "hub"
     _check_name(model)
     try:
         net = _create(model, pretrained=weights == "hub")
@@ -52,8 +52,8 @@ def build(model: str, weights: str) -> nn.Module:
         raise UserError(
             f"Cannot get timm model '{model}' from {place} "
             f"({type(error).__name__}: {_first_line(error)}). Go online once, or name weights "
-            f"at hand: weights = a file or folder, or the packaged model '{LITE0_MODEL}' "
-            "(--offline)."
+            f"at hand: weights = a file or folder, or a packaged model ({', '.join(LITE)}; "
+            "--offline)."
         ) from error
     if weights not in ("hub", "random"):
         load(net, weights_file(weights), model)
@@ -130,10 +130,24 @@ def load(net: nn.Module, file: Path, model: str) -> None:
     net.load_state_dict({name: state[name] for name in own})
 
 
-def cut(net: nn.Module) -> tuple[list[Step], list[Step]] | None:
+def last_reduction(net: nn.Module) -> int:
+    """Of a model whose stages are `blocks`: the number of the last one that halves the map."""
+    found = [
+        number
+        for number, stage in enumerate(getattr(net, "blocks", ()))
+        if any(max(m.stride) > 1 for m in stage.modules() if isinstance(m, nn.Conv2d))
+    ]
+    return found[-1] if found else -1
+
+
+def cut(net: nn.Module, block: int = -1) -> tuple[list[Step], list[Step]] | None:
     """The model's `forward_features` as steps before and from its last stage on; None: unknown.
 
-    The last stage's own step is the first of the second list (of a ViT, its last sixth of blocks).
+    The last stage begins with the last reduction of the map's size: what is kept of a picture is
+    the map before it, and what is trained is all that is computed on the smallest maps. Its own
+    step is the first of the second list (of a ViT, its last sixth of blocks). `block`: where it
+    begins in models whose `blocks` are stages of several sizes and kinds (EfficientNet,
+    MobileNetV3).
     """
     parts: Any = net
 
@@ -143,7 +157,8 @@ def cut(net: nn.Module) -> tuple[list[Step], list[Step]] | None:
     final = ("final_conv", "final_act")
     if has("conv_stem", "bn1", "blocks"):
         rest = [parts.conv_head, parts.bn2] if has("conv_head", "bn2") else []
-        return [parts.conv_stem, parts.bn1, *parts.blocks[:-1]], [parts.blocks[-1], *rest]
+        last = nn.Sequential(*parts.blocks[block:])
+        return [parts.conv_stem, parts.bn1, *parts.blocks[:block]], [last, *rest]
     if has("conv1", "bn1", "act1", "maxpool", "layer4"):
         names = ("conv1", "bn1", "act1", "maxpool", "layer1", "layer2", "layer3")
         return [getattr(net, name) for name in names], [parts.layer4]
