@@ -11,7 +11,7 @@ from timm.data import create_transform, resolve_model_data_config
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mmseq.builtins.images.timm import TimmEncoder
-from mmseq.builtins.images.timm_transform import without_strips
+from mmseq.builtins.images.timm_transform import build_transform, without_strips
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.packaged import resolve_package_path
@@ -157,6 +157,40 @@ def test_page_loses_no_edge():
     assert pixels[:, :, [0, 159]].max() < -0.9  # black is -1, white 1
     assert pixels[:, :, 80].min() > 0.9
     assert encoder_of().transform(page).min() > 0.9
+
+
+@pytest.mark.parametrize(("fit", "config"), [("crop", {}), ("page", {}), ("crop", "border")])
+@pytest.mark.parametrize("size", [(400, 100), (130, 520), (300, 300)])
+def test_the_frame_is_what_the_transform_keeps(fit, config, size):
+    """A picture that is white inside its frame alone: all that is seen is white."""
+    encoder = encoder_of(fit=fit)
+    if config == "border":
+        encoder.description["data"] |= {"crop_mode": "border", "crop_pct": 1.0}
+        encoder._transform = build_transform(encoder.description["data"])
+    x0, y0, x1, y1 = encoder.frame(size)
+    inside = Image.new("RGB", size, "black")
+    inside.paste("white", tuple(round(place) for place in (x0, y0, x1, y1)))
+    seen = encoder.transform(inside)
+    middle = seen[:, 4:-4, 4:-4] if config != "border" else seen[:, 78:82, 78:82]
+    assert middle.min() > 0.9
+    if config == "border":  # padded where the frame reaches beyond the picture
+        assert (x0 < 0, y0 < 0) == (size[0] < size[1], size[1] < size[0])
+    # Within it nothing is left out: what is painted just inside each edge is seen.
+    inset = max(x1 - x0, y1 - y0) / 20
+    marked = inside.copy()
+    marked.paste("black", tuple(round(p) for p in (x0, y0, x0 + inset, y0 + inset)))
+    if config != "border":
+        assert encoder.transform(marked)[:, :3, :3].max() < -0.9
+
+
+def test_the_frame_by_hand():
+    """160 pixels of the 160 / 0.95 = 168 to which the shorter side is resized."""
+    encoder = encoder_of()
+    assert encoder.description["data"]["crop_pct"] == 0.95
+    side = 100 * 160 / 168
+    expected = (200 - side / 2, 50 - side / 2, 200 + side / 2, 50 + side / 2)
+    assert encoder.frame((400, 100)) == pytest.approx(expected)
+    assert encoder_of(fit="page").frame((400, 100)) == pytest.approx((0, 0, 400, 100))
 
 
 def test_a_very_long_picture_is_cropped_before_it_is_resized():

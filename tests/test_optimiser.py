@@ -131,13 +131,22 @@ def test_schedule_rises_then_falls_and_no_step_is_wasted(total, warmup):
     assert schedule(total, total, warmup) == 0.0
 
 
-def test_parameters_of_the_text_encoder_may_have_rates_of_their_own():
+def test_the_warmup_is_rounded_to_whole_steps():
+    """0.29 * 100 is a little less than 29 in binary."""
+    factors = [schedule(step, 100, 0.29) for step in range(100)]
+    assert factors.index(1.0) == 28
+    assert factors[0] == pytest.approx(1 / 29)
+
+
+def test_parameters_of_an_encoder_may_have_rates_of_their_own():
     model = TinyModel()
+    model.image_encoder.factors = {"linear.weight": 0.1}
     model.text_encoder.factors = {"linear.weight": 0.5, "norm.bias": 10.0}
     found = groups(model, weight_decay=0.05)
     assert found["text_encoder.linear.weight"] == (1e-4, 0.05, "text_encoder")
     assert found["text_encoder.norm.bias"] == (2e-3, 0.0, "text_encoder")
     assert found["text_encoder.linear.bias"] == (2e-4, 0.0, "text_encoder")
+    assert found["image_encoder.linear.weight"] == (pytest.approx(1e-5), 0.05, "image_encoder")
     assert found["image_encoder.norm.bias"] == (1e-4, 0.0, "image_encoder")
 
 

@@ -122,7 +122,29 @@ class CropsPages(TimmEncoder):
         self.whole_page = True
 
 
+class FramesInShares(TimmEncoder):
+    def __init__(
+        self, sizes: Sizes, *, model: str = "", weights: str = "", assets: Path | None = None
+    ) -> None:
+        super().__init__(sizes, model=model, weights=weights, fit="page", assets=assets)
+
+    def frame(self, size):
+        return (0.0, 0.0, 1.0, 1.0)
+
+
+class RatesNoWeight(TimmEncoder):
+    def __init__(
+        self, sizes: Sizes, *, model: str = "", weights: str = "", assets: Path | None = None
+    ) -> None:
+        super().__init__(sizes, model=model, weights=weights, assets=assets)
+
+    def rate_factors(self):
+        return {"model.layer9": 0.5}
+
+
 IMAGES = {
+    FramesInShares: r"frame of \(200, 64\): it gives \(0.0, 0.0, 1.0, 1.0\).*whole_page all of it",
+    RatesNoWeight: r"rate_factors: it names \['model.layer9'\]",
     Stale: "precompute after weights trained.*out of precompute",
     SameName: "fingerprint: the same with other frozen weights",
     CropsPages: "whole_page: .*cut",

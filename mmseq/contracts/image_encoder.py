@@ -25,6 +25,10 @@ class ImageEncoder(nn.Module, ABC):
     whole_page: bool = False
     """True: pictures are resized without cropping, so that `grid` covers the page"""
 
+    def rate_factors(self) -> Mapping[str, float]:
+        """As a text encoder's"""
+        return {}
+
     @property
     @abstractmethod
     def fingerprint(self) -> str | None:
@@ -42,6 +46,14 @@ class ImageEncoder(nn.Module, ABC):
     def forward(self, precomputed: Mapping[str, Tensor]) -> Pictures:
         """The part that runs at each step."""
 
+    def frame(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        """x0 y0 x1 y1, in pixels, of the part that it sees of an upright picture of `size` (width,
+        height): what `Pictures.grid` gives shares of. It reaches beyond the picture where this is
+        padded. By default the whole.
+        """
+        width, height = size
+        return (0.0, 0.0, float(width), float(height))
+
     def save_assets(self, folder: Path) -> None:  # noqa: B027
         """Write what rebuilding needs besides weights into `folder`."""
 
@@ -55,6 +67,6 @@ class Pictures:
     vector: Tensor
     """(N, E)"""
     grid: Tensor
-    """(r, 4): x0 y0 x1 y1 of each region as shares of the picture"""
+    """(r, 4): x0 y0 x1 y1 of each region as shares of what the encoder sees: its `frame`"""
     levels: tuple[Tensor, ...] = ()
     """(N, C, h, w) each"""

@@ -61,6 +61,7 @@ class _Check:
                 check_state(subject, encoder, lambda: self.rebuilt(Path(folder)), self.rerun)
             with no_strays(subject, encoder):
                 encoder(encoder.precompute(pixels))
+        self.framed()
         self.frozen()
         check_weights(subject, encoder, lambda: total(self.outputs(pixels)), self.unused)
 
@@ -100,13 +101,11 @@ class _Check:
 
     def announced(self) -> None:
         subject, encoder = self.subject, self.encoder
-        width, rate = getattr(encoder, "width", None), getattr(encoder, "learning_rate", None)
+        width = getattr(encoder, "width", None)
         right = "E, an int above 0"
         good = isinstance(width, int) and width > 0
         subject.require(good, "width", f"it is {width!r}", right)
-        right = "a number, at least 0, set in the constructor"
-        good = isinstance(rate, int | float) and rate >= 0
-        subject.require(good, "learning_rate", f"it is {rate!r}", right)
+        subject.rates(encoder)
         if encoder.whole_page:
             picture = Image.new("RGB", (200, 64), "white")
             marked = picture.copy()
@@ -115,6 +114,19 @@ class _Check:
             right = "pictures are resized without cropping, or whole_page is False"
             seen = not torch.equal(one, other)
             subject.require(seen, "whole_page", "the left edge of a wide picture is cut", right)
+
+    def framed(self) -> None:
+        """A part of a picture, and the whole of it where nothing is cropped."""
+        for size in ((200, 64), (64, 200), (96, 96)):
+            with self.subject.running("frame", "x0 y0 x1 y1 in pixels"):
+                found = tuple(float(place) for place in self.encoder.frame(size))
+            whole = (0.0, 0.0, *map(float, size))
+            right = "x0 < x1, y0 < y1 in pixels of the picture"
+            good = len(found) == 4 and found[0] < found[2] and found[1] < found[3]
+            if self.encoder.whole_page:
+                right = f"with whole_page all of it, {whole}"
+                good = good and all(abs(a - b) < 1 for a, b in zip(found, whole, strict=True))
+            self.subject.require(good, f"frame of {size}", f"it gives {found}", right)
 
     def precomputed(self, stored: object) -> None:
         """Named tensors with a row a picture, without gradient."""

@@ -121,6 +121,16 @@ class Subject(Judge):
         _move(built)
         return built.eval()
 
+    def rates(self, encoder: Any) -> None:
+        """An encoder's learning rate, and its factors for single parameters."""
+        rate = getattr(encoder, "learning_rate", None)
+        right = "a number, at least 0, set in the constructor"
+        good = isinstance(rate, int | float) and rate >= 0
+        self.require(good, "learning_rate", f"it is {rate!r}", right)
+        strange = sorted(encoder.rate_factors().keys() - dict(encoder.named_parameters()).keys())
+        right = "names of named_parameters()"
+        self.require(not strange, "rate_factors", f"it names {strange}", right)
+
 
 @torch.no_grad()
 def _move(module: nn.Module) -> None:

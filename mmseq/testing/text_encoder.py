@@ -115,15 +115,7 @@ class _Check:
             subject.require(
                 isinstance(value, int) and value >= least, name, f"it is {value!r}", right
             )
-        rate = getattr(encoder, "learning_rate", None)
-        right = "a number, at least 0, set in the constructor"
-        subject.require(
-            isinstance(rate, int | float) and rate >= 0, "learning_rate", f"it is {rate!r}", right
-        )
-        names = {name for name, _ in encoder.named_parameters()}
-        strange = sorted(encoder.rate_factors().keys() - names)
-        right = "names of named_parameters()"
-        subject.require(not strange, "rate_factors", f"it names {strange}", right)
+        subject.rates(encoder)
         matrix = encoder.embeddings()
         own = matrix is None or any(matrix is p for p in encoder.parameters())
         right = "one of parameters(), or None"

@@ -14,7 +14,7 @@ from mmseq.model.model import Model
 def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
     """AdamW: encoders and weighting at their own rates, the rest at `train.learning_rate`.
 
-    A text encoder's parameters have its rate times their own factor, where it gives one.
+    An encoder's parameters have its rate times their own factor, where it gives one.
 
     Biases, norms and other vectors are not decayed (Devlin et al. 2019), nor is the weighting.
     """
@@ -60,9 +60,13 @@ def rates_of(optimiser: Optimizer) -> dict[str, float]:
 
 
 def _factors(model: Model) -> Mapping[int, float]:
-    """Factor of each parameter of the text encoder that it gives one for, by identity."""
-    named = dict(model.text_encoder.named_parameters())
-    return {id(named[n]): factor for n, factor in model.text_encoder.rate_factors().items()}
+    """Factor of each parameter that its encoder gives one for, by identity."""
+    factors: dict[int, float] = {}
+    for encoder in (model.text_encoder, model.image_encoder):
+        if encoder is not None:
+            named = dict(encoder.named_parameters())
+            factors |= {id(named[n]): factor for n, factor in encoder.rate_factors().items()}
+    return factors
 
 
 def schedule(step: int, total: int, warmup: float) -> float:
@@ -70,7 +74,7 @@ def schedule(step: int, total: int, warmup: float) -> float:
 
     The first step is not wasted: step s counts as s + 1 of the warm-up.
     """
-    rising = int(total * warmup)
+    rising = round(total * warmup)
     if step < rising:
         return (step + 1) / rising
     return max(0.0, (total - step) / max(1, total - rising))

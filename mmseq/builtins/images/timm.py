@@ -27,7 +27,7 @@ from mmseq.builtins.images.timm_backbone import (
     run,
     used_names,
 )
-from mmseq.builtins.images.timm_transform import build_transform, describe_transform
+from mmseq.builtins.images.timm_transform import build_transform, describe_transform, seen
 from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
@@ -47,8 +47,7 @@ class TimmEncoder(ImageEncoder):
     what follows, ``all`` keeps nothing. Batch-norm statistics are never changed.
 
     `fit`: ``crop`` takes the centre as the model was trained; ``page`` squeezes the whole picture
-    in. `grid` is given in shares of what the model sees: with ``page`` that is the whole picture,
-    with ``crop`` its centre. `levels`: also pyramid maps, finest first, from 1/4 of the side down
+    in. `levels`: also pyramid maps, finest first, from 1/4 of the side down
     (of a ViT four of its blocks' maps).
 
     `normalize`: regions and vector are layer-normalised over E without learned weights. Maps after
@@ -115,6 +114,9 @@ class TimmEncoder(ImageEncoder):
 
     def transform(self, image: Image.Image) -> Tensor:
         return self._transform(image)
+
+    def frame(self, size: tuple[int, int]) -> tuple[float, float, float, float]:
+        return seen(self.description["data"], size)
 
     @torch.no_grad()
     def precompute(self, pixels: Tensor) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,23 @@ def build_transform(config: Mapping[str, Any]) -> Callable[[Image.Image], Tensor
         return pixels
 
     return transform
+
+
+def seen(config: Mapping[str, Any], size: tuple[int, int]) -> tuple[float, float, float, float]:
+    """x0 y0 x1 y1 in pixels of the part of a picture of `size` (width, height) that the transform
+    of `config` keeps; beyond the picture where it pads.
+    """
+    high, wide = config["input_size"][1:]
+    # timm resizes to what is `crop_pct` times too large, and cuts the centre out.
+    goal = tuple(math.floor(side / config["crop_pct"]) for side in (wide, high))
+    factors = [side / own for side, own in zip(goal, size, strict=True)]
+    if config["crop_mode"] == "border":
+        factors = [min(factors)] * 2
+    elif config["crop_mode"] != "squash":
+        factors = [max(factors)] * 2
+    kept = (wide / factors[0], high / factors[1])
+    left, top = ((own - part) / 2 for own, part in zip(size, kept, strict=True))
+    return (left, top, left + kept[0], top + kept[1])
 
 
 def without_strips(image: Image.Image) -> Image.Image:
