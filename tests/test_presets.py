@@ -166,7 +166,8 @@ def test_without_the_packages_it_says_what_to_install(run_cli, tiny_data, monkey
         "_package_folders",
         lambda name: [] if weights.normalised(name).startswith(absent) else find(name),
     )
-    result = run_cli("train", tiny_data, "--preset", preset, "--offline", "--dry-run")
+    own = [f"--set=image_encoder.model={m}" for m, p in weights.LITE.items() if p == package]
+    result = run_cli("train", tiny_data, "--preset", preset, "--offline", "--dry-run", *own)
     assert result.code == 2
     assert package in result.err
     assert "pip install 'mmseq[offline]'" in result.err

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmseq.contracts.example import Example
+from mmseq.data.names import Name, ambiguous_names, name_of
 from mmseq.data.tags import spans
 from mmseq.scoring.counts import Counts
 
-Name = tuple[str, ...]
-"""Words of an entity, case-folded"""
 Span = tuple[int, int, str]
 """First word, word after the last, type"""
 
@@ -54,21 +53,8 @@ def ambiguous_entities(
     return AmbiguousEntities(_places(audited, ambiguous_names(audited)), "audited data")
 
 
-def ambiguous_names(examples: Iterable[Example]) -> frozenset[Name]:
-    """Names that are entities of more than one type."""
-    types: dict[Name, set[str]] = {}
-    for example in examples:
-        for start, end, kind in spans(example.tags or ()):
-            types.setdefault(_name(example, start, end), set()).add(kind)
-    return frozenset(name for name, kinds in types.items() if len(kinds) > 1)
-
-
 def _places(examples: Sequence[Example], names: frozenset[Name]) -> list[set[Span]]:
     return [
-        {(s, e, kind) for s, e, kind in spans(x.tags or ()) if _name(x, s, e) in names}
+        {(s, e, kind) for s, e, kind in spans(x.tags or ()) if name_of(x, s, e) in names}
         for x in examples
     ]
-
-
-def _name(example: Example, start: int, end: int) -> Name:
-    return tuple(word.casefold() for word in example.tokens[start:end])

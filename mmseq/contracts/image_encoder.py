@@ -18,6 +18,11 @@ class ImageEncoder(nn.Module, ABC):
     width: int
     """E; the constructor sets it"""
     learning_rate: float
+    picture_epochs: int = 0
+    """Epochs, before all others, in which its weights that train learn by themselves to name the
+    types that the sentences of each picture have; then they stay as they are. 0: they learn with
+    the rest, from sentences
+    """
     offline: ClassVar[Mapping[str, Any]] = {}
     """As a text encoder's"""
     levels: tuple[int, ...] = ()

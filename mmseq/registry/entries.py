@@ -116,6 +116,13 @@ class Entry:
         cls = self.load()
         return task_options(cls, self.full_title) if self.kind == "aux_task" else options_of(cls)
 
+    def earlier(self) -> Mapping[str, Any]:
+        """Options that came later with a default that changes what is done -> what was done before:
+        the class's attribute of that name, where it has one.
+        """
+        found: Mapping[str, Any] = getattr(self.load(), "earlier", {})
+        return found
+
     def check_options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """`given` with every default filled in; a clear error for a wrong name or type."""
         return check_options(self.title, self.options(), given)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
-from mmseq.config.layering import SECTIONS, SINGLE
+from mmseq.config.layering import SECTIONS, SEVERAL, SINGLE
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, write_json
 from mmseq.registry.kinds import KINDS
@@ -122,7 +122,21 @@ def own_config(folder: Path) -> Config:
             f"{path}: incomplete: {missing[0]}{more} missing, as after a kill or a full disk; "
             "restore the file, or start again in another folder (--output)."
         )
-    return Config.from_file(path)
+    return Config.from_file(path, _as_before(tables))
+
+
+def _as_before(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted settings of what a run from before some options did."""
+    found = {}
+    for section in SINGLE:
+        if (name := tables[section]["name"]) != "none":
+            earlier = registry().get(section, name).earlier()
+            found |= {f"{section}.{k}": v for k, v in earlier.items() if k not in tables[section]}
+    for section, kind in SEVERAL.items():
+        for name, table in tables[section].items():
+            earlier = registry().get(kind, name).earlier()
+            found |= {f"{section}.{name}.{k}": v for k, v in earlier.items() if k not in table}
+    return found
 
 
 def held(folder: Path) -> AbstractContextManager[None]:

@@ -44,7 +44,8 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
     """The dotted settings that decide a run's figures; without its `seed` those of its system.
 
     One at its default is left out, so that a record made before a setting came is what it was; a
-    component's defaults are known where it is installed. Files are identified by their content. A
+    component's defaults are known where it is installed, and what was done before an option came
+    where its default is not that. Files are identified by their content. A
     task or callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a
     run is left out, and so is the image encoder of a run that reads no picture.
     """
@@ -55,12 +56,13 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
         if section in SINGLE:
             name = _name(tables, section)
             defaults = {"name": DEFAULTS[section]["name"], **_defaults(section, name)}
-            found |= _other(section, table, defaults)
+            found |= _other(section, {**_earlier(section, name), **table}, defaults)
         elif section in SEVERAL:
             for name, options in table.items():
                 kind = SEVERAL[section]
                 if kind != "callback" or _steers(name):
                     place = f"{section}.{name}"
+                    options = {**_earlier(kind, name), **options}
                     found |= {place: True, **_other(place, options, _defaults(kind, name))}
         else:
             found |= _other(section, table, _of_section(section))
@@ -109,6 +111,15 @@ def _defaults_of(entry: Entry, cls: type) -> Mapping[str, Any]:
         for name, option in entry.options().items()
         if option.default is not REQUIRED
     }
+
+
+def _earlier(kind: str, name: str) -> Mapping[str, Any]:
+    """What runs from before an option did, of those options whose default is something else."""
+    entry = _installed(kind, name)
+    try:
+        return {} if entry is None else entry.earlier()
+    except UserError:
+        return {}
 
 
 def _installed(kind: str, name: str) -> Entry | None:

@@ -40,7 +40,7 @@ RESTORE = (
 
 
 def load_weights(
-    model: Model, path: Path, *, weighting: bool = True, remedy: str = RESTORE
+    model: nn.Module, path: Path, *, weighting: bool = True, remedy: str = RESTORE
 ) -> None:
     """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model.
 
@@ -54,7 +54,7 @@ def load_weights(
     # safetensors raises its own class, derived from Exception alone.
     except Exception as error:
         raise UserError(f"{path}: damaged or not a safetensors file ({error}).") from error
-    if not weighting:
+    if not weighting and isinstance(model, Model):
         tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
         tensors |= model.weighting.state_dict(prefix="weighting.")
     try:

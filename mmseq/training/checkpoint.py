@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from mmseq.errors import UserError
@@ -53,21 +53,21 @@ class Generators:
 
 
 class Checkpoints:
-    """The folder ``RUN/last``: one checkpoint folder and the file `current` that names it.
+    """A folder such as ``RUN/last``: one checkpoint folder and the file `current` that names it.
 
     A checkpoint is written beside its predecessor and becomes the current one in a single rename,
     so that a kill at any moment leaves a whole one. The best weights so far lie beside it.
     """
 
-    def __init__(self, run: Path) -> None:
-        self.folder = run / "last"
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
     def exists(self) -> bool:
         return (self.folder / CURRENT).is_file()
 
     def save(
         self,
-        model: Model,
+        model: nn.Module,
         optimiser: Optimizer,
         progress: dict[str, Any],
         generators: Sequence[Generators],
@@ -96,7 +96,7 @@ class Checkpoints:
             if other.name != name:
                 shutil.rmtree(other, ignore_errors=True)
 
-    def load(self, model: Model, optimiser: Optimizer) -> dict[str, Any]:
+    def load(self, model: nn.Module, optimiser: Optimizer) -> dict[str, Any]:
         """Take up the current checkpoint; gives back `progress`. `UserError` where other than as
         many processes resume as wrote it: their batches and what they draw would be others.
         """
@@ -131,7 +131,7 @@ class Checkpoints:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _optimiser_tensors(model: Model, optimiser: Optimizer) -> dict[str, Tensor]:
+def _optimiser_tensors(model: nn.Module, optimiser: Optimizer) -> dict[str, Tensor]:
     names = {id(p): name for name, p in model.named_parameters()}
     return {
         f"{names[id(parameter)]}|{key}": value.detach().contiguous()
@@ -140,7 +140,7 @@ def _optimiser_tensors(model: Model, optimiser: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def _load_optimiser(model: Model, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+def _load_optimiser(model: nn.Module, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     parameters = dict(model.named_parameters())
     for key, value in tensors.items():
         name, _, field = key.rpartition("|")

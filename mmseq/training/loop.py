@@ -27,6 +27,7 @@ from mmseq.training.checkpoint import Checkpoints, Generators
 from mmseq.training.interruption import CtrlC
 from mmseq.training.memory import keep_freed_memory
 from mmseq.training.optimiser import build_optimiser, rates_of, schedule
+from mmseq.training.pictures import picture_learning
 from mmseq.training.preparation import observe
 from mmseq.training.progress import Best, Progress
 from mmseq.training.setup import Setup
@@ -48,7 +49,8 @@ class Trainer:
         self.listeners = Listeners(
             self.callbacks, setup.config.callbacks, events=self.accelerator.is_main_process
         )
-        self.checkpoints = Checkpoints(self.folder)
+        self.checkpoints = Checkpoints(self.folder / "last")
+        self.learning = picture_learning(setup)
         self.optimiser = build_optimiser(self.model, self.settings)
         self.stepper = Stepper(
             self.model,
@@ -66,8 +68,8 @@ class Trainer:
         """From the start, or the last checkpoint, to the finished run folder."""
         keep_freed_memory()
         try:
-            self._begin()
             with self.ctrl_c.noted():
+                self._begin()
                 while self.progress.epoch < self.settings.epochs and not self.progress.stop_reason:
                     if self.preparing and self.progress.epoch >= self.model.preparation:
                         self._finish_preparation()
@@ -80,18 +82,21 @@ class Trainer:
         self.listeners.close()
 
     def _begin(self) -> None:
+        begun = self.checkpoints.exists()
+        if self.learning and not begun:
+            started = time.perf_counter()
+            self.progress.pictures = self.learning.run(lambda: self.ctrl_c.pressed)
+            self.progress.add_seconds("learning pictures", time.perf_counter() - started)
         # Seeded anew, so that what building the model drew does not matter when resuming; each
         # process drops out other units.
         set_seed(self.settings.seed + self.accelerator.process_index)
-        if self.checkpoints.exists():
+        if begun:
             state = self.checkpoints.load(self.model, self.optimiser)
             self.progress = Progress.from_json(state)
             self.listeners.load_states(state["callbacks"])
             self.reporter.line(
                 f"Resuming after epoch {self.progress.epoch}, step {self.progress.step}."
             )
-        elif self.accelerator.is_main_process:
-            self.checkpoints.remove()
         self.listeners.start(self.folder, self.progress.step)
 
     @property
@@ -222,6 +227,8 @@ class Trainer:
         }
         if best.valid is not None:
             metrics["valid"] = best.valid
+        if self.progress.pictures:
+            metrics["pictures"] = self.progress.pictures
         if "test" in self.setup.prepared:
             tags, metrics["test"] = self.evaluate("test")
             if self.accelerator.is_main_process:
@@ -289,4 +296,5 @@ class Trainer:
         if stop:
             # Launchers end the others as soon as one has ended.
             self.accelerator.wait_for_everyone()
-            raise messages.interrupted(self.progress, self.folder)
+            after = f"epoch {self.progress.epoch}, step {self.progress.step}"
+            raise messages.interrupted(after, self.folder)

@@ -13,7 +13,6 @@ from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.scoring.score_table import score_table
 from mmseq.training.interruption import Interrupted
-from mmseq.training.progress import Progress
 
 
 def epoch_name(number: int, epochs: int, *, preparing: bool) -> str:
@@ -45,9 +44,9 @@ def not_finite(step: int, losses: Mapping[str, float]) -> UserError:
     )
 
 
-def interrupted(progress: Progress, folder: Path) -> Interrupted:
-    """The end of a run that Ctrl-C has stopped, and how to resume it."""
+def interrupted(after: str, folder: Path) -> Interrupted:
+    """The end of a run that Ctrl-C has stopped `after` something, and how to resume it."""
     return Interrupted(
-        f"Stopped after epoch {progress.epoch}, step {progress.step}; everything is kept. "
+        f"Stopped after {after}; everything is kept. "
         f"Go on with: {runs.resuming(folder, process_count())}"
     )

@@ -28,6 +28,8 @@ class Progress:
     """Steps done in the epoch under way"""
     prepared: bool = False
     """The preparation phase is over"""
+    pictures: dict[str, int] | None = None
+    """What the image encoder has learned by itself: see `mmseq.training.pictures.Named`"""
     best: Best = field(default_factory=Best)
     sums: dict[str, float] = field(default_factory=dict)
     """Sum of each loss in the epoch under way"""
@@ -64,6 +66,6 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
-        """What `to_json` gave; other keys are left alone."""
-        known = {name: state[name] for name in cls.__dataclass_fields__}
+        """What `to_json` gave, of this version or an earlier one; other keys are left alone."""
+        known = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
         return cls(**{**known, "best": Best(**state["best"])})

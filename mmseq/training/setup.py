@@ -79,7 +79,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
     runs.require_components(folder)
     setup = assemble(runs.own_config(folder), folder, reporter)
-    if not Checkpoints(folder).exists():
+    if not Checkpoints(folder / "last").exists():
         # Killed before its first checkpoint, it has only its config: it starts from the beginning.
         take_initial_weights(setup.model, setup.config)
     _make_ready(setup)

@@ -32,7 +32,7 @@ from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.packaged import LITE
-from mmseq.registry.ranges import NonNegative
+from mmseq.registry.ranges import Natural, NonNegative
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
 DEFAULT_RATE = 1e-4
@@ -58,6 +58,7 @@ class TimmEncoder(ImageEncoder):
     offline = MappingProxyType(
         {"model": tuple(LITE), "weights": "default", "learning_rate": DEFAULT_RATE}
     )
+    earlier = MappingProxyType({"picture_epochs": 0})
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class TimmEncoder(ImageEncoder):
         weights: str = "default",
         train: Literal["frozen", "last-stage", "all"] = "frozen",
         learning_rate: NonNegative = DEFAULT_RATE,
+        picture_epochs: Natural = 8,
         fit: Literal["crop", "page"] = "crop",
         levels: bool = False,
         normalize: bool = True,
@@ -74,6 +76,7 @@ class TimmEncoder(ImageEncoder):
     ) -> None:
         super().__init__()
         self.learning_rate = learning_rate
+        self.picture_epochs = picture_epochs
         self.whole_page = fit == "page"
         self.normalize = normalize
         self.trained = train
