@@ -131,7 +131,7 @@ def test_schedule_rises_then_falls_and_no_step_is_wasted(total, warmup):
     assert schedule(total, total, warmup) == 0.0
 
 
-def test_the_warmup_is_rounded_to_whole_steps():
+def test_the_warmup_loses_no_step_to_binary_numbers():
     """0.29 * 100 is a little less than 29 in binary."""
     factors = [schedule(step, 100, 0.29) for step in range(100)]
     assert factors.index(1.0) == 28

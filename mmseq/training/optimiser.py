@@ -72,9 +72,11 @@ def _factors(model: Model) -> Mapping[int, float]:
 def schedule(step: int, total: int, warmup: float) -> float:
     """Factor on every rate at step 0, 1, …: up from 0 over the warm-up, then down to 0 at `total`.
 
-    The first step is not wasted: step s counts as s + 1 of the warm-up.
+    The warm-up has the whole steps of that share. The first step is not wasted: step s counts as
+    s + 1 of it.
     """
-    rising = round(total * warmup)
+    # In binary 0.29 * 100 is a little less than 29.
+    rising = int(total * warmup + 1e-6)
     if step < rising:
         return (step + 1) / rising
     return max(0.0, (total - step) / max(1, total - rising))
