@@ -46,7 +46,7 @@ def taken(config, tmp_path):
         chosen = config(aux, **settings)
         trainer = Trainer(new_run(chosen, tmp_path / f"run-{size}", Reporter(quiet=True)))
         model = trainer.model.eval()
-        batches = [trainer._batch(range(i, i + 4), [False] * 24) for i in (0, 4, 8)]
+        batches = [trainer.batches.batch(range(i, i + 4)) for i in (0, 4, 8)]
         optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
         stepper = Stepper(model, optimiser, Accelerator(cpu=True), clip=0.0, adversarial=size)
         return model, batches, stepper
@@ -230,7 +230,7 @@ def test_bilstm_moves_its_word_vectors(tiny_data, tmp_path):
         },
     )
     trainer = Trainer(new_run(made, tmp_path / "run", Reporter(quiet=True)))
-    model, batch = trainer.model.eval(), trainer._batch(range(6), [False] * 24)
+    model, batch = trainer.model.eval(), trainer.batches.batch(range(6))
     vectors = model.text_encoder.known.weight
     count = model.decoder.count(batch.targets)
 

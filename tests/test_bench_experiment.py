@@ -67,8 +67,9 @@ def test_the_product_in_order_with_names_of_its_own(plan, config):
     assert runs[2].config.train.learning_rate == 1e-5
     assert runs[2].config.train.seed == 1
     assert runs[2].settings == {"train.learning_rate": 1e-5}
-    # 24 sentences: one batch of 32 an epoch; the text encoder's own 8 epochs.
-    assert runs[0].steps == 8
+    # 24 sentences: one batch of 32 an epoch, and of so short ones five times the text encoder's
+    # own 8.
+    assert runs[0].steps == 40
 
 
 def test_settings_of_plan_system_and_override_in_that_order(plan, config):

@@ -107,7 +107,7 @@ def step(trainer, group, hidden=(False,) * 3):
     for callback in trainer.callbacks.values():
         callback.on_start(trainer.folder, 0)
     trainer.model.train()
-    trainer._train_step(group, hidden)
+    trainer._train_step([trainer.batches.batch(indexes, hidden) for indexes in group])
     (line,) = (trainer.folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
     return sum(totals), json.loads(line)
 
@@ -181,7 +181,10 @@ def test_only_a_refining_task_changes_the_predicted_tags(trainer, settings, refi
     for main, boundary, own, mixed in SCORES:
         set_emissions(made.model, main, boundary)
         found = predict(
-            made.model, made.setup.collator, made.sentences, device=made.model.head.bias.device
+            made.model,
+            made.setup.collator,
+            made.batches.sentences,
+            device=made.model.head.bias.device,
         )
         tag = mixed if refined else own
         assert [list(one.tags) for one in found] == [[tag] * 3, [tag] * 2, [tag]]
@@ -190,7 +193,7 @@ def test_only_a_refining_task_changes_the_predicted_tags(trainer, settings, refi
 def test_gradient_of_the_total_is_its_slope(trainer):
     made = trainer()
     model = made.model.double().eval()
-    batch = made._batch([0, 1, 2], SHOWN)
+    batch = made.batches.batch([0, 1, 2], SHOWN)
     batch = replace(batch, pictures={n: t.double() for n, t in batch.pictures.items()})
     model.task("cluster").seen.fill_(1)
     counts = model.counts(batch, made.tasks)

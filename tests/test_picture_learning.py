@@ -13,10 +13,15 @@ from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
 
 import mmseq
+from mmseq import Sizes
+from mmseq.builtins.images.timm import TimmEncoder
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.layers.probe import PENALTY, linear_probe
+from mmseq.pictures import fixed
+from mmseq.pictures.features import compute_features
+from mmseq.pictures.fixed import LIMIT, FixedPictures
 from mmseq.pictures.types import TypedPictures, typed_pictures
 from mmseq.runs.identity import settings
 from mmseq.training import pictures as phase
@@ -280,3 +285,37 @@ def test_a_record_from_before_the_phase_is_one_without_it():
 
     assert found(train="last-stage") == found(train="last-stage", picture_epochs=0)
     assert found(train="last-stage") != found(train="last-stage", picture_epochs=8)
+
+
+def test_fixed_pictures_are_what_the_encoder_gives_whatever_was_asked_before(tiny_data):
+    torch.manual_seed(0)
+    encoder = TimmEncoder(
+        Sizes(("O",)), model="test_resnet", weights="random", train="last-stage", levels=True
+    )
+    paths = sorted((tiny_data / "images").iterdir())[:5]
+    table = compute_features(paths, encoder)
+    right = encoder(table.rows(paths))
+    first, later, none = (
+        FixedPictures(table, encoder, torch.device("cpu"), limit=limit)
+        for limit in (LIMIT, LIMIT, 0)
+    )
+    later.rows(paths[3:])
+    for source in (first, later, none):
+        for asked in (paths, paths[::-1], paths):
+            given, order = source.rows(asked), [paths.index(path) for path in asked]
+            torch.testing.assert_close(given.regions, right.regions[order], atol=1e-5, rtol=1e-5)
+            torch.testing.assert_close(given.vector, right.vector[order], atol=1e-5, rtol=1e-5)
+            for one, other in zip(given.levels, right.levels, strict=True):
+                torch.testing.assert_close(one, other[order], atol=1e-5, rtol=1e-5)
+    given = [source.rows(paths) for source in (first, later, none)]
+    assert torch.equal(given[0].regions, given[1].regions)
+    assert torch.equal(given[0].regions, given[2].regions)
+    assert torch.equal(first.rows([paths[2]]).vector, given[0].vector[[2]])
+    assert encoder.training is False
+
+
+def test_what_is_kept_of_them_in_memory_changes_no_weight(config, run_once, tmp_path, monkeypatch):
+    whole = run_once(config())
+    monkeypatch.setattr(fixed.FixedPictures.__init__, "__defaults__", (0,))
+    none = run_of(config(), tmp_path / "run")
+    assert (none / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()

@@ -238,8 +238,8 @@ import os, signal, mmseq
 from mmseq.training import loop as training
 from mmseq.console import Reporter
 step = training.Trainer._train_step
-def killed(self, group, hidden):
-    step(self, group, hidden)
+def killed(self, group):
+    step(self, group)
     if self.progress.step == 11:
         os.kill(os.getpid(), signal.SIGKILL)
 training.Trainer._train_step = killed
@@ -268,8 +268,8 @@ def test_a_run_broken_off_by_an_error_is_closed_and_goes_on(config, tmp_path, mo
     settings = {f"callbacks.{name}.folder": str(place) for name in TRACKERS}
     step = Trainer._train_step
 
-    def broken(self, group, hidden):
-        step(self, group, hidden)
+    def broken(self, group):
+        step(self, group)
         if self.progress.step == stop_at:
             raise Stop
 

@@ -148,8 +148,8 @@ import os, signal, mmseq
 from mmseq.training import loop as training
 from mmseq.console import Reporter
 step = training.Trainer._train_step
-def killed(self, group, hidden):
-    step(self, group, hidden)
+def killed(self, group):
+    step(self, group)
     if self.progress.step == {stop_at}:
         os.kill(os.getpid(), signal.SIGKILL)
 training.Trainer._train_step = killed
@@ -197,7 +197,7 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, site, tmp_path)
 def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
     trainer = Trainer(new_run(config(), tmp_path / "run", Reporter(quiet=True)))
     trainer.progress.prepared = True
-    batch = trainer._batch(range(8), [False] * 24)
+    batch = trainer.batches.batch(range(8))
     counts = trainer.stepper.counts([batch], trainer.active)
     output = trainer.model(batch, trainer.tasks)
     means = {name: loss / counts[name] for name, loss in output.losses.items()}
@@ -235,7 +235,7 @@ def test_accumulated_micro_batches_give_the_gradient_of_the_whole_batch(config, 
 
         trainer.stepper._clip = keep
         groups = [list(range(8))] if steps == 1 else [[0, 1, 2, 3], [4, 5, 6, 7]]
-        trainer._train_step(groups, [False] * 24)
+        trainer._train_step([trainer.batches.batch(group) for group in groups])
         gradients.append(found)
     assert gradients[0].keys() == gradients[1].keys()
     for name, whole in gradients[0].items():
@@ -251,9 +251,11 @@ def test_image_dropout_hides_pictures_by_seed_and_epoch(config, tmp_path):
     assert not any(hidden_pictures(1000, 0.0, seed=1, epoch=0))
     made = config(**{"data.image_dropout": 0.5})
     trainer = Trainer(new_run(made, tmp_path / "run", Reporter(quiet=True)))
-    hidden = first[: len(trainer.sentences)]
-    batch = trainer._batch(range(len(hidden)), hidden)
-    shown = [bool(s.images) and not h for s, h in zip(trainer.sentences, hidden, strict=True)]
+    hidden = first[: len(trainer.batches.sentences)]
+    batch = trainer.batches.batch(range(len(hidden)), hidden)
+    shown = [
+        bool(s.images) and not h for s, h in zip(trainer.batches.sentences, hidden, strict=True)
+    ]
     assert batch.targets.has_image.tolist() == shown
 
 

@@ -126,8 +126,8 @@ def test_stopped_and_resumed_is_the_unbroken_run(
     whole = run_of(config(name, **settings), tmp_path / "whole")
     step = Trainer._train_step
 
-    def stopped(trainer, group, hidden):
-        step(trainer, group, hidden)
+    def stopped(trainer, group):
+        step(trainer, group)
         trainer.ctrl_c.pressed = trainer.progress.step == stop_at
 
     with monkeypatch.context() as patch:

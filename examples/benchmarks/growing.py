@@ -115,6 +115,5 @@ def training_step(
     if trainer.preparing:
         trainer._finish_preparation()
     trainer.model.train()
-    group = trainer._steps(0)[0]
-    shown = [False] * len(trainer.sentences)
-    return lambda: trainer._train_step(group, shown)
+    batches, group = trainer.batches, trainer.batches.order(0)[0]
+    return lambda: trainer._train_step([batches.batch(indexes) for indexes in group])

@@ -35,22 +35,21 @@ class Loop:
         self.trainer = Trainer(new_run(config, _folder(), Reporter(quiet=True)))
         self.trainer._begin()
         self.trainer.model.train()
-        self._shown = [False] * len(self.trainer.sentences)
 
     def steps(self, count: int) -> list[list[list[int]]]:
         """The first `count` steps of an epoch, which are drawn at random: of each its batches as
         sentence numbers.
         """
-        return self.trainer._steps(0)[:count]
+        return self.trainer.batches.order(0)[:count]
 
     def run(self, steps: Sequence[Sequence[Sequence[int]]]) -> None:
         """Train these steps."""
         for group in steps:
-            self.trainer._train_step(group, self._shown)
+            self.trainer._train_step([self.trainer.batches.batch(i) for i in group])
 
     def batch(self, step: Sequence[Sequence[int]]) -> Batch:
         """The first batch of a step."""
-        return self.trainer._batch(step[0], self._shown)
+        return self.trainer.batches.batch(step[0])
 
 
 def sentences(steps: Sequence[Sequence[Sequence[int]]]) -> int:

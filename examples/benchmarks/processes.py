@@ -50,14 +50,13 @@ def worker(folder: Path, data: str, batch: int, steps: int) -> None:
     trainer = Trainer(new_run(config, folder / "run", Reporter(quiet=True)))
     trainer._begin()
     trainer.model.train()
-    shown = [False] * len(trainer.sentences)
     seconds: dict[str, list[float]] = {"batches": [], "steps": []}
-    for group in trainer._steps(0)[: WARM + steps]:
+    for group in trainer.batches.order(0)[: WARM + steps]:
         started = time.perf_counter()
-        trainer._batch(group[0], shown)
+        trainer.batches.batch(group[0])
         seconds["batches"].append(time.perf_counter() - started)
         started = time.perf_counter()
-        trainer._train_step(group, shown)
+        trainer._train_step([trainer.batches.batch(i) for i in group])
         seconds["steps"].append(time.perf_counter() - started)
     found: dict[str, Any] = {name: times[WARM:] for name, times in seconds.items()}
     if process_count() > 1:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from mmseq.pictures.checksums import Contents
 from mmseq.runs.folder import component_versions
 from mmseq.runs.identity import WEIGHTS, by_content, contents_named, settings
 from mmseq.runs.provenance import checksums_of, versions_of
-from mmseq.training.resolved import with_epochs
+from mmseq.training.rounds import rounds_of, with_length
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
         try:
             sentences, checksums = folders.facts(config.data)
             for seed in plan.seeds:
-                own = config.replaced({"train.seed": seed})
+                own = with_length(config, sentences).replaced({"train.seed": seed})
                 found.append(
                     _experiment(own, system, override, data, settings, sentences, checksums)
                 )
@@ -170,7 +169,7 @@ def _experiment(
         checksums,
         contents,
         versions,
-        ceil(ceil(sentences / train.batch_size) / train.accumulate) * train.epochs,
+        rounds_of(train, sentences).total,
     )
 
 
@@ -197,7 +196,7 @@ def _configured(
         problems.add(f"{system.name}: {error}")
         return None
     try:
-        return with_epochs(_on(config.replaced(settings), data))
+        return _on(config.replaced(settings), data)
     except UserError as error:
         for line in _each_alone(config, settings) or [str(error)]:
             problems.add(f"{system.name}: {line}")

@@ -72,7 +72,10 @@ class TrainConfig(BaseModel):
     # numpy takes 32 bits, and each process adds its number.
     seed: int = Field(1, ge=0, lt=2**31)
     epochs: int = Field(0, ge=0)
-    """Epochs in all, preparation included; 0: the text encoder's own number."""
+    """Epochs in all, preparation included; 0: `steps`, or the text encoder's own number, more for
+    few sentences and fewer for very many."""
+    steps: int = Field(0, ge=0)
+    """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: epochs."""
     batch_size: int = Field(32, ge=1)
     """Sentences a process and a micro-batch."""
     accumulate: int = Field(1, ge=1)

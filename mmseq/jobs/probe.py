@@ -19,6 +19,7 @@ from mmseq.model.order import epoch_steps, lengths_of
 from mmseq.model.prediction import predict
 from mmseq.pictures.ready import pictures_to_compute, ready_pictures
 from mmseq.training.optimiser import build_optimiser
+from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 from mmseq.training.step import Stepper
 
@@ -98,11 +99,10 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     sentences = list(prepared.values())
     predict(model, collator, sentences, device=device)
     each_sentence = (time.perf_counter() - started) / len(sentences)
-    evaluated = settings.epochs * _size(setup, "valid") + _size(setup, "test")
+    rounds = rounds_of(settings, len(examples))
+    evaluated = len(rounds.ends) * _size(setup, "valid") + _size(setup, "test")
     seconds = (
-        picture_seconds
-        + settings.epochs * len(steps) * sum(counted) / len(counted)
-        + evaluated * each_sentence
+        picture_seconds + rounds.total * sum(counted) / len(counted) + evaluated * each_sentence
     )
     weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
     moments = sum(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from mmseq.contracts.image_encoder import Pictures
 from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextInputs
 
@@ -18,8 +19,10 @@ class Batch:
 
     text: TextInputs
     targets: Targets
-    pictures: Mapping[str, Tensor] = field(default_factory=dict)
-    """Precomputed pictures, P rows each, every distinct one once; empty without pictures"""
+    pictures: Mapping[str, Tensor] | Pictures = field(default_factory=dict)
+    """Precomputed pictures, P rows each, every distinct one once; empty without pictures. Or what
+    an image encoder that does not change any more has given for them
+    """
     owner: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
     """(N,) long: a sentence that has a picture, for each picture that a sentence has"""
     slot: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.long))
@@ -45,8 +48,18 @@ class Batch:
                 tags=None if tags is None else tags.to(device),
                 extras=extras,
             ),
-            moved(self.pictures),
+            self._pictures_to(device),
             self.owner.to(device),
             self.slot.to(device),
             self.row.to(device),
         )
+
+    def _pictures_to(self, device: torch.device) -> Mapping[str, Tensor] | Pictures:
+        given = self.pictures
+        if not isinstance(given, Pictures):
+            return {k: t.to(device, non_blocking=True) for k, t in given.items()}
+        regions, vector, grid, *levels = (
+            t.to(device, non_blocking=True)
+            for t in (given.regions, given.vector, given.grid, *given.levels)
+        )
+        return Pictures(regions, vector, grid, tuple(levels))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mmseq.contracts.example import Example
+from mmseq.contracts.image_encoder import Pictures
 from mmseq.contracts.states import PerWord, Targets
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.data.sentences import per_word
@@ -29,8 +30,10 @@ class PictureSource(Protocol):
     def content(self, path: Path) -> str:
         """The same for pictures that are the same, whatever their files are called."""
 
-    def rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
-        """What the image encoder's `precompute` gave for each picture, stacked."""
+    def rows(self, paths: Sequence[Path]) -> dict[str, Tensor] | Pictures:
+        """What the image encoder's `precompute` gave for each picture, stacked; of one that does
+        not change any more, what its `forward` gives.
+        """
 
 
 @dataclass(frozen=True)
@@ -133,7 +136,7 @@ class Collator:
         images = [() if hidden and hidden[index] else s.images for index, s in enumerate(sentences)]
         places = [(b, n) for b, paths in enumerate(images) for n in range(len(paths))]
         owner, slot = torch.tensor(places, dtype=torch.long).reshape(-1, 2).unbind(dim=1)
-        pictures: dict[str, Tensor] = {}
+        pictures: dict[str, Tensor] | Pictures = {}
         shown = [path for paths in images for path in paths]
         row, distinct = _distinct(shown, self._pictures)
         if distinct and self._pictures:

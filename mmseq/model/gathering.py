@@ -26,7 +26,9 @@ def image_states(batch: Batch, encoder: ImageEncoder) -> ImageStates:
             image_index=torch.zeros(sentences, 1, dtype=torch.long, device=device),
             levels=tuple(torch.zeros(sentences, c, 1, 1, device=device) for c in encoder.levels),
         )
-    pictures = _of_sentences(encoder(batch.pictures), batch.row)
+    given = batch.pictures
+    distinct = given if isinstance(given, Pictures) else encoder(given)
+    pictures = _of_sentences(distinct, batch.row)
     slots = int(batch.slot.max()) + 1
     count, width = pictures.regions.shape[1:]
     place = batch.owner * slots + batch.slot

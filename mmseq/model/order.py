@@ -50,6 +50,14 @@ def hidden_pictures(sentences: int, share: float, seed: int, epoch: int) -> list
     return [bool(draw < share) for draw in draws]
 
 
+def steps_in_epoch(sentences: int, train: TrainConfig, processes: int) -> int:
+    """How many `epoch_steps` gives for as many sentences."""
+    whole, rest = divmod(sentences, train.batch_size * processes)
+    # Fewer sentences than processes join another batch, where there is one.
+    batches = whole + (rest >= processes or (rest > 0 and not whole))
+    return -(-batches // train.accumulate)
+
+
 def epoch_steps(
     lengths: Sequence[int], train: TrainConfig, epoch: int, process: int, processes: int
 ) -> list[list[list[int]]]:

@@ -127,7 +127,7 @@ def own_config(folder: Path) -> Config:
 
 def _as_before(tables: Mapping[str, Any]) -> dict[str, Any]:
     """Dotted settings of what a run from before some options did."""
-    found = {}
+    found: dict[str, Any] = {}
     for section in SINGLE:
         if (name := tables[section]["name"]) != "none":
             earlier = registry().get(section, name).earlier()

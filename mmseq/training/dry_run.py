@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from pathlib import Path
 
 from rich.table import Table
@@ -13,6 +12,7 @@ from mmseq.console import Reporter
 from mmseq.data.splits import missing_pictures
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
+from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 
 
@@ -69,14 +69,12 @@ def _components(setup: Setup) -> Table:
 
 
 def _steps(setup: Setup) -> str:
-    train = setup.config.train
-    sentences = len(setup.splits["train"].examples)
-    steps = ceil(ceil(sentences / train.batch_size) / train.accumulate)
-    preparation = setup.model.preparation
-    epochs = "1 epoch" if train.epochs == 1 else f"{train.epochs} epochs"
+    rounds = rounds_of(setup.config.train, len(setup.splits["train"].examples))
+    steps, preparation = rounds.each, setup.model.preparation
+    epochs = "1 epoch" if rounds.epochs == 1 else f"{rounds.epochs} epochs"
     first = f", the first {preparation} of them preparation" if preparation else ""
     return (
-        f"{epochs}{first}: {steps} steps each, {steps * train.epochs} in all; tags "
+        f"{epochs}{first}: {steps} steps each, {rounds.total} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
         f"{setup.accelerator.mixed_precision}."
     )

@@ -16,6 +16,7 @@ from mmseq.model.assembly import build_model
 from mmseq.model.model import Model
 from mmseq.runs import folder as runs
 from mmseq.runs.weights import load_weights
+from mmseq.training.rounds import rounds_of
 
 
 def build_seeded(
@@ -45,10 +46,12 @@ def require_trainable(model: Model, config: Config, splits: Mapping[str, Split])
     """`UserError` for a model that the run's settings or sentences do not suit, before any work is
     done.
     """
-    if model.preparation >= config.train.epochs:
+    rounds = len(rounds_of(config.train, len(splits["train"].examples)).ends)
+    if model.preparation >= rounds:
+        length = "steps" if config.train.steps else "epochs"
         raise UserError(
-            f"train.epochs = {config.train.epochs}: the preparation phase alone takes "
-            f"{model.preparation}; give more epochs."
+            f"train.{length} = {config.train.steps or config.train.epochs}: the preparation phase "
+            f"alone takes {model.preparation} of {rounds} epochs; give more."
         )
     _require_embeddings(model, config)
     reader = model.collator(None)

@@ -14,14 +14,14 @@ from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.layers.gradients import Cosines
 from mmseq.model import calls
 from mmseq.model.batch import Batch
-from mmseq.model.order import epoch_steps, hidden_pictures, lengths_of
 from mmseq.model.prediction import predict
-from mmseq.processes import any_of_all, from_all, process_count
+from mmseq.processes import any_of_all, from_all
 from mmseq.runs.predictions import write_predictions
 from mmseq.runs.results import write_results
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.training import messages
+from mmseq.training.batches import TrainingBatches
 from mmseq.training.callbacks import Listeners
 from mmseq.training.checkpoint import Checkpoints, Generators
 from mmseq.training.interruption import CtrlC
@@ -42,8 +42,8 @@ class Trainer:
         self.model, self.folder, self.reporter = setup.model, setup.folder, setup.reporter
         self.settings = setup.config.train
         self.accelerator = setup.accelerator
-        self.sentences = setup.prepared["train"]
-        self.lengths = lengths_of(self.sentences)
+        self.batches = TrainingBatches(setup.config, setup.prepared["train"], setup.collator)
+        self.rounds = self.batches.rounds
         self.tasks = list(self.model.tasks)
         self.callbacks: dict[str, Callback] = setup.callbacks
         self.listeners = Listeners(
@@ -60,7 +60,6 @@ class Trainer:
             self.settings.adversarial,
         )
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
-        self.total = len(self._steps(0)) * self.settings.epochs
         self.progress = Progress(prepared=not self.model.preparation)
         self.ctrl_c = CtrlC()
 
@@ -70,7 +69,7 @@ class Trainer:
         try:
             with self.ctrl_c.noted():
                 self._begin()
-                while self.progress.epoch < self.settings.epochs and not self.progress.stop_reason:
+                while self.progress.epoch < len(self.rounds.ends) and not self.stopping:
                     if self.preparing and self.progress.epoch >= self.model.preparation:
                         self._finish_preparation()
                     self._train_epoch()
@@ -87,6 +86,9 @@ class Trainer:
             started = time.perf_counter()
             self.progress.pictures = self.learning.run(lambda: self.ctrl_c.pressed)
             self.progress.add_seconds("learning pictures", time.perf_counter() - started)
+        if self.learning:
+            # They are what they are from here on.
+            self.batches.collator = self.model.collator(self.learning.fixed())
         # Seeded anew, so that what building the model drew does not matter when resuming; each
         # process drops out other units.
         set_seed(self.settings.seed + self.accelerator.process_index)
@@ -100,6 +102,11 @@ class Trainer:
         self.listeners.start(self.folder, self.progress.step)
 
     @property
+    def stopping(self) -> bool:
+        """A callback has asked for it."""
+        return bool(self.progress.stop_reason)
+
+    @property
     def preparing(self) -> bool:
         """The main task trains alone until the tasks' preparation is over."""
         return not self.progress.prepared
@@ -111,20 +118,16 @@ class Trainer:
 
     def _train_epoch(self) -> None:
         progress = self.progress
-        steps = self._steps(progress.epoch)
-        share, seed = self.setup.config.data.image_dropout, self.settings.seed
-        hidden = hidden_pictures(len(self.sentences), share, seed, progress.epoch)
+        steps = self.rounds.steps(progress.epoch)
         self.model.train()
         started = time.perf_counter()
-        name = messages.epoch_name(
-            progress.epoch + 1, self.settings.epochs, preparing=self.preparing
-        )
+        name = self.rounds.name(progress.epoch + 1, preparing=self.preparing)
         with self.reporter.progress(name, len(steps)) as advance:
-            advance(progress.in_epoch)
-            for group in steps[progress.in_epoch :]:
-                self._train_step(group, hidden)
+            advance(progress.step - steps.start)
+            for group in self.batches.groups(range(progress.step, steps.stop)):
+                self._train_step(group)
                 advance(1, loss_text(progress.means()))
-                unfinished = progress.in_epoch < len(steps)
+                unfinished = progress.step < steps.stop
                 every = self.settings.checkpoint_steps
                 stop = self._pressed()
                 if unfinished and (stop or (every and progress.step % every == 0)):
@@ -133,22 +136,21 @@ class Trainer:
                     started = time.perf_counter()
         progress.add_seconds("training", time.perf_counter() - started)
 
-    def _train_step(self, group: Sequence[Sequence[int]], hidden: Sequence[bool]) -> None:
+    def _train_step(self, group: Sequence[Batch]) -> None:
         """One optimiser step over the micro-batches of this process."""
         progress = self.progress
-        factor = schedule(progress.step, self.total, self.settings.warmup)
+        factor = schedule(progress.step, self.rounds.total, self.settings.warmup)
         for parameters, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
             parameters["lr"] = rate * factor
         # What is not finite now is a component's own; later it may be the rate's fault.
         self.model.watched = progress.step == 0
         done = self.stepper.step(
-            [self._batch(indexes, hidden) for indexes in group],
+            [batch.to(self.accelerator.device) for batch in group],
             self.active,
-            progress.step / self.total,
+            progress.step / self.rounds.total,
             self._cosines(),
         )
         progress.step += 1
-        progress.in_epoch += 1
         progress.sentences += done.counts["sentences"]
         # A loss that is not a number stays one: the rest of the run would be for nothing.
         if not all(math.isfinite(value) for value in done.losses.values()):
@@ -159,11 +161,10 @@ class Trainer:
     def _finish_preparation(self) -> None:
         """The tasks observe the training data, and may begin."""
         started = time.perf_counter()
-        steps = self._steps(self.settings.epochs)
-        shown = [False] * len(self.sentences)
-        batches = ((self._batch(indexes, shown) for indexes in group) for group in steps)
-        with self.reporter.progress("observing", len(steps)) as advance:
-            observe(self.model, batches, advance)
+        device = self.accelerator.device
+        groups = ((batch.to(device) for batch in group) for group in self.batches.once())
+        with self.reporter.progress("observing", self.rounds.each) as advance:
+            observe(self.model, groups, advance)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
         self.reporter.line("Preparation finished: all tasks train from here on.")
@@ -171,7 +172,6 @@ class Trainer:
     def _end_epoch(self) -> None:
         progress = self.progress
         progress.epoch += 1
-        progress.in_epoch = 0
         tags, valid = self.evaluate("valid") if "valid" in self.setup.prepared else ([], None)
         f1 = -1.0 if valid is None else valid["f1"]
         if not self.preparing and (valid is None or f1 > progress.best.f1):
@@ -192,7 +192,7 @@ class Trainer:
         progress.sums, progress.items = {}, {}
         self._tell(event)
         self._agree_to_stop()
-        self.reporter.line(messages.epoch_line(event, self.settings.epochs))
+        self.reporter.line(messages.epoch_line(event, self.rounds))
         self._save(self._pressed())
 
     def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
@@ -257,15 +257,6 @@ class Trainer:
 
     def _write_predictions(self, split: str, tags: Sequence[Sequence[str]]) -> None:
         write_predictions(self.folder, split, self.setup.splits[split].examples, tags)
-
-    def _steps(self, epoch: int) -> list[list[list[int]]]:
-        process = self.accelerator.process_index
-        return epoch_steps(self.lengths, self.settings, epoch, process, process_count())
-
-    def _batch(self, indexes: Sequence[int], hidden: Sequence[bool]) -> Batch:
-        sentences = [self.sentences[i] for i in indexes]
-        batch = self.setup.collator.batch(sentences, [hidden[i] for i in indexes])
-        return batch.to(self.accelerator.device)
 
     def _cosines(self) -> Cosines | None:
         """Where a callback wants the cosines of the step that begins."""

@@ -13,16 +13,12 @@ from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.scoring.score_table import score_table
 from mmseq.training.interruption import Interrupted
+from mmseq.training.rounds import Rounds
 
 
-def epoch_name(number: int, epochs: int, *, preparing: bool) -> str:
-    """As in "epoch 3/8"."""
-    return f"{'preparation' if preparing else 'epoch'} {number}/{epochs}"
-
-
-def epoch_line(event: EpochEvent, epochs: int) -> str:
+def epoch_line(event: EpochEvent, rounds: Rounds) -> str:
     """An epoch that is over: its losses and its score."""
-    name = epoch_name(event.epoch, epochs, preparing=event.preparing)
+    name = rounds.name(event.epoch, preparing=event.preparing)
     valid = "" if event.valid is None else f"  valid F1 (default) {event.valid['f1']:.2f}"
     mark = " (best)" if event.best_epoch == event.epoch and event.valid else ""
     return f"{name}  {loss_text(event.losses)}{valid}{mark}"

@@ -25,6 +25,7 @@ from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.names import ambiguous_names
 from mmseq.data.splits import types_of
 from mmseq.layers.probe import linear_probe
+from mmseq.pictures.fixed import FixedPictures
 from mmseq.pictures.table import FeatureTable
 from mmseq.pictures.types import TypedPictures, typed_pictures
 from mmseq.processes import (
@@ -154,6 +155,10 @@ class PictureLearning:
             self.encoder.load_state_dict(before)
         self.setup.reporter.line(found.line())
         return asdict(found)
+
+    def fixed(self) -> FixedPictures:
+        """Pictures as the encoder gives them now."""
+        return FixedPictures(self.pictures, self.encoder, self.accelerator.device)
 
     def _learn(self, pressed: Callable[[], bool]) -> None:
         assert self.train is not None

@@ -23,9 +23,7 @@ class Progress:
     step: int = 0
     """Optimiser steps done"""
     epoch: int = 0
-    """Epochs done"""
-    in_epoch: int = 0
-    """Steps done in the epoch under way"""
+    """Rounds done: epochs, or what lies between two validations"""
     prepared: bool = False
     """The preparation phase is over"""
     pictures: dict[str, int] | None = None

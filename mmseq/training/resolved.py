@@ -9,25 +9,11 @@ from typing import Any
 
 from mmseq.config.config import Config, DataConfig
 from mmseq.contracts.example import Example
-from mmseq.data.sample.cached import SAMPLE_EPOCHS
 from mmseq.data.source import is_sample
 from mmseq.data.splitter import SPLITTERS, choose_splitter
 from mmseq.errors import unknown
 from mmseq.model.model import Model
-
-
-def with_epochs(config: Config) -> Config:
-    """Epochs left at 0 become the text encoder's own number, or the sample's."""
-    return config.replaced({"train.epochs": _epochs(config)}) if not config.train.epochs else config
-
-
-def _epochs(config: Config) -> int:
-    if config.train.epochs:
-        return config.train.epochs
-    if is_sample(config.data):
-        return SAMPLE_EPOCHS
-    own: int = config.component("text_encoder").entry.load().epochs
-    return own
+from mmseq.training.rounds import with_length
 
 
 def splitter_of(data: DataConfig, examples: Sequence[Example]) -> str:
@@ -41,11 +27,12 @@ def splitter_of(data: DataConfig, examples: Sequence[Example]) -> str:
     return data.splitter
 
 
-def carried_out(config: Config, model: Model, splitter: str) -> Config:
-    """The config of the run as it is: what was left open is filled in, a text-only run has no image
-    encoder, and paths are absolute.
+def carried_out(config: Config, model: Model, splitter: str, sentences: int) -> Config:
+    """The config of the run as it is: what was left open is filled in (its length, by the number of
+    training `sentences`), a text-only run has no image encoder, and paths are absolute.
     """
-    changes: dict[str, Any] = {"train.epochs": _epochs(config), "data.splitter": splitter}
+    config = with_length(config, sentences)
+    changes: dict[str, Any] = {"data.splitter": splitter}
     if model.image_encoder is None and config.single["image_encoder"] is not None:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):

@@ -102,7 +102,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
         )
     model, fitted = build_seeded(config, labels, splits["train"].examples)
-    config = carried_out(config, model, splitter)
+    config = carried_out(config, model, splitter, len(splits["train"].examples))
     require_trainable(model, config, splits)
     callbacks = {
         name: calls.build_callback(choice.entry.full_title, choice.entry.load(), choice.options)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mmseq.bench.plan import Problems
 from mmseq.config.config import Config
 from mmseq.config.layering import SINGLE
+from mmseq.data.source import load_data
+from mmseq.data.splits import require_split
 from mmseq.errors import UserError, did_you_mean
 from mmseq.registry.plugins import registry
-from mmseq.training.resolved import with_epochs
+from mmseq.training.rounds import with_length
 from mmseq.tune.parameter import Parameter, Range
 
 SENTENCES = ("path", "splits", "image_folder", "reader", "scheme", "map")
@@ -32,6 +36,12 @@ class Space:
         # Names first: which options a trial has depends on them.
         self.parameters = sorted(parameters, key=lambda p: not _names_component(p))
 
+    @cached_property
+    def sentences(self) -> int:
+        """Those to train on, which decide how long a trial is."""
+        splits = load_data(self.base.data, ["train"])
+        return len(require_split(splits, "train", Path(self.base.data.path)).examples)
+
     def draw(self, suggest: Callable[[Parameter], Any]) -> dict[str, Any]:
         """The settings of a trial, each as `suggest` gives it."""
         settings: dict[str, Any] = {}
@@ -41,12 +51,12 @@ class Space:
         return settings
 
     def config(self, settings: Mapping[str, Any]) -> Config:
-        """The config of a trial, its epochs filled in."""
+        """The config of a trial, its length filled in."""
         return self.whole({**settings, "data.splits": list(TRIAL_SPLITS)})
 
     def whole(self, settings: Mapping[str, Any]) -> Config:
         """The same, reading every split that the base does."""
-        return with_epochs(self.base.replaced(settings))
+        return with_length(self.base.replaced(settings), self.sentences)
 
     def chosen(self) -> list[Config]:
         """The base, and with each searched name in turn."""

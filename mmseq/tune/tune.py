@@ -19,6 +19,7 @@ from mmseq.files import locked, read_json
 from mmseq.jobs.job import Event, Job, Outcome, Pool
 from mmseq.runs import folder as runs
 from mmseq.runs.provenance import require_made_with, versions_of
+from mmseq.training.rounds import rounds_of
 from mmseq.tune.identity import begun_with
 from mmseq.tune.results import save_best, save_trials, trials_text
 from mmseq.tune.search import Method
@@ -123,7 +124,8 @@ class Tuner:
     def _hear(self, job: Job, event: Event) -> str:
         if event.kind != "epoch" or event.f1 is None:
             return ""
-        epochs = self._configs[job.name].train.epochs
+        train = self._configs[job.name].train
+        epochs = len(rounds_of(train, self.study.space.sentences).ends)
         return self.study.hear(self._of_job[job.name], event.epoch, event.f1, epochs)
 
     def _take(self, job: Job, outcome: Outcome) -> str:
