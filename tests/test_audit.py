@@ -259,6 +259,23 @@ def test_what_cannot_be_shuffled_is_not_judged(run, mixed, tmp_path, several, no
     assert note in report.notes[0]
 
 
+def test_it_tells_what_the_pictures_tell_by_themselves(run, data, run_cli, tmp_path):
+    """Red is a person in training and test, blue a place: two pictures, and both can be read."""
+    told = audit(run, data, resamples=200).to_json()["pictures_named"]
+    assert told == {"pictures": 2, "right": 2, "training": 2}
+    crossed = shutil.copytree(data, tmp_path / "crossed")
+    other = {"PER": "LOC", "LOC": "PER"}
+    records = [
+        {**s, "tags": [t if t == "O" else f"B-{other[t[2:]]}" for t in s["tags"]]}
+        for s in sentences({"PER": 2, "LOC": 1})
+    ]
+    write(crossed / "test.jsonl", records)
+    told = audit(run, crossed, resamples=200).to_json()["pictures_named"]
+    assert told == {"pictures": 2, "right": 0, "training": 2}
+    result = run_cli("audit", run, data, "--resamples", 200)
+    assert "2 of 2 pictures (100.0 %) tell the type" in result.out
+
+
 def test_training_data_that_are_gone_leave_ambiguous_names_out(run, data, tmp_path, run_cli):
     moved = shutil.copytree(run, tmp_path / "run")
     gone = tmp_path / "gone"
@@ -267,9 +284,9 @@ def test_training_data_that_are_gone_leave_ambiguous_names_out(run, data, tmp_pa
     report = audit(moved, data, resamples=200)
     assert report.ambiguous is None
     assert report.conditions["true"].ambiguous_recall is None
-    assert report.to_json()["ambiguous"] is None
+    assert report.to_json()["ambiguous"] is report.to_json()["pictures_named"] is None
     (note, _) = report.notes
-    assert note.startswith("Ambiguous names are left out: ")
+    assert note.startswith("Ambiguous names, and what pictures tell by themselves, are left out: ")
     assert "training data" in note
     shutil.copytree(data, gone)
     write(gone / "train.jsonl", sentences({"PER": 1, "LOC": 1}))

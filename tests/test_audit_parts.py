@@ -362,6 +362,7 @@ def test_the_page_is_the_json_with_a_line_for_a_list_of_words():
         comparisons={"none": compared(1, 0.5)},
         parts={},
         ambiguous=None,
+        named=None,
         changes=found,
         notes=["left out"],
         settings={"seed": 0},

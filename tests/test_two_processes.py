@@ -37,6 +37,7 @@ RUNS = {
     "gradnorm": {"weighting.name": "gradnorm"},
     "dynamic-average": {"weighting.name": "dynamic-average"},
     "ramp": {"weighting.name": "ramp"},
+    "pictures": {"image_encoder.train": "last-stage", "image_encoder.picture_epochs": 3},
 }
 COUNTS = ((4, 0), (0, 4), (0, 0), (2, 1))
 """Of the four batches, by length: sentences with entities and a picture in either process"""
@@ -301,6 +302,9 @@ def test_two_processes_equal_one_on_the_joined_batch(make, two, tmp_path, name):
     later = sorted(tasks[STEPS : 2 * STEPS])
     assert later == [("boundary",)] + [("boundary", "cluster", "contrastive")] * 3
     scores = [json.loads((r / "metrics.json").read_text()) for r in (run, two / name)]
+    # What the image encoder has learned by itself, where it has.
+    assert scores[0].get("pictures") == scores[1].get("pictures")
+    assert ("pictures" in scores[0]) == (name == "pictures")
     for part in ("valid", "test", "data"):
         assert scores[0][part] == scores[1][part]
     assert [scores[1][split]["sentences"] for split in ("valid", "test")] == [5, 1]

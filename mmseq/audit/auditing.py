@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mmseq.audit.ambiguous import AmbiguousEntities, ambiguous_entities
+from mmseq.audit.ambiguous import ambiguous_entities
 from mmseq.audit.changes import find_changes
 from mmseq.audit.comparison import compare_conditions, compare_parts
 from mmseq.audit.conditions import TEXT_ONLY, Tagged, Tags, tag, tag_all
+from mmseq.audit.naming import named_pictures
 from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
@@ -71,11 +72,13 @@ def audit(
     types = Counter(kind for tags in gold for _, _, kind in spans(tags))
     if not types:
         raise UserError(f"{found.path}: holds no entity; audit data with entities.")
-    ambiguous, notes = _ambiguous(tagger, found)
+    training, notes = _training(tagger)
+    ambiguous = ambiguous_entities(found.examples, training.examples) if training else None
     if other is not None and _training_sha256(other) != _training_sha256(tagger):
         notes.append(f"{text_only} was trained on other data than {run}.")
     tagged = tag_all(tagger, encoder, found, permutations=permutations, seed=seed)
     notes += _notes_on_pictures(tagged)
+    named = named_pictures(tagger, encoder, found.examples, training.examples) if training else None
     by_condition = dict(tagged.tags)
     if other is not None:
         by_condition[TEXT_ONLY] = [_tags_of(other, found)]
@@ -98,6 +101,7 @@ def audit(
         comparisons=comparisons,
         parts=compare_parts(gold, by_condition, ambiguous, resamples=resamples, seed=seed),
         ambiguous=ambiguous,
+        named=named,
         changes=find_changes(found.examples, tagged, show=show),
         notes=notes,
         settings={
@@ -151,16 +155,16 @@ def _notes_on_pictures(tagged: Tagged) -> list[str]:
     return []
 
 
-def _ambiguous(tagger: Tagger, split: Split) -> tuple[AmbiguousEntities | None, list[str]]:
-    """Of the audited entities those with ambiguous names; a note where they are left out."""
-    left_out = "Ambiguous names are left out"
+def _training(tagger: Tagger) -> tuple[Split | None, list[str]]:
+    """The data that the run was trained on; a note where they are not to be had."""
+    left_out = "Ambiguous names, and what pictures tell by themselves, are left out"
     try:
         training = choose_split(tagger.config.data, "train")
     except UserError as error:
         return None, [f"{left_out}: the run's training data cannot be read: {error}"]
     if training.sha256 != _training_sha256(tagger):
         return None, [f"{left_out}: {training.path} is not what the run was trained on."]
-    return ambiguous_entities(split.examples, training.examples), []
+    return training, []
 
 
 def _training_sha256(tagger: Tagger) -> str:

@@ -28,6 +28,8 @@ def render(report: AuditReport, reporter: Reporter) -> None:
         f"that can be used, {data['entities']} entities"
     )
     reporter.table(condition_table(report))
+    if report.named:
+        reporter.line(report.named.line())
     for note in report.notes:
         reporter.line(note)
     for name, tally in report.changes.tallies.items():

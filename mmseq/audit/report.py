@@ -10,6 +10,7 @@ from typing import Any
 from mmseq.audit.ambiguous import AmbiguousEntities
 from mmseq.audit.changes import Changes
 from mmseq.audit.comparison import Comparison
+from mmseq.audit.naming import NamedPictures
 from mmseq.audit.scores import ConditionScores
 from mmseq.audit.verdict import Verdict
 
@@ -34,6 +35,8 @@ class AuditReport:
     """True pictures with shuffled ones by type and for ambiguous names"""
     ambiguous: AmbiguousEntities | None
     """None where the training data could not be read"""
+    named: NamedPictures | None
+    """None where the training data could not be read, or tell nothing"""
     changes: Changes
     notes: Sequence[str]
     """What is left out, and why"""
@@ -53,6 +56,7 @@ class AuditReport:
             "true_less": {name: asdict(found) for name, found in self.comparisons.items()},
             "true_less_shuffled": {name: asdict(found) for name, found in self.parts.items()},
             "ambiguous": {"entities": names.entities, "by": names.source} if names else None,
+            "pictures_named": asdict(self.named) if self.named else None,
             "notes": list(self.notes),
             "changes": {name: asdict(tally) for name, tally in self.changes.tallies.items()},
             "sentences": [change.to_json() for change in self.changes.sentences],

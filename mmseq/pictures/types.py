@@ -12,9 +12,13 @@ import torch
 from torch import Tensor
 
 from mmseq.contracts.example import Example
+from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.names import Name, name_of
 from mmseq.data.tags import spans
 from mmseq.pictures.table import FeatureTable
+
+AT_A_TIME = 64
+"""Pictures encoded together where no gradient is kept"""
 
 
 @dataclass(frozen=True)
@@ -70,3 +74,19 @@ def typed_pictures(
         [path for path, _ in counted],
         torch.tensor(counts, dtype=torch.float32).reshape(-1, len(types)),
     )
+
+
+@torch.no_grad()
+def vectors_of(
+    pictures: TypedPictures, table: FeatureTable, encoder: ImageEncoder, device: torch.device
+) -> Tensor:
+    """(N, E) on `device`: the pooled pictures, by the encoder as it is."""
+    was_training = encoder.training
+    encoder.eval()
+    found = []
+    for start in range(0, len(pictures), AT_A_TIME):
+        rows = table.rows(pictures.paths[start : start + AT_A_TIME])
+        given = encoder({name: row.to(device) for name, row in rows.items()})
+        found.append(given.vector.float())
+    encoder.train(was_training)
+    return torch.cat(found)

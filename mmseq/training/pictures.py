@@ -27,7 +27,7 @@ from mmseq.data.splits import types_of
 from mmseq.layers.probe import linear_probe
 from mmseq.pictures.fixed import FixedPictures
 from mmseq.pictures.table import FeatureTable
-from mmseq.pictures.types import TypedPictures, typed_pictures
+from mmseq.pictures.types import TypedPictures, typed_pictures, vectors_of
 from mmseq.processes import (
     all_sum,
     any_of_all,
@@ -45,10 +45,7 @@ BATCH = 16
 HEAD_RATE = 1e-3
 DECAY = 0.05
 WARMUP = 0.1
-DROPOUT = 0.2
 SMOOTHING = 0.1
-LOOKED_AT = 64
-"""Pictures at a time without gradient"""
 
 
 @dataclass(frozen=True)
@@ -82,12 +79,11 @@ class Naming(nn.Module):
     def __init__(self, encoder: ImageEncoder, types: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.dropout = nn.Dropout(DROPOUT)
         self.head = nn.Linear(encoder.width, types)
 
     def forward(self, rows: Mapping[str, Tensor]) -> Tensor:
         """(N, T) for what the encoder's `precompute` gave for N pictures."""
-        scores: Tensor = self.head(self.dropout(self.encoder(rows).vector))
+        scores: Tensor = self.head(self.encoder(rows).vector)
         return scores
 
 
@@ -142,7 +138,8 @@ class PictureLearning:
         if self.train is None or not len(self.train) or self.train.counts.shape[1] < 2:
             return None
         before = {n: t.clone() for n, t in self.encoder.state_dict().items()}
-        probed = self._named(linear_probe(self._vectors(self.train), self._shares(self.train)))
+        shares = self.train.shares.to(self.accelerator.device)
+        probed = self._named(linear_probe(self._vectors(self.train), shares))
         for weight in self.trained:
             weight.requires_grad_(True)
         self._learn(pressed)
@@ -217,15 +214,8 @@ class PictureLearning:
         with torch.no_grad():
             return self.valid.named(head(self._vectors(self.valid)))
 
-    @torch.no_grad()
     def _vectors(self, pictures: TypedPictures) -> Tensor:
-        """(N, E) by the encoder as it is."""
-        self.encoder.eval()
-        parts = [pictures.paths[i : i + LOOKED_AT] for i in range(0, len(pictures), LOOKED_AT)]
-        return torch.cat([self.encoder(self._rows(part)).vector.float() for part in parts])
-
-    def _shares(self, pictures: TypedPictures) -> Tensor:
-        return pictures.shares.to(self.accelerator.device)
+        return vectors_of(pictures, self.pictures, self.encoder, self.accelerator.device)
 
     def _rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
         rows = self.pictures.rows(paths)
