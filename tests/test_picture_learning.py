@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -204,6 +205,16 @@ def test_without_epochs_or_anything_that_trains_there_is_no_such_phase(config, t
     trains = [p for p in trainer.model.parameters() if p.requires_grad]
     optimised = [p for group in trainer.optimiser.param_groups for p in group["params"]]
     assert {id(p) for p in trains} == {id(p) for p in optimised}
+
+
+def test_what_it_would_take_is_told_by_a_few_steps(config, tmp_path, monkeypatch):
+    """By a clock on which every step takes a second: 4 epochs of 160 pictures in steps of 16."""
+    setup = new_run(config(), tmp_path / "run", Reporter(quiet=True))
+    learning = phase.picture_learning(setup)
+    ticks = count()
+    monkeypatch.setattr(phase.time, "perf_counter", lambda: float(next(ticks)))
+    assert learning.seconds(160) == 4 * 160 / 16
+    assert not any(weight.requires_grad for weight in setup.model.image_encoder.parameters())
 
 
 def test_data_without_a_picture_are_trained_on_as_they_are(config, tiny_data, tmp_path):

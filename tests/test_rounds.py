@@ -1,6 +1,7 @@
 """How long a run is, and when it is validated."""
 
 import json
+import re
 
 import pytest
 
@@ -173,3 +174,5 @@ def test_dry_run_tells_epochs_and_steps(run_cli, config, tmp_path):
     config(**{"train.steps": 7}).save(tmp_path / "config.toml")
     told = run_cli("train", "--config", tmp_path / "config.toml", "--dry-run").out
     assert "3 epochs: 3 steps each, 7 in all" in told
+    assert re.search(r"It would take about \d+ (s|min) here", told)
+    assert not (tmp_path / "runs").exists()

@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 @click.option("--init", "initial", metavar="RUN", help="Start from another run's weights.")
 @click.option("--output", metavar="DIR", help="Run folder, new [runs/DATA-FUSION-N].")
 @click.option("--resume", is_flag=True, help="Resume the unfinished run in --output.")
-@click.option("--dry-run", is_flag=True, help="Print model, data and steps, and stop.")
+@click.option(
+    "--dry-run", is_flag=True, help="Print model, data, steps and time, and stop."
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
     data: str | None,
@@ -69,7 +71,7 @@ def train(
       mmseq train --resume --output runs/sample-gate-1
     """
     from mmseq.config.config import Config, parse_setting
-    from mmseq.console import Reporter
+    from mmseq.console import Reporter, duration
 
     flags: dict[str, Any] = {k: {"name": v} for k, v in names.items() if v is not None}
     tasks = (
@@ -107,9 +109,12 @@ def train(
     else:
         config = Config.from_layers(preset, file, flags, tasks, given)
     if dry_run:
+        from mmseq.jobs.probe import estimate
         from mmseq.training.dry_run import describe
 
-        describe(config, folder, reporter)
+        setup = describe(config, folder, reporter)
+        seconds = estimate(setup).seconds
+        reporter.line(f"It would take about {duration(seconds)} here, by a few steps.")
     else:
         _train(config, folder, reporter)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +14,15 @@ import torch
 
 from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.contracts.example import Example
 from mmseq.errors import UserError
+from mmseq.model.collate import PictureSource
 from mmseq.model.order import epoch_steps, lengths_of
 from mmseq.model.prediction import predict
+from mmseq.pictures.fixed import FixedPictures
 from mmseq.pictures.ready import pictures_to_compute, ready_pictures
 from mmseq.training.optimiser import build_optimiser
+from mmseq.training.pictures import PictureLearning, picture_learning
 from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 from mmseq.training.step import Stepper
@@ -32,7 +36,9 @@ class Estimate:
     """Of one run."""
 
     seconds: float
-    """Pictures (those not in the feature store), training and evaluation"""
+    """Pictures (those not in the feature store), what the image encoder learns from them by itself,
+    training and evaluation
+    """
     disk: int
     """Bytes of its run folder when finished with its weights"""
     peak_disk: int
@@ -52,12 +58,14 @@ def probe(tables: Mapping[str, Any], threads: int) -> dict[str, Any]:
     try:
         with TemporaryDirectory() as place:
             setup = assemble(Config(tables), Path(place) / "run", quiet)
-            return asdict(_estimate(setup, quiet))
+            return asdict(estimate(setup))
     except UserError as error:
         return {"error": str(error)}
 
 
-def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
+def estimate(setup: Setup) -> Estimate:
+    """What the run would take. Its weights are other ones afterwards."""
+    quiet = Reporter(quiet=True)
     model, settings, device = setup.model, setup.config.train, setup.accelerator.device
     model.to(device)
     examples = setup.splits["train"].examples
@@ -76,10 +84,16 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
         each = (time.perf_counter() - started) / max(1, pictures.new)
         every = (e for split in setup.splits.values() for e in split.examples)
         missing = pictures_to_compute(
-            every, model.image_encoder, setup.config.data, pictures.contents
+            every, model.image_encoder, setup.config.data, dict(pictures.contents)
         )
         picture_seconds = each * missing
-    collator = model.collator(pictures)
+        setup.pictures = pictures
+    learning = picture_learning(setup)
+    source: PictureSource | None = pictures
+    learning_seconds = 0.0
+    if learning:
+        learning_seconds, source = _learning_seconds(setup, learning, tried)
+    collator = model.collator(source)
     prepared = {i: collator.prepare(examples[i]) for i in numbers}
     optimiser = build_optimiser(model, settings)
     stepper = Stepper(
@@ -99,6 +113,7 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     sentences = list(prepared.values())
     predict(model, collator, sentences, device=device)
     each_sentence = (time.perf_counter() - started) / len(sentences)
+    picture_seconds += learning_seconds
     rounds = rounds_of(settings, len(examples))
     evaluated = len(rounds.ends) * _size(setup, "valid") + _size(setup, "test")
     seconds = (
@@ -115,6 +130,21 @@ def _estimate(setup: Setup, quiet: Reporter) -> Estimate:
     # At the end of an epoch the old checkpoint, the new one and the best weights are all there.
     peak = 2 * (weights + moments) + weights + text
     return Estimate(seconds, weights + text, peak, _peak_memory(device), str(device))
+
+
+def _learning_seconds(
+    setup: Setup, learning: PictureLearning, tried: Sequence[Example]
+) -> tuple[float, FixedPictures]:
+    """Of the phase in which the image encoder learns, and of encoding its pictures afterwards; and
+    those of the sentences `tried`, encoded.
+    """
+    paths = {path for example in setup.splits["train"].examples for path in example.images}
+    seconds, fixed = learning.seconds(len(paths)), learning.fixed()
+    own = [path for path in {p for e in tried for p in e.images} if fixed.has(path)]
+    started = time.perf_counter()
+    for path in own:
+        fixed.rows([path])
+    return seconds + (time.perf_counter() - started) * len(paths) / max(1, len(own)), fixed
 
 
 def _size(setup: Setup, split: str) -> int:

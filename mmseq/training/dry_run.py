@@ -1,4 +1,4 @@
-"""`mmseq train --dry-run`: the assembled model, the data and the steps, and nothing done."""
+"""`mmseq train --dry-run`: the assembled model, the data and the steps; nothing is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 
 
-def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
+def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     """Print what `mmseq train` would do. An output folder that is taken is reported here too."""
     folder = runs.new_folder(output, "dry-run")
     setup = assemble(config, folder, reporter)
@@ -31,6 +31,7 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> None:
                 f"Pictures missing: {number}; their sentences are used without them. First: "
                 f"{example.where}: {path}"
             )
+    return setup
 
 
 def _components(setup: Setup) -> Table:

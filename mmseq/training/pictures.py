@@ -10,7 +10,9 @@ on: the main task begins with pictures that can be read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,6 +48,8 @@ HEAD_RATE = 1e-3
 DECAY = 0.05
 WARMUP = 0.1
 SMOOTHING = 0.1
+TRIED = 3
+"""Steps for an estimate, of which the first, which warms caches up, is not counted"""
 
 
 @dataclass(frozen=True)
@@ -140,11 +144,8 @@ class PictureLearning:
         before = {n: t.clone() for n, t in self.encoder.state_dict().items()}
         shares = self.train.shares.to(self.accelerator.device)
         probed = self._named(linear_probe(self._vectors(self.train), shares))
-        for weight in self.trained:
-            weight.requires_grad_(True)
-        self._learn(pressed)
-        for weight in self.trained:
-            weight.requires_grad_(False)
+        with self._learning():
+            self._learn(pressed)
         if self.valid is None or not len(self.valid):
             return None
         found = Named(len(self.valid), probed, self._named(self.model.head))
@@ -153,9 +154,36 @@ class PictureLearning:
         self.setup.reporter.line(found.line())
         return asdict(found)
 
+    def seconds(self, pictures: int) -> float:
+        """What the phase would take over as many distinct training pictures, by a few steps that
+        are for nothing else: weights are other ones afterwards.
+        """
+        if self.train is None or not len(self.train):
+            return 0.0
+        times = []
+        with self._learning():
+            for number in range(TRIED):
+                batch = [(number * BATCH + i) % len(self.train) for i in range(BATCH)]
+                started = time.perf_counter()
+                self._step(batch, 0, TRIED)
+                times.append((time.perf_counter() - started) / BATCH)
+        return self.encoder.picture_epochs * pictures * sum(times[1:]) / len(times[1:])
+
     def fixed(self) -> FixedPictures:
         """Pictures as the encoder gives them now."""
         return FixedPictures(self.pictures, self.encoder, self.accelerator.device)
+
+    @contextmanager
+    def _learning(self) -> Iterator[None]:
+        """While inside, what trains of the encoder has a gradient."""
+        for weight in self.trained:
+            weight.requires_grad_(True)
+        self.model.train()
+        try:
+            yield
+        finally:
+            for weight in self.trained:
+                weight.requires_grad_(False)
 
     def _learn(self, pressed: Callable[[], bool]) -> None:
         assert self.train is not None
@@ -164,7 +192,6 @@ class PictureLearning:
         if self.checkpoints.exists():
             first = self.checkpoints.load(self.model, self.optimiser)["epoch"]
         for epoch in range(first, self.encoder.picture_epochs):
-            self.model.train()
             total = 0.0
             name = f"pictures {epoch + 1}/{self.encoder.picture_epochs}"
             order = np.random.default_rng([self.settings.seed, epoch, 2]).permutation(
