@@ -259,12 +259,20 @@ def test_the_views_are_words_fused_the_fusions_and_the_encoders_parts():
     model, batch = model_of(Record(SIZES)), batch_of(SENTENCES)
     views, shared = model.views(batch)
     words = model.text_encoder.embed(batch.text.tensors["words"][..., 0])
-    assert set(views) == {"words", "fused", "twice", "capital"}
+    assert set(views) == {"words", "fused", "twice", "capital", "picture"}
+    assert views["picture"].tolist() == [[40, 1], [0, 0], [70, 1]]
     assert views["words"].equal(words)
     assert shared is views["words"]
     assert views["fused"].equal(words + 1)
     assert views["twice"].equal(2 * words)
     assert views["capital"][..., 0].tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
+
+
+def test_sentences_with_the_same_pictures_are_told():
+    """The same two in another order are others, as `image_index` has it."""
+    batch = batch_of([("a", "O", "3 5"), ("b", "O", ""), ("c", "O", "5"), ("d", "O", "3 5")])
+    assert batch.targets.picture.tolist() == [0, -1, 1, 0]
+    assert batch.to(torch.device("cpu")).targets.picture.tolist() == [0, -1, 1, 0]
 
 
 def test_fields_that_a_component_reads_reach_the_fusion():
@@ -405,7 +413,7 @@ def test_components_are_built_with_the_sizes_of_those_before_them(tiny_encoder):
     assert sizes.labels == LABELS
     assert (sizes.text, sizes.sentence, sizes.image, sizes.levels) == (32, 32, 2, (3,))
     assert sizes.whole_page is False
-    assert sizes.views == {"words": 32, "fused": 32, "twice": 32}
+    assert sizes.views == {"words": 32, "fused": 32, "twice": 32, "picture": 2}
     assert sizes.losses == {"main": 1.0, "asks": 0.5}
     assert fitted == {}
     assert model.head.weight.shape == (3, 32)

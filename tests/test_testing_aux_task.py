@@ -36,6 +36,43 @@ class Tags(mmseq.AuxTask):
         )
 
 
+class OfPictures(mmseq.AuxTask):
+    """Right: whether a sentence has an entity, told from its pooled picture."""
+
+    views = ("picture",)
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.head = nn.Linear(sizes.views["picture"], 1)
+
+    def count(self, targets):
+        return int((targets.picture >= 0).sum())
+
+    def forward(self, views, targets, emissions):
+        if targets.tags is None:
+            return AuxOutput(emissions.new_zeros(()))
+        having = (targets.tags > 0).any(dim=1).float()
+        scores = self.head(views["picture"])[:, 0]
+        losses = nn.functional.binary_cross_entropy_with_logits(scores, having, reduction="none")
+        return AuxOutput(self.kept(losses, targets).sum())
+
+    def kept(self, losses, targets):
+        return losses[targets.picture >= 0]
+
+
+class OfAllSentences(OfPictures):
+    """Counts those with a picture, and adds up the others too."""
+
+    def kept(self, losses, targets):
+        return losses
+
+
+def test_a_task_may_read_the_pooled_picture():
+    check_aux_task(OfPictures)
+    with pytest.raises(ContractError, match="loss of sentences .*0, since its count is 0"):
+        check_aux_task(OfAllSentences)
+
+
 class MeanLoss(Tags):
     def loss(self, scores, targets):
         return super().loss(scores, targets) / max(1, self.count(targets))

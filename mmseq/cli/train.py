@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 @click.option("--init", "initial", metavar="RUN", help="Start from another run's weights.")
 @click.option("--output", metavar="DIR", help="Run folder, new [runs/DATA-FUSION-N].")
 @click.option("--resume", is_flag=True, help="Resume the unfinished run in --output.")
-@click.option(
-    "--dry-run", is_flag=True, help="Print model, data, steps and time, and stop."
-)
+@click.option("--dry-run", is_flag=True, help="Print model, data, steps and time, and stop.")
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def train(
     data: str | None,

@@ -28,7 +28,9 @@ class Sizes:
     parts: Mapping[str, int] = field(default_factory=dict)
     """Widths of the text encoder's named parts (``word``, ``char``, …)."""
     views: Mapping[str, int] = field(default_factory=dict)
-    """Widths of the views that tasks may read; ``words`` (D) and ``fused`` (F) always exist."""
+    """Widths of the views that tasks may read; ``words`` (D) and ``fused`` (F) always exist, and
+    ``picture`` (E) where there is an image encoder
+    """
     losses: Mapping[str, float] = field(default_factory=dict)
     """Configured weight of each loss; ``main`` is first."""
 
@@ -111,3 +113,7 @@ class Targets:
     """The words themselves"""
     extras: Mapping[str, Tensor] = field(default_factory=dict)
     """As in `TextInputs`"""
+    picture: Tensor | None = None
+    """(B,) long: equal for sentences of the batch that have the same pictures, counted from 0; -1
+    without a picture
+    """

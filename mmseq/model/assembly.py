@@ -52,7 +52,9 @@ def build_model(
         parts=dict(text_encoder.parts),
     )
     fusion = parts.build("fusion", config.component("fusion"), sizes)
-    views = {**sizes.parts, **fusion.views, "words": sizes.text, "fused": fusion.width}
+    pooled = {"picture": sizes.image} if image_encoder else {}
+    own = {"words": sizes.text, "fused": fusion.width}
+    views = {**pooled, **sizes.parts, **fusion.views, **own}
     sizes = replace(sizes, views=views)
     tasks = {}
     for name, choice in config.aux.items():

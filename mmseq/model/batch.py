@@ -38,7 +38,7 @@ class Batch:
 
         extras = moved(self.text.extras)
         mask = self.text.mask.to(device)
-        tags = self.targets.tags
+        tags, shared = self.targets.tags, self.targets.picture
         return Batch(
             TextInputs(moved(self.text.tensors), mask, extras),
             replace(
@@ -47,6 +47,7 @@ class Batch:
                 has_image=self.targets.has_image.to(device),
                 tags=None if tags is None else tags.to(device),
                 extras=extras,
+                picture=None if shared is None else shared.to(device),
             ),
             self._pictures_to(device),
             self.owner.to(device),

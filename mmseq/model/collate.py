@@ -157,6 +157,7 @@ class Collator:
                 _tags([s.tags for s in sentences], mask),
                 tuple(s.example.tokens for s in sentences),
                 extras,
+                _shared(images, self._pictures),
             ),
             pictures,
             owner,
@@ -193,6 +194,16 @@ def _distinct(paths: Sequence[Path], source: PictureSource | None) -> tuple[list
     found: dict[str, int] = {}
     row = [found.setdefault(source.content(path), len(found)) for path in paths]
     return row, [paths[row.index(number)] for number in range(len(found))]
+
+
+def _shared(images: Sequence[Sequence[Path]], source: PictureSource | None) -> Tensor:
+    """`Targets.picture`."""
+    known: dict[tuple[str, ...], int] = {}
+    found = []
+    for paths in images:
+        contents = tuple(source.content(path) for path in paths) if source else ()
+        found.append(known.setdefault(contents, len(known)) if contents else -1)
+    return torch.tensor(found, dtype=torch.long)
 
 
 def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None:

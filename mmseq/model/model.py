@@ -88,8 +88,9 @@ class Model(nn.Module):
             self.title("text_encoder"), self.text_encoder, batch.text, images, self.numbers
         )
         fused = calls.fuse(self.title("fusion"), self.fusion, text, images, self.numbers)
-        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
-        return views, text.words
+        pooled = {} if images is None else {"picture": images.pooled}
+        own = {"words": text.words, "fused": fused.states}
+        return {**pooled, **text.parts, **fused.views, **own}, text.words
 
     @property
     def numbers(self) -> calls.Numbers:

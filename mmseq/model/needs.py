@@ -45,6 +45,8 @@ def require_views(choice: Choice, views: Mapping[str, int], config: Config, size
         if view not in views:
             if view in task.lacking:
                 advice = task.lacking[view]
+            elif view == "picture":
+                advice = "Take a fusion that looks at pictures, such as gate."
             else:
                 having = ", ".join(_fusions_with(view, sizes)) or "none of the installed ones"
                 advice = f"Fusions that do: {having}."

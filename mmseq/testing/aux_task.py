@@ -201,7 +201,10 @@ class _Check:
     def padding(self, case: Case) -> None:
         """Padding words have no influence."""
         mask = case.targets.mask
-        views = {name: filled(view, mask) for name, view in case.views.items()}
+        views = {
+            name: filled(view, mask) if view.dim() > 2 else view
+            for name, view in case.views.items()
+        }
         large = replace(case, views=views, emissions=filled(case.emissions, mask))
         before, after = self.output(case), self.output(large)
         right = "what reads the views looks at targets.mask"

@@ -31,7 +31,7 @@ class Stage:
     def __init__(self, world: World, name: str, fusion: Fusion) -> None:
         self.name = f"fusion '{name}' beside {world.name}"
         self.world, self.fusion = world, fusion.eval()
-        views = {**world.sizes.parts, **fusion.views}
+        views = {"picture": world.sizes.image, **world.sizes.parts, **fusion.views}
         views |= {"words": world.sizes.text, "fused": fusion.width}
         self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
 
@@ -41,6 +41,8 @@ class Stage:
         text, images = self.world.states(indexes, self.fusion.extras)
         fused = self.fusion(text, images)
         views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
+        if images is not None:
+            views = {"picture": images.pooled, **views}
         draw = torch.Generator().manual_seed(2)
         head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
         targets = self.world.batch(indexes, self.fusion.extras).targets
