@@ -181,7 +181,7 @@ def test_other_damage_to_a_run(run_cli, run):
 def test_a_full_disk_keeps_the_last_checkpoint(run_cli, unfinished, monkeypatch):
     before = {p: p.read_bytes() for p in (unfinished / "last").rglob("*") if p.is_file()}
     state = json.loads(next((unfinished / "last").rglob("progress.json")).read_text())
-    state["epoch"] = 1
+    state |= {"epoch": 1, "step": 6}
     next((unfinished / "last").rglob("progress.json")).write_text(json.dumps(state))
 
     def full(tensors, path):

@@ -51,7 +51,7 @@ def sentence(*images):
 @pytest.mark.parametrize("stored", [True, False])
 def test_no_content_is_decoded_twice(paths, decoded, tmp_path, stored):
     torch.manual_seed(0)
-    encoder = TimmEncoder(Sizes(("O",)), model="test_resnet", weights="random")
+    encoder = TimmEncoder(Sizes(("O",)), model="test_resnet", weights="random", train="frozen")
     data = DataConfig(features=str(tmp_path / "store") if stored else "off")
     # Named by several sentences, in both splits, twice in one sentence, and as a copy.
     train = [sentence(*paths[:3]), sentence(paths[0], paths[0]), sentence(paths[5])]

@@ -82,6 +82,15 @@ def test_the_length_left_open_follows_the_number_of_sentences():
     assert lengths(600, steps=70) == (0, 70)
 
 
+def test_a_text_encoder_that_sets_its_epochs_has_as_many_whatever_the_data():
+    config = Config.from_layers(
+        flags={"text_encoder": {"name": "bilstm"}}, settings={"data.path": "elsewhere"}
+    )
+    for sentences in (40, 1600, 60_000):
+        found = with_length(config, sentences).train
+        assert (found.epochs, found.steps) == (30, 0)
+
+
 def test_the_sample_has_its_own_length():
     assert with_length(Config.from_layers(), 1200).train.epochs == 5
 

@@ -118,7 +118,7 @@ class CropsPages(TimmEncoder):
     def __init__(
         self, sizes: Sizes, *, model: str = "", weights: str = "", assets: Path | None = None
     ) -> None:
-        super().__init__(sizes, model=model, weights=weights, assets=assets)
+        super().__init__(sizes, model=model, weights=weights, fit="crop", assets=assets)
         self.whole_page = True
 
 

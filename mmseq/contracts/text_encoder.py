@@ -35,7 +35,9 @@ class TextEncoder(nn.Module, ABC):
     learning_rate: float
     """Rate of the encoder's weights; most encoders make it an option"""
     epochs: ClassVar[int] = 8
-    """Epochs of training where the user names none"""
+    """Epochs of training where the user names none. A class that does not set it gets more for few
+    sentences, and fewer for very many
+    """
     offline: ClassVar[Mapping[str, Any]] = {}
     """Options by which it takes packaged weights instead of a download, with their own rate; of a
     tuple each value will do, and the first is taken where it has another

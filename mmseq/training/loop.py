@@ -284,6 +284,8 @@ class Trainer:
         if self.accelerator.is_main_process:
             state = {**self.progress.to_json(), "callbacks": self.listeners.states()}
             self.checkpoints.save(self.model, self.optimiser, state, generators)
+            if self.learning:
+                self.learning.checkpoints.remove()
         if stop:
             # Launchers end the others as soon as one has ended.
             self.accelerator.wait_for_everyone()

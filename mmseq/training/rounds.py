@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import ceil
 
 from mmseq.config.config import Config, TrainConfig
+from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.data.sample.cached import SAMPLE_EPOCHS
 from mmseq.data.source import is_sample
 from mmseq.errors import UserError
@@ -71,8 +72,9 @@ def rounds_of(train: TrainConfig, sentences: int) -> Rounds:
 def with_length(config: Config, sentences: int) -> Config:
     """The config with its length settled: epochs, or steps with epochs 0. `UserError` for both.
 
-    Left open it is the text encoder's own number of epochs, or the sample's. With few or very many
-    sentences it is steps: an epoch then counts as 50 at least and 500 at most.
+    Left open it is the text encoder's number of epochs, or the sample's. Where its class sets none
+    of its own, few or very many sentences make it steps: an epoch then counts as 50 at least and
+    500 at most.
     """
     train = config.train
     if train.steps and train.epochs:
@@ -84,9 +86,11 @@ def with_length(config: Config, sentences: int) -> Config:
         return config
     if is_sample(config.data):
         return config.replaced({"train.epochs": SAMPLE_EPOCHS})
-    own: int = config.component("text_encoder").entry.load().epochs
+    encoder = config.component("text_encoder").entry.load()
+    own: int = encoder.epochs
     each = steps_in_epoch(sentences, train, process_count())
-    if SHORTEST <= each <= LONGEST:
+    sets_its_own = next(c for c in encoder.__mro__ if "epochs" in vars(c)) is not TextEncoder
+    if sets_its_own or SHORTEST <= each <= LONGEST:
         return config.replaced({"train.epochs": own})
     counted = max(SHORTEST, min(each, LONGEST))
     return config.replaced({"train.steps": min(own * counted, MOST_OFTEN * own * each)})

@@ -35,7 +35,7 @@ from mmseq.packaged import LITE
 from mmseq.registry.ranges import Natural, NonNegative
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
-DEFAULT_RATE = 1e-4
+DEFAULT_RATE = 3e-4
 
 
 class TimmEncoder(ImageEncoder):
@@ -66,10 +66,10 @@ class TimmEncoder(ImageEncoder):
         *,
         model: str = DEFAULT_MODEL,
         weights: str = "default",
-        train: Literal["frozen", "last-stage", "all"] = "frozen",
+        train: Literal["frozen", "last-stage", "all"] = "last-stage",
         learning_rate: NonNegative = DEFAULT_RATE,
         picture_epochs: Natural = 8,
-        fit: Literal["crop", "page"] = "crop",
+        fit: Literal["crop", "page"] = "page",
         levels: bool = False,
         normalize: bool = True,
         assets: Path | None = None,
