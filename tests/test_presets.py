@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import timm
 
+import mmseq
 from mmseq import Config
 from mmseq import packaged as weights
+from mmseq.console import Reporter
 from mmseq.registry.plugins import registry
 
 PACKAGED = {
@@ -90,7 +93,7 @@ def test_offline_swaps_the_encoders_and_nothing_else(name):
         kind
         for kind in kinds
         if after.component(kind).entry.load().offline
-        and old[f"{kind}.model"] != PACKAGED[f"{kind}.model"]
+        and old[f"{kind}.model"] not in (*weights.LITE, PACKAGED[f"{kind}.model"])
     }
     swapped = [k for k in PACKAGED if k in new and k.partition(".")[0] in downloading]
     assert {key: new[key] for key in swapped} == {key: PACKAGED[key] for key in swapped}
@@ -109,6 +112,38 @@ def test_quick_needs_no_download_and_names_what_the_engine_has():
     # The engine's encoder as it is by default, but for the mixture of its layers.
     default = Config.from_layers().component("text_encoder")
     assert config.component("text_encoder").options == {**default.options, "layer": "mix"}
+
+
+def test_picture_needs_no_download_and_clip_is_the_same_on_another_encoder():
+    picture, clip = Config.from_preset("picture"), Config.from_preset("picture-clip")
+    assert picture.offline()[1] == []
+    assert {choice.entry.distribution for choice in picture.choices} == {"mmseq"}
+    other = {key for key, value in flat(picture).items() if flat(clip)[key] != value}
+    assert other == {f"image_encoder.{key}" for key in ("model", "weights", "learning_rate")}
+    architecture, _, tag = clip.component("image_encoder").options["model"].partition(".")
+    assert f"{architecture}.{tag}" in timm.list_pretrained(f"{architecture}.*")
+
+
+@pytest.mark.parametrize("name", ["picture", "picture-clip"])
+@pytest.mark.parametrize("fusion", ["concat", "gate"])
+def test_they_train_with_any_fusion(name, fusion, tiny_data, tiny_encoder, tmp_path):
+    """A small encoder of the same family, with random weights."""
+    model = {"picture": "test_efficientnet", "picture-clip": "test_vit"}[name]
+    config = Config.from_preset(
+        name,
+        {
+            "fusion.name": fusion,
+            "data.path": str(tiny_data),
+            "text_encoder.model": str(tiny_encoder),
+            "image_encoder.model": model,
+            "image_encoder.weights": "random",
+            "train.epochs": 2,
+        },
+    )
+    run = mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert metrics["pictures"]["pictures"] > 0
+    assert mmseq.load(run).predict(["Ann"], images=[next((tiny_data / "images").iterdir())])
 
 
 def test_what_needs_no_download_stays_and_nothing_is_told():

@@ -34,4 +34,6 @@ def register_components(add: Add) -> None:
     add.preset("bilstm-crf", "mmseq:builtins/presets/bilstm-crf.toml")
     add.preset("cnn-bilstm-crf", "mmseq:builtins/presets/cnn-bilstm-crf.toml")
     add.preset("hbilstm-crf", "mmseq:builtins/presets/hbilstm-crf.toml")
+    add.preset("picture", "mmseq:builtins/presets/picture.toml")
+    add.preset("picture-clip", "mmseq:builtins/presets/picture-clip.toml")
     add.preset("quick", "mmseq:builtins/presets/quick.toml")
