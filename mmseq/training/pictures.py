@@ -127,8 +127,10 @@ class PictureLearning:
             else None
             for name in ("train", "valid")
         )
-        set_seed(self.settings.seed + process_index())
+        # The same layer in every process; each may drop out other units later.
+        set_seed(self.settings.seed)
         self.model = Naming(encoder, len(types)).to(self.accelerator.device)
+        set_seed(self.settings.seed + process_index())
         self.optimiser = self._optimiser()
         self.stepping = self.accelerator.prepare(self.optimiser)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
@@ -147,6 +149,10 @@ class PictureLearning:
         with self._learning():
             self._learn(pressed)
         if self.valid is None or not len(self.valid):
+            self.setup.reporter.line(
+                f"The image encoder has learned from {len(self.train)} pictures; none of the "
+                "validation data tells how well."
+            )
             return None
         found = Named(len(self.valid), probed, self._named(self.model.head))
         if not found.learned:
