@@ -177,7 +177,8 @@ def test_an_encoder_that_names_no_more_than_before_stays_as_it_was(config, tmp_p
 
 def test_metrics_tell_the_share_of_the_validation_pictures(config, tmp_path, tiny_data):
     run = run_of(config(), tmp_path / "run")
-    told = json.loads((run / "metrics.json").read_text())["pictures"]
+    metrics = json.loads((run / "metrics.json").read_text())
+    told = metrics["pictures"]
     lines = (tiny_data / "valid.jsonl").read_text().splitlines()
     entries = [json.loads(line) for line in lines]
     tagged = {
@@ -187,6 +188,18 @@ def test_metrics_tell_the_share_of_the_validation_pictures(config, tmp_path, tin
         for name in entry["images"]
     }
     assert told["pictures"] == len(tagged)
+    # The last stage counts among what was trained, though it stands still in the main task.
+    state = load_file(run / "model.safetensors")
+    own = sum(t.numel() for n, t in state.items() if ".layer4." in n and "running" not in n)
+    bare = sum(
+        p.numel()
+        for p in new_run(
+            config(**{"image_encoder.train": "frozen"}), tmp_path / "bare", Reporter(quiet=True)
+        ).model.parameters()
+        if p.requires_grad
+    )
+    batches = sum(1 for n in state if ".layer4." in n and "num_batches" in n)
+    assert metrics["parameters"]["trained"] == bare + own - batches
     assert 0 <= told["before"] <= told["pictures"]
     assert 0 <= told["after"] <= told["pictures"]
 

@@ -53,6 +53,7 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         threads=threads,
         contents=experiment.contents,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        pictures=metrics.get("pictures"),
     )
 
 

@@ -51,6 +51,9 @@ class Result:
     contents: Mapping[str, str] = field(default_factory=dict)
     """Dotted setting that names a file or folder -> the checksum of its content; empty also in
     lines of before it was told"""
+    pictures: Mapping[str, int] | None = None
+    """What the image encoder names of the validation pictures: ``pictures``, ``before`` it learned
+    from them by itself, ``after``; None where it did not, and in lines of before it was told"""
 
     def counts_of(self, split: str) -> Counts:
         """Per-sentence counts of a split. `KeyError` where the run has none."""

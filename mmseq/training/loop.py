@@ -233,6 +233,9 @@ class Trainer:
             tags, metrics["test"] = self.evaluate("test")
             if self.accelerator.is_main_process:
                 self._write_predictions("test", tags)
+        for weight in self.learning.trained if self.learning else ():
+            # What is told of the run counts it among those that were trained.
+            weight.requires_grad_(True)
         if self.accelerator.is_main_process:
             if self.progress.stop_reason:
                 self.reporter.line(f"Stopped: {self.progress.stop_reason}.")
