@@ -38,6 +38,7 @@ OTHERS = {
     "data.splitter": "whitespace",
     "train.seed": 2,
     "train.epochs": 3,
+    "train.steps": 7,
     "train.batch_size": 5,
     "train.accumulate": 2,
     "train.learning_rate": 0.01,
@@ -100,7 +101,9 @@ def other(config, tiny_data, run, tmp_path):
             value = str(tmp_path / "new")
         elif value == "a run":
             value = str(run)
-        changed = config.replaced({key: value})
+        # A run has one length.
+        beside = {"train.epochs": 0} if key == "train.steps" else {}
+        changed = config.replaced({key: value, **beside})
         assert changed.tables() != config.tables()
         return changed
 

@@ -122,7 +122,7 @@ def read(paths: Iterable[Path]) -> Reading:
 def _parse(line: bytes) -> Result:
     record = json.loads(line)
     known = fields(Result)
-    required = [f.name for f in known if f.default_factory is MISSING]
+    required = [f.name for f in known if f.default is f.default_factory is MISSING]
     missing = [name for name in required if name not in record]
     if missing:
         raise ValueError(f"no {', '.join(missing)}")
