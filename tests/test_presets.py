@@ -17,7 +17,6 @@ PACKAGED = {
     "text_encoder.learning_rate": 2e-4,
     "image_encoder.model": "tf_efficientnet_lite0",
     "image_encoder.weights": "default",
-    "image_encoder.learning_rate": 3e-4,
 }
 
 

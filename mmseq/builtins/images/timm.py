@@ -35,7 +35,6 @@ from mmseq.packaged import LITE
 from mmseq.registry.ranges import Natural, NonNegative
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
-DEFAULT_RATE = 3e-4
 
 
 class TimmEncoder(ImageEncoder):
@@ -55,9 +54,7 @@ class TimmEncoder(ImageEncoder):
     scale, and so attention and gates that see both start balanced whatever the model.
     """
 
-    offline = MappingProxyType(
-        {"model": tuple(LITE), "weights": "default", "learning_rate": DEFAULT_RATE}
-    )
+    offline = MappingProxyType({"model": tuple(LITE), "weights": "default"})
     earlier = MappingProxyType({"picture_epochs": 0})
 
     def __init__(
@@ -67,7 +64,7 @@ class TimmEncoder(ImageEncoder):
         model: str = DEFAULT_MODEL,
         weights: str = "default",
         train: Literal["frozen", "last-stage", "all"] = "last-stage",
-        learning_rate: NonNegative = DEFAULT_RATE,
+        learning_rate: NonNegative = 3e-4,
         picture_epochs: Natural = 8,
         fit: Literal["crop", "page"] = "page",
         levels: bool = False,
