@@ -31,6 +31,7 @@ def one_thread():
 
 def encoder_of(model="test_resnet", **options):
     torch.manual_seed(0)
+    options = {"train": "frozen", "fit": "crop", **options}
     encoder = TimmEncoder(SIZES, model=model, weights="random", **options)
     # Statistics as after training, so that training mode would show.
     for module in encoder.modules():
