@@ -223,7 +223,13 @@ def test_the_fingerprint_of_the_last_stage_does_not_change_in_training():
     assert encoder.fingerprint == before
 
 
-@pytest.mark.parametrize("options", [{}, {"train": "last-stage", "levels": True, "fit": "page"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"train": "frozen", "fit": "crop"},
+        {"train": "last-stage", "levels": True, "fit": "page"},
+    ],
+)
 def test_assets_rebuild_the_encoder_for_the_weights_of_the_run(tmp_path, options):
     encoder = encoder_of("test_efficientnet", **options)
     encoder.save_assets(tmp_path)
