@@ -134,7 +134,7 @@ def computing(folder: Path, options: argparse.Namespace) -> list[dict[str, Any]]
     paths = paths[: len(paths) // BATCH * BATCH]
     if not paths:
         raise SystemExit(f"Give at least {BATCH} different pictures.")
-    encoder = TimmEncoder(Sizes(("O",)))
+    encoder = TimmEncoder(Sizes(("O",)), train="frozen")
     try:
         ready = [encoder.transform(open_picture(path)) for path in paths]
     except PictureProblem as problem:

@@ -27,7 +27,11 @@ class Loop:
     ) -> None:
         """`settings` by dotted key, as with ``--set``."""
         config = mmseq.Config.from_layers(
-            flags={"fusion": {"name": fusion}},
+            # Every loop reads the same stored maps: nothing of the image encoder trains.
+            flags={
+                "fusion": {"name": fusion},
+                "image_encoder": {"name": "timm", "train": "frozen"},
+            },
             aux=list(aux),
             settings={"data.path": str(data), "train.epochs": 100, **settings},
         )

@@ -43,7 +43,10 @@ def worker(folder: Path, data: str, batch: int, steps: int) -> None:
     """One process of a layout; the first one writes what it found to `folder`."""
     settings = {"data.path": data, "train.device": "cpu"}
     config = mmseq.Config.from_layers(
-        flags={"fusion": {"name": "cross-transformer"}},
+        flags={
+            "fusion": {"name": "cross-transformer"},
+            "image_encoder": {"name": "timm", "train": "frozen"},
+        },
         aux=["contrastive", "boundary"],
         settings={**settings, "train.batch_size": batch // int(os.environ["WORLD_SIZE"])},
     )

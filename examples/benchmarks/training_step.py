@@ -65,7 +65,8 @@ class PlainTagger(nn.Module):
         ).last_hidden_state
         words = hidden[tensors["row"], tensors["first"]]
         if len(self.picture):
-            picture = self.picture(batch.pictures["map"].float().mean(dim=(2, 3)))
+            maps = batch.pictures["map"].float().mean(dim=(2, 3))[batch.row]
+            picture = self.picture(maps)
             # Sentences without a picture have zeros.
             of_sentence = picture.new_zeros(len(words), PICTURE)
             of_sentence = of_sentence.index_copy(0, batch.owner, picture)
