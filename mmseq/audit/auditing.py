@@ -78,7 +78,7 @@ def audit(
         notes.append(f"{text_only} was trained on other data than {run}.")
     tagged = tag_all(tagger, encoder, found, permutations=permutations, seed=seed)
     notes += _notes_on_pictures(tagged)
-    named = named_pictures(tagger, encoder, found.examples, training.examples) if training else None
+    named = named_pictures(tagger, encoder, found, training) if training else None
     by_condition = dict(tagged.tags)
     if other is not None:
         by_condition[TEXT_ONLY] = [_tags_of(other, found)]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mmseq.contracts.example import Example
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.names import ambiguous_names
-from mmseq.data.tags import spans
+from mmseq.data.splits import Split, types_of
 from mmseq.layers.probe import linear_probe
 from mmseq.pictures.types import typed_pictures, vectors_of
 from mmseq.tagging.tagger import Tagger
@@ -43,17 +41,17 @@ class NamedPictures:
 def named_pictures(
     tagger: Tagger,
     encoder: ImageEncoder,
-    audited: Sequence[Example],
-    training: Sequence[Example],
+    audited: Split,
+    training: Split,
 ) -> NamedPictures | None:
     """None where there are too few pictures or types to learn from."""
-    table = tagger.pictures([*training, *audited])
+    table = tagger.pictures([*training.examples, *audited.examples])
     if table is None:
         return None
-    types = sorted({kind for e in training for _, _, kind in spans(e.tags or ())})
-    ambiguous = ambiguous_names(training)
+    types = types_of(training)
+    ambiguous = ambiguous_names(training.examples)
     known, asked = (
-        typed_pictures(examples, table, types, ambiguous) for examples in (training, audited)
+        typed_pictures(split.examples, table, types, ambiguous) for split in (training, audited)
     )
     if len(types) < 2 or not len(known) or not len(asked):
         return None

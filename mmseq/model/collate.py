@@ -191,9 +191,12 @@ def _distinct(paths: Sequence[Path], source: PictureSource | None) -> tuple[list
     """Of each picture which distinct one it is, and a file of each distinct one."""
     if source is None:
         return [], []
-    found: dict[str, int] = {}
-    row = [found.setdefault(source.content(path), len(found)) for path in paths]
-    return row, [paths[row.index(number)] for number in range(len(found))]
+    files: dict[str, Path] = {}
+    contents = [source.content(path) for path in paths]
+    for content, path in zip(contents, paths, strict=True):
+        files.setdefault(content, path)
+    numbers = {content: number for number, content in enumerate(files)}
+    return [numbers[content] for content in contents], list(files.values())
 
 
 def _shared(images: Sequence[Sequence[Path]], source: PictureSource | None) -> Tensor:

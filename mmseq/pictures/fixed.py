@@ -14,6 +14,18 @@ LIMIT = 1 << 30
 """Bytes that are kept in memory; what does not fit is encoded each time it is asked for"""
 
 
+@torch.no_grad()
+def encoded(
+    table: FeatureTable, encoder: ImageEncoder, paths: Sequence[Path], device: torch.device
+) -> Pictures:
+    """What the encoder as it is gives for some pictures, on `device`, nothing dropped out."""
+    was_training = encoder.training
+    encoder.eval()
+    given: Pictures = encoder(table.rows_on(device, paths))
+    encoder.train(was_training)
+    return given
+
+
 class FixedPictures:
     """A `mmseq.model.collate.PictureSource` of what the whole encoder gives, forward included.
 
@@ -50,12 +62,7 @@ class FixedPictures:
         content = self.content(path)
         if content in self._known:
             return self._known[content]
-        rows = {name: row.to(self._device) for name, row in self._table.rows([path]).items()}
-        was_training = self._encoder.training
-        self._encoder.eval()
-        with torch.no_grad():
-            given = self._encoder(rows)
-        self._encoder.train(was_training)
+        given = encoded(self._table, self._encoder, [path], self._device)
         made = Pictures(
             given.regions.float().cpu(),
             given.vector.float().cpu(),

@@ -71,6 +71,10 @@ class FeatureTable:
             for name in rows[0]
         }
 
+    def rows_on(self, device: torch.device, paths: Sequence[Path]) -> dict[str, Tensor]:
+        """The same on `device`."""
+        return {name: row.to(device) for name, row in self.rows(paths).items()}
+
     def _row(self, sha: str) -> Row:
         row = self._kept.get(sha) or (self._stored and self._stored.read(sha))
         if not row:

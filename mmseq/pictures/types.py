@@ -15,6 +15,7 @@ from mmseq.contracts.example import Example
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.names import Name, name_of
 from mmseq.data.tags import spans
+from mmseq.pictures.fixed import encoded
 from mmseq.pictures.table import FeatureTable
 
 AT_A_TIME = 64
@@ -76,17 +77,10 @@ def typed_pictures(
     )
 
 
-@torch.no_grad()
 def vectors_of(
     pictures: TypedPictures, table: FeatureTable, encoder: ImageEncoder, device: torch.device
 ) -> Tensor:
     """(N, E) on `device`: the pooled pictures, by the encoder as it is."""
-    was_training = encoder.training
-    encoder.eval()
-    found = []
-    for start in range(0, len(pictures), AT_A_TIME):
-        rows = table.rows(pictures.paths[start : start + AT_A_TIME])
-        given = encoder({name: row.to(device) for name, row in rows.items()})
-        found.append(given.vector.float())
-    encoder.train(was_training)
-    return torch.cat(found)
+    paths = pictures.paths
+    parts = [paths[start : start + AT_A_TIME] for start in range(0, len(paths), AT_A_TIME)]
+    return torch.cat([encoded(table, encoder, part, device).vector.float() for part in parts])

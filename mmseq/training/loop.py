@@ -26,7 +26,7 @@ from mmseq.training.callbacks import Listeners
 from mmseq.training.checkpoint import Checkpoints, Generators
 from mmseq.training.interruption import CtrlC
 from mmseq.training.memory import keep_freed_memory
-from mmseq.training.optimiser import build_optimiser, rates_of, schedule
+from mmseq.training.optimiser import build_optimiser, rates_of, schedule, set_rates
 from mmseq.training.pictures import picture_learning
 from mmseq.training.preparation import observe
 from mmseq.training.progress import Best, Progress
@@ -140,8 +140,7 @@ class Trainer:
         """One optimiser step over the micro-batches of this process."""
         progress = self.progress
         factor = schedule(progress.step, self.rounds.total, self.settings.warmup)
-        for parameters, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
-            parameters["lr"] = rate * factor
+        set_rates(self.optimiser, self.base_rates, factor)
         # What is not finite now is a component's own; later it may be the rate's fault.
         self.model.watched = progress.step == 0
         done = self.stepper.step(

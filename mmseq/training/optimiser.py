@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 from torch.optim import AdamW, Optimizer
 
 from mmseq.config.config import TrainConfig
+from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.model.model import Model
 
 
@@ -28,28 +31,47 @@ def build_optimiser(model: Model, train: TrainConfig) -> AdamW:
     parts.append(("weighting", model.weighting, rate))
     factors = _factors(model)
     taken: set[int] = set()
-    groups = []
+    groups: list[dict[str, Any]] = []
     for name, module, rate in [*parts, ("head", model, train.learning_rate)]:
         assert module is not None
         found = [p for p in module.parameters() if p.requires_grad and id(p) not in taken]
         taken |= {id(p) for p in found}
-        kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}
-        for parameter in found:
-            kind = (factors.get(id(parameter), 1.0), parameter.dim() > 1)
-            kinds.setdefault(kind, []).append(parameter)
-        for factor, decayed in sorted(kinds, reverse=True):
-            decay = train.weight_decay if decayed and name != "weighting" else 0.0
-            groups.append(
-                {
-                    "params": kinds[factor, decayed],
-                    "lr": rate * factor,
-                    "weight_decay": decay,
-                    "name": name,
-                    "factor": factor,
-                }
-            )
+        decay = train.weight_decay if name != "weighting" else 0.0
+        groups += grouped(name, found, rate, decay, factors)
     # One pass over memory for each parameter instead of a dozen.
     return AdamW(groups, fused=True)
+
+
+def grouped(
+    name: str,
+    parameters: Iterable[nn.Parameter],
+    rate: float,
+    decay: float,
+    factors: Mapping[int, float],
+) -> list[dict[str, Any]]:
+    """The optimiser's groups of one part: by `factors` on its rate, by identity, and by whether a
+    parameter is decayed.
+    """
+    kinds: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for parameter in parameters:
+        kind = (factors.get(id(parameter), 1.0), parameter.dim() > 1)
+        kinds.setdefault(kind, []).append(parameter)
+    return [
+        {
+            "params": kinds[factor, decayed],
+            "lr": rate * factor,
+            "weight_decay": decay if decayed else 0.0,
+            "name": name,
+            "factor": factor,
+        }
+        for factor, decayed in sorted(kinds, reverse=True)
+    ]
+
+
+def set_rates(optimiser: Optimizer, base: Sequence[float], factor: float) -> None:
+    """Every group's rate at a step: its own, times the schedule's `factor`."""
+    for group, rate in zip(optimiser.param_groups, base, strict=True):
+        group["lr"] = rate * factor
 
 
 def rates_of(optimiser: Optimizer) -> dict[str, float]:
@@ -61,12 +83,14 @@ def rates_of(optimiser: Optimizer) -> dict[str, float]:
 
 def _factors(model: Model) -> Mapping[int, float]:
     """Factor of each parameter that its encoder gives one for, by identity."""
-    factors: dict[int, float] = {}
-    for encoder in (model.text_encoder, model.image_encoder):
-        if encoder is not None:
-            named = dict(encoder.named_parameters())
-            factors |= {id(named[n]): factor for n, factor in encoder.rate_factors().items()}
-    return factors
+    images = {} if model.image_encoder is None else factors_of(model.image_encoder)
+    return {**factors_of(model.text_encoder), **images}
+
+
+def factors_of(encoder: TextEncoder | ImageEncoder) -> Mapping[int, float]:
+    """The same of one encoder."""
+    named = dict(encoder.named_parameters())
+    return {id(named[n]): factor for n, factor in encoder.rate_factors().items()}
 
 
 def schedule(step: int, total: int, warmup: float) -> float:

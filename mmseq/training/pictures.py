@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,7 +39,7 @@ from mmseq.processes import (
 )
 from mmseq.training import messages
 from mmseq.training.checkpoint import Checkpoints, Generators
-from mmseq.training.optimiser import schedule
+from mmseq.training.optimiser import factors_of, grouped, schedule, set_rates
 from mmseq.training.setup import Setup
 
 BATCH = 16
@@ -123,10 +122,14 @@ class PictureLearning:
         self.accelerator, self.settings = setup.accelerator, setup.config.train
         types = types_of(setup.splits["train"])
         ambiguous = ambiguous_names(setup.splits["train"].examples)
+        # None of the validation data where there are none.
         self.train, self.valid = (
-            typed_pictures(setup.splits[name].examples, pictures, types, ambiguous)
-            if name in setup.splits
-            else None
+            typed_pictures(
+                setup.splits[name].examples if name in setup.splits else (),
+                pictures,
+                types,
+                ambiguous,
+            )
             for name in ("train", "valid")
         )
         # The same layer in every process; each may drop out other units later.
@@ -143,14 +146,14 @@ class PictureLearning:
         was learned or there is nothing to hold it against. `pressed`: the user wants to stop, asked
         after each step.
         """
-        if self.train is None or not len(self.train) or self.train.counts.shape[1] < 2:
+        if not len(self.train) or self.train.counts.shape[1] < 2:
             return None
         before = {n: t.clone() for n, t in self.encoder.state_dict().items()}
         shares = self.train.shares.to(self.accelerator.device)
         probed = self._named(linear_probe(self._vectors(self.train), shares))
         with self._learning():
             self._learn(pressed)
-        if self.valid is None or not len(self.valid):
+        if not len(self.valid):
             self.setup.reporter.line(
                 f"The image encoder has learned from {len(self.train)} pictures; none of the "
                 "validation data tells how well."
@@ -166,7 +169,7 @@ class PictureLearning:
         """What the phase would take over as many distinct training pictures, by a few steps that
         are for nothing else: weights are other ones afterwards.
         """
-        if self.train is None or not len(self.train):
+        if not len(self.train):
             return 0.0
         times = []
         with self._learning():
@@ -194,7 +197,6 @@ class PictureLearning:
                 weight.requires_grad_(False)
 
     def _learn(self, pressed: Callable[[], bool]) -> None:
-        assert self.train is not None
         each, reporter = math.ceil(len(self.train) / BATCH), self.setup.reporter
         first = 0
         if self.checkpoints.exists():
@@ -220,14 +222,12 @@ class PictureLearning:
 
     def _step(self, batch: Sequence[int], step: int, each: int) -> float:
         """One step; the mean loss over the batch, which the processes share."""
-        assert self.train is not None
         factor = schedule(step, each * self.encoder.picture_epochs, WARMUP)
-        for group, rate in zip(self.optimiser.param_groups, self.base_rates, strict=True):
-            group["lr"] = rate * factor
+        set_rates(self.optimiser, self.base_rates, factor)
         device, own = self.accelerator.device, batch[process_index() :: process_count()]
         loss = torch.zeros((), device=device)
         if own:
-            rows = self._rows([self.train.paths[i] for i in own])
+            rows = self.pictures.rows_on(device, [self.train.paths[i] for i in own])
             with self.accelerator.autocast():
                 scores = self.model(rows)
             shares = self.train.shares[list(own)].to(device)
@@ -244,7 +244,7 @@ class PictureLearning:
 
     def _named(self, head: Callable[[Tensor], Tensor]) -> int:
         """How many validation pictures the encoder as it is and `head` name rightly."""
-        if self.valid is None or not len(self.valid):
+        if not len(self.valid):
             return 0
         with torch.no_grad():
             return self.valid.named(head(self._vectors(self.valid)))
@@ -252,20 +252,13 @@ class PictureLearning:
     def _vectors(self, pictures: TypedPictures) -> Tensor:
         return vectors_of(pictures, self.pictures, self.encoder, self.accelerator.device)
 
-    def _rows(self, paths: Sequence[Path]) -> dict[str, Tensor]:
-        rows = self.pictures.rows(paths)
-        return {name: row.to(self.accelerator.device) for name, row in rows.items()}
-
     def _optimiser(self) -> AdamW:
         """AdamW: the encoder at its own rate, times a parameter's factor where it gives one."""
-        factors = self.encoder.rate_factors()
-        groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-        for name, weight in self.model.named_parameters():
-            if weight.requires_grad:
-                own = self.encoder.learning_rate * factors.get(name.removeprefix("encoder."), 1.0)
-                rate = HEAD_RATE if name.startswith("head.") else own
-                groups.setdefault((rate, DECAY if weight.dim() > 1 else 0.0), []).append(weight)
+        rate, factors = self.encoder.learning_rate, factors_of(self.encoder)
         return AdamW(
-            [{"params": p, "lr": rate, "weight_decay": d} for (rate, d), p in groups.items()],
+            [
+                *grouped("image_encoder", self.trained, rate, DECAY, factors),
+                *grouped("head", self.model.head.parameters(), HEAD_RATE, DECAY, {}),
+            ],
             fused=True,
         )
