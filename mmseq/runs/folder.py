@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
-from mmseq.config.layering import SECTIONS, SEVERAL, SINGLE
+from mmseq.config.layering import SECTIONS, SINGLE
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, write_json
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
+from mmseq.runs.earlier import earlier_options
 
 if TYPE_CHECKING:
     from mmseq.model.model import Model
@@ -122,21 +123,10 @@ def own_config(folder: Path) -> Config:
             f"{path}: incomplete: {missing[0]}{more} missing, as after a kill or a full disk; "
             "restore the file, or start again in another folder (--output)."
         )
-    return Config.from_file(path, _as_before(tables))
-
-
-def _as_before(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """Dotted settings of what a run from before some options did."""
-    found: dict[str, Any] = {}
-    for section in SINGLE:
-        if (name := tables[section]["name"]) != "none":
-            earlier = registry().get(section, name).earlier()
-            found |= {f"{section}.{k}": v for k, v in earlier.items() if k not in tables[section]}
-    for section, kind in SEVERAL.items():
-        for name, table in tables[section].items():
-            earlier = registry().get(kind, name).earlier()
-            found |= {f"{section}.{name}.{k}": v for k, v in earlier.items() if k not in table}
-    return found
+    before = earlier_options(tables)
+    return Config.from_file(
+        path, {f"{p}.{k}": v for p, own in before.items() for k, v in own.items()}
+    )
 
 
 def held(folder: Path) -> AbstractContextManager[None]:

@@ -20,6 +20,7 @@ from mmseq.packaged import resolve_package_path
 from mmseq.registry.entries import Entry
 from mmseq.registry.options import REQUIRED
 from mmseq.registry.plugins import registry
+from mmseq.runs.earlier import earlier_options
 from mmseq.runs.folder import LIBRARIES
 
 ASIDE: Mapping[str, str] = MappingProxyType(
@@ -52,17 +53,18 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
     if _reads_no_picture(tables):
         tables = {**tables, "image_encoder": {"name": "none"}}
     found: dict[str, Any] = {}
+    earlier = earlier_options(tables)
     for section, table in tables.items():
         if section in SINGLE:
             name = _name(tables, section)
             defaults = {"name": DEFAULTS[section]["name"], **_defaults(section, name)}
-            found |= _other(section, {**_earlier(section, name), **table}, defaults)
+            found |= _other(section, {**earlier.get(section, {}), **table}, defaults)
         elif section in SEVERAL:
             for name, options in table.items():
                 kind = SEVERAL[section]
                 if kind != "callback" or _steers(name):
                     place = f"{section}.{name}"
-                    options = {**_earlier(kind, name), **options}
+                    options = {**earlier.get(place, {}), **options}
                     found |= {place: True, **_other(place, options, _defaults(kind, name))}
         else:
             found |= _other(section, table, _of_section(section))
@@ -111,15 +113,6 @@ def _defaults_of(entry: Entry, cls: type) -> Mapping[str, Any]:
         for name, option in entry.options().items()
         if option.default is not REQUIRED
     }
-
-
-def _earlier(kind: str, name: str) -> Mapping[str, Any]:
-    """What runs from before an option did, of those options whose default is something else."""
-    entry = _installed(kind, name)
-    try:
-        return {} if entry is None else entry.earlier()
-    except UserError:
-        return {}
 
 
 def _installed(kind: str, name: str) -> Entry | None:
