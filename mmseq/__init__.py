@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from mmseq.contracts.fusion import Fused, Fusion
     from mmseq.contracts.image_encoder import ImageEncoder, Pictures
     from mmseq.contracts.reader import Reader
-    from mmseq.contracts.states import ImageStates, PerWord, Sizes, Targets, TextStates
+    from mmseq.contracts.states import (
+        ImageStates,
+        PerSentence,
+        PerWord,
+        Sizes,
+        Targets,
+        Text,
+        TextStates,
+    )
     from mmseq.contracts.text_encoder import TextEncoder, TextInputs
     from mmseq.contracts.weighting import Weighted, Weighting
     from mmseq.layers.attention import attend, check_heads, masked_softmax
@@ -53,7 +61,15 @@ _LAZY = {
     "mmseq.contracts.fusion": ("Fused", "Fusion"),
     "mmseq.contracts.image_encoder": ("ImageEncoder", "Pictures"),
     "mmseq.contracts.reader": ("Reader",),
-    "mmseq.contracts.states": ("ImageStates", "PerWord", "Sizes", "Targets", "TextStates"),
+    "mmseq.contracts.states": (
+        "ImageStates",
+        "PerSentence",
+        "PerWord",
+        "Sizes",
+        "Targets",
+        "Text",
+        "TextStates",
+    ),
     "mmseq.contracts.text_encoder": ("TextEncoder", "TextInputs"),
     "mmseq.contracts.weighting": ("Weighted", "Weighting"),
     "mmseq.layers.attention": ("attend", "check_heads", "masked_softmax"),
@@ -101,6 +117,7 @@ __all__ = [
     "ImageStates",
     "Natural",
     "NonNegative",
+    "PerSentence",
     "PerWord",
     "Pictures",
     "Positive",
@@ -114,6 +131,7 @@ __all__ = [
     "TaggedSentence",
     "Tagger",
     "Targets",
+    "Text",
     "TextEncoder",
     "TextInputs",
     "TextStates",

@@ -8,7 +8,8 @@ from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerWord, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.errors import UserError
-from mmseq.model.collate import Collator, ExtraField
+from mmseq.model.collate import Collator
+from mmseq.model.fields import ExtraField
 from mmseq.model.order import BUCKET, by_length, epoch_steps, lengths_of, training_order
 
 LENGTHS = [(i * 7919) % 40 + 1 for i in range(1000)]

@@ -12,8 +12,8 @@ from mmseq.config.config import DataConfig
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
 from mmseq.data import folder as lookup
+from mmseq.data.fields import per_word
 from mmseq.data.folder import suiting_reader
-from mmseq.data.sentences import per_word
 from mmseq.data.source import choose_split
 from mmseq.data.splits import (
     check_known,

@@ -208,3 +208,46 @@ def test_twitter_2015():
     scores = score(tags, tags)
     assert (scores["gold"], scores["strict"]["gold"], scores["f1"]) == (5207, 5072, 100.0)
     assert report["splits"]["test"]["pictures"]["missing"]["count"] == 3257
+
+
+FIELDS = [
+    # mood, caption, boxes, sizes, mixed
+    (["Anna", "ran"], 1, "a cat", [[1, 2], [3, 4]], [5, 6], 1),
+    (["in", "Oslo", "."], 2.5, None, [[1, 2], [3, 4], [5, -9]], [1, 2, 3], [1, 2]),
+    (["x"], -2, "", [[1, 2]], [4], {"a": True}),
+]
+
+
+def test_further_fields_are_told_with_their_kind_and_where_one_is_missing_or_odd(tmp_path):
+    names = ("mood", "caption", "boxes", "sizes", "mixed")
+    file = tmp_path / "train.jsonl"
+    lines = []
+    for tokens, *values in FIELDS:
+        own = dict(zip(names, values, strict=True))
+        lines.append(json.dumps({"tokens": tokens, "tags": ["O"] * len(tokens), **own}) + "\n")
+    file.write_text("".join(lines))
+    report = check_folder(tmp_path)
+    nothing = {"count": 0, "first": []}
+
+    def found(form, low, high, sentences=3, missing=nothing, odd=nothing):
+        bounds = {"low": low, "high": high}
+        return {"form": form, **bounds, "sentences": sentences, "missing": missing, "odd": odd}
+
+    second = {"count": 1, "first": [f"{file}:2"]}
+    assert report["splits"]["train"]["fields"] == {
+        "boxes": found("2 numbers a word", -9, 5),
+        "caption": found("text", None, None, 2, missing=second),
+        "mixed": found(
+            "1 number a sentence", 1, 1, odd={"count": 2, "first": [f"{file}:2", f"{file}:3"]}
+        ),
+        "mood": found("1 number a sentence", -2, 2.5),
+        # As many numbers as words in every sentence.
+        "sizes": found("1 number a word", 1, 6),
+    }
+    assert json.loads(json.dumps(report)) == report
+    (tmp_path / "valid.jsonl").write_text('{"tokens": ["b"], "tags": ["O"], "mood": [1, 2]}\n')
+    told = printed(check_folder(tmp_path)).splitlines()
+    (row,) = (line for line in told if "field mood: 1 number a sentence" in line)
+    assert [cell.strip() for cell in row.split("│")[2:4]] == ["3", "1 (2 numbers a sentence)"]
+    assert f"train: sentences without field 'caption': 1. {file}:2" in told
+    assert f"train: sentences with another field 'mixed': 2. {file}:2; {file}:3" in told

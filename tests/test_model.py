@@ -18,7 +18,8 @@ from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
 from mmseq.model.assembly import build_model
 from mmseq.model.batch import Batch
-from mmseq.model.collate import Collator, ExtraField
+from mmseq.model.collate import Collator
+from mmseq.model.fields import ExtraField
 from mmseq.model.model import Model
 from mmseq.registry.entries import Entry
 

@@ -6,7 +6,9 @@ from torch import nn
 
 import mmseq
 from mmseq import AuxOutput, Sizes
-from mmseq.testing import ContractError, check_aux_task
+from mmseq.data.fields import read_field
+from mmseq.testing import ContractError, check_aux_task, tiny_sentences
+from mmseq.testing.drawn import with_fields
 
 
 class Tags(mmseq.AuxTask):
@@ -200,3 +202,141 @@ def test_a_task_whose_view_nobody_has_is_told_what_there_is():
 
     with pytest.raises(ContractError, match="'nowhere'.*fused.*words"):
         check_aux_task(Lonely)
+
+
+class Mood(Tags):
+    """Right: a class of the sentence and the length of its caption, which only training has."""
+
+    extras = {
+        "mood": mmseq.PerSentence(1, 0, 2, training_only=True),
+        "caption": mmseq.Text(training_only=True),
+    }
+
+    def count(self, targets):
+        return len(targets.texts["caption"])
+
+    def loss(self, scores, targets):
+        mean = (scores * targets.mask[..., None]).sum(dim=1) / targets.mask.sum(dim=1)[:, None]
+        moods = targets.extras["mood"][:, 0].long()
+        lengths = mean.new_tensor(self.lengths(targets.texts["caption"]))
+        told = nn.functional.cross_entropy(mean[:, :3], moods, reduction="sum")
+        return told + (mean[:, 3:].sum(dim=1) - lengths).square().sum()
+
+    def lengths(self, captions):
+        return [len(caption) / 20 for caption in captions]
+
+
+class Levels(Mood):
+    """Right: a field of which drawn numbers will not do."""
+
+    extras = {"level": mmseq.PerSentence(1, training_only=True)}
+    known = (10, 20)
+
+    @classmethod
+    def check_fields(cls, example):
+        return {"level": cls.known[len(example.tokens) % 2]}
+
+    def count(self, targets):
+        return len(targets.mask)
+
+    def loss(self, scores, targets):
+        place = {level: number for number, level in enumerate(Levels.known)}
+        right = [place[level] for level in targets.extras["level"][:, 0].tolist()]
+        first = scores[:, 0].log_softmax(dim=1)
+        return -first[torch.arange(len(right)), right].sum()
+
+
+@pytest.mark.parametrize("right", [Mood, Levels])
+def test_a_task_may_read_fields_of_its_own(right):
+    check_aux_task(right)
+
+
+class RefinesByMood(Mood):
+    refines = True
+
+
+class NotNamed(Mood):
+    extras = {"caption": mmseq.Text()}
+
+
+class TextNotNamed(Mood):
+    extras = {"mood": mmseq.PerSentence(1, 0, 2)}
+
+
+class Unmapped(Mood):
+    extras = ("mood", "caption")
+
+
+class UpsideDown(Mood):
+    extras = {"mood": mmseq.PerSentence(1, 2, 0)}
+
+
+class NeverEmpty(Mood):
+    def lengths(self, captions):
+        return [len(caption) / len(caption.split()) for caption in captions]
+
+
+class Undrawn(Levels):
+    check_fields = mmseq.AuxTask.check_fields
+
+
+class LevelsAsText(Levels):
+    known = ("low", "high")
+
+
+class LevelsOfAll(Levels):
+    @classmethod
+    def check_fields(cls, example):
+        return {"levels": 10}
+
+
+class LevelsUnmapped(Levels):
+    @classmethod
+    def check_fields(cls, example):
+        return [10]
+
+
+FIELDS = {
+    RefinesByMood: "extras: it refines, .*'mood' would be absent.*Right: fields that are there",
+    NotNamed: r"'mood' is not among .* \(none\); name it .*extras = \{'mood': …\}",
+    TextNotNamed: r"'caption' is not among .* \(none\).*mmseq.PerWord, PerSentence or Text",
+    Unmapped: r"extras: its extras are \('mood', 'caption'\); map names",
+    UpsideDown: "extras: 'mood' is PerSentence.*low is the lower",
+    NeverEmpty: r"forward of sentences .*ZeroDivisionError",
+    Undrawn: "forward of sentences .*KeyError",
+    LevelsAsText: "check_fields: .*'level': 'high' is not a number.*values that its extras allow",
+    LevelsOfAll: r"check_fields: it gives \['levels'\].*names of its extras",
+    LevelsUnmapped: r"check_fields: it gives \[10\]",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), FIELDS.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_use_of_fields_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"aux task {wrong.__name__}, .*{message}"):
+        check_aux_task(wrong)
+
+
+def test_a_task_is_checked_beside_a_fusion_that_reads_the_field_in_no_other_way():
+    class Boxes(Tags):
+        extras = {"boxes": mmseq.PerWord(2)}
+
+    check_aux_task(Boxes)
+
+
+def test_drawn_numbers_are_within_their_bounds():
+    bounds = [(0, 1), (-5, 5), (2000, 2001), (2000, mmseq.PerWord().high), (-9, -8), (0.5, 0.75)]
+    for kind in (mmseq.PerWord, mmseq.PerSentence):
+        fields = {f"{low} {high}": kind(2, low, high) for low, high in bounds}
+        for example in tiny_sentences():
+            drawn = with_fields(example, fields)
+            for name, field in fields.items():
+                read_field(drawn, name, field, "it")
+
+
+def test_whole_bounds_of_a_sentence_are_those_of_classes():
+    field = {"mood": mmseq.PerSentence(1, 0, 3)}
+    drawn = {with_fields(e, field).extras["mood"][0] for e in tiny_sentences()}
+    assert drawn <= {0, 1, 2, 3}
+    assert len(drawn) > 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +26,25 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from mmseq.data.fields import Field
 
+
+READING = ("text_encoder", "fusion", "aux_task")
+"""Kinds that may read further fields of the data"""
 CONTRACTS = {
     "text_encoder": ("TextEncoder", "TextInputs", "ImageStates", "TextStates", "PerWord", "Sizes"),
     "image_encoder": ("ImageEncoder", "Pictures", "Sizes"),
     "fusion": ("Fusion", "TextStates", "ImageStates", "Fused", "PerWord", "Sizes"),
-    "aux_task": ("AuxTask", "Targets", "AuxOutput", "Sizes"),
+    "aux_task": (
+        "AuxTask",
+        "Targets",
+        "AuxOutput",
+        "PerWord",
+        "PerSentence",
+        "Text",
+        "Example",
+        "Sizes",
+    ),
     "decoder": ("Decoder", "Targets", "Sizes"),
     "weighting": ("Weighting", "Weighted", "Sizes"),
     "reader": ("Reader", "Example"),
@@ -108,10 +124,14 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
     if as_json:
         record: dict[str, Any] = _record(entry)
         record["options"] = {option.name: _option_record(option) for option in options}
+        if entry.kind in READING:
+            record["fields"] = {name: _field_record(f) for name, f in entry.load().extras.items()}
         click.echo(json.dumps(record, indent=2, default=str))
         return
     click.echo(f"{entry.title} from {entry.provider}")
     click.echo(f"{entry.location}\n\n{entry.documentation}\n")
+    if entry.kind in READING and (extras := entry.load().extras):
+        click.echo(f"It reads of the data: {'; '.join(_fields(extras))}.\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
         click.echo(f"A file:\n\n{indent(example, '  ')}")
     if entry.kind == "callback" and not entry.load().steers:
@@ -135,6 +155,21 @@ def _show_contract(kind: str) -> None:
 
     classes = [getattr(mmseq, name) for name in CONTRACTS[kind]]
     click.echo("\n\n".join(inspect.getsource(cls).strip() for cls in classes))
+
+
+def _fields(extras: Mapping[str, Field]) -> Iterator[str]:
+    """What users must put into their data."""
+    from mmseq.model.fields import told
+
+    for name, field in extras.items():
+        alone = " (in training alone)" if field.training_only else ""
+        yield f"{name}, {told(field)}{alone}"
+
+
+def _field_record(field: Field) -> dict[str, Any]:
+    """Its kind and what it may hold; None for a bound that there is not."""
+    held = {k: None if abs(v) == math.inf else v for k, v in asdict(field).items()}
+    return {"kind": type(field).__name__, **held}
 
 
 def _option_record(option: Option) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from mmseq.contracts.states import Targets
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import PerSentence, PerWord, Targets, Text
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class AuxTask(nn.Module, ABC):
     """False: an item's loss depends on the batch's other items, as with negatives from the batch;
     otherwise the loss of a batch is the sum of its sentences' losses
     """
+    extras: ClassVar[Mapping[str, PerWord | PerSentence | Text]] = {}
+    """Fields of an example it reads from `Targets.extras` and, where they are text, from
+    `Targets.texts`. Each sentence must have them, in valid, test and prediction too: but for those
+    that are `training_only`, which are there in training alone, and which a task that refines
+    cannot have. Two components that read one field must read it in the same way
+    """
 
     @abstractmethod
     def count(self, targets: Targets) -> int:
@@ -62,3 +69,10 @@ class AuxTask(nn.Module, ABC):
 
     def finish(self) -> None:  # noqa: B027
         """Called once after the last `observe`; `mmseq.all_sum` adds over processes."""
+
+    @classmethod
+    def check_fields(cls, example: Example) -> Mapping[str, Any]:
+        """For the checks of the contract alone: fields of `extras` as the data would have them, for
+        a sentence of theirs. What it leaves out is drawn within its bounds.
+        """
+        return {}

@@ -44,6 +44,29 @@ class PerWord:
     low: float = -math.inf
     high: float = math.inf
     """A number outside low to high is an error that names the sentence"""
+    training_only: bool = False
+    """For a task that does not refine: only the training data have it, and only batches of them"""
+
+
+@dataclass(frozen=True)
+class PerSentence:
+    """What a task reads of a sentence as a whole: a number, or a list of numbers."""
+
+    size: int = 1
+    """How many numbers; 0: any, the same for all sentences"""
+    low: float = -math.inf
+    high: float = math.inf
+    """As of `PerWord`"""
+    training_only: bool = False
+    """As of `PerWord`"""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a task reads of a sentence as text, such as a caption: a string, which may be empty."""
+
+    training_only: bool = False
+    """As of `PerWord`"""
 
 
 @dataclass(frozen=True)
@@ -112,8 +135,12 @@ class Targets:
     tokens: tuple[tuple[str, ...], ...] = ()
     """The words themselves"""
     extras: Mapping[str, Tensor] = field(default_factory=dict)
-    """As in `TextInputs`"""
+    """Numbers that components asked for: (B, W, k) of each word, as in `TextInputs`; (B, k) of each
+    sentence
+    """
     picture: Tensor | None = None
     """(B,) long: equal for sentences of the batch that have the same pictures, counted from 0; -1
     without a picture
     """
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Texts that tasks asked for: B strings each"""

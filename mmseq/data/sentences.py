@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.tags import map_types, spans
-from mmseq.errors import UserError
 
 
 def renamed(example: Example, mapping: Mapping[str, str]) -> Example:
@@ -45,36 +42,3 @@ class Facts:
             if example.tags is None and untagged is None:
                 untagged = number
         return cls(sentences, entities, pictured, tuple(sorted(tags)), untagged)
-
-
-def per_word(
-    example: Example, field: str, reader: str = "a component of this run"
-) -> list[list[float]]:
-    """A numeric field with one entry a word: a number or a list of numbers, here always a list.
-
-    `reader` names who reads it. `UserError` where it is missing, of another length, not numeric or
-    uneven.
-    """
-    values = example.extras.get(field)
-    need = f"{example.where}: field '{field}'"
-    count = len(example.tokens)
-    if values is None:
-        remedy = "add it to the data, or choose a component that does without"
-        if example.file is None:
-            remedy = "give it with the sentence (--input FILE.jsonl; in Python `extras`)"
-        raise UserError(f"{need} is missing; {reader} reads it, one entry a word: {remedy}.")
-    if not isinstance(values, list | tuple) or len(values) != count:
-        size = f"{len(values)} entries" if isinstance(values, list | tuple) else "no list"
-        raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")
-    rows = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
-    for index, row in enumerate(rows):
-        if not all(_is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
-            raise UserError(
-                f"{need}, entry {index + 1}: {values[index]!r} is not a number or a list of as "
-                "many numbers as the first; correct it."
-            )
-    return [[float(v) for v in row] for row in rows]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

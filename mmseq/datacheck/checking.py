@@ -22,6 +22,7 @@ from mmseq.data.splits import (
     rename_types,
 )
 from mmseq.data.tags import orphans, repair, spans
+from mmseq.datacheck.fields import further_fields
 from mmseq.errors import UserError
 
 PERCENTILES = (50, 90, 95, 99)
@@ -118,6 +119,10 @@ def _split(
         "orphans": _orphans(split, tagged),
         "duplicates": _duplicates(split),
         "pictures": _pictures(split, pictures),
+        "fields": {
+            name: {**found, **{what: _finding(found[what]) for what in ("missing", "odd")}}
+            for name, found in further_fields(split.examples).items()
+        },
     }
 
 

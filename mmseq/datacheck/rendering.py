@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 
@@ -43,6 +44,17 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
     def unusable(kind: str) -> list[str]:
         return row(f"  {kind}", lambda s: s["pictures"][kind]["count"])
 
+    def field(name: str) -> list[str]:
+        """In how many sentences it is, in which form."""
+        forms = [f["form"] for s in splits.values() if (f := s["fields"].get(name))]
+
+        def cell(split: Any) -> Any:
+            found = split["fields"].get(name, {"sentences": 0, "form": forms[0]})
+            number = found["sentences"]
+            return number if found["form"] == forms[0] else f"{number:,} ({found['form']})"
+
+        return row(escape(f"field {name}: {forms[0]}"), cell)
+
     units = [u for u in ("words", "subwords") if all(s["length"][u] for s in splits.values())]
     return [
         row("scheme", lambda s: s["scheme"]),
@@ -60,6 +72,7 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
         row("  distinct", lambda s: s["pictures"]["distinct"]),
         *(unusable(kind) for kind in ("missing", "unreadable", "tiny")),
         row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
+        *(field(name) for name in sorted({name for s in splits.values() for name in s["fields"]})),
     ]
 
 
@@ -79,6 +92,12 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
                 ("pictures tiny", pictures["tiny"], _picture_place),
             )
             if found["count"]
+        ]
+        lines += [
+            _line(f"{name}: {what} field '{field}'", found[kind], str)
+            for field, found in split["fields"].items()
+            for kind, what in (("missing", "sentences without"), ("odd", "sentences with another"))
+            if found[kind]["count"]
         ]
     return lines
 

@@ -94,7 +94,7 @@ def estimate(setup: Setup) -> Estimate:
     if learning:
         learning_seconds, source = _learning_seconds(setup, learning, tried)
     collator = model.collator(source)
-    prepared = {i: collator.prepare(examples[i]) for i in numbers}
+    prepared = {i: collator.prepare(examples[i], training=True) for i in numbers}
     optimiser = build_optimiser(model, settings)
     stepper = Stepper(
         model, optimiser, setup.accelerator, settings.gradient_clip, settings.adversarial

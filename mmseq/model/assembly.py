@@ -15,6 +15,7 @@ from mmseq.contracts.states import Sizes
 from mmseq.layers.dropout import quicken
 from mmseq.model import calls
 from mmseq.model.announcements import require_announced
+from mmseq.model.fields import ExtraField, FieldReader, declared
 from mmseq.model.model import Model
 from mmseq.model.needs import needed_image_encoder, require_views
 
@@ -91,9 +92,16 @@ class _Parts:
             if own:
                 learned = json.loads((own / "fitted.json").read_text(encoding="utf-8"))
             else:
+                self._require_fields(title, cls)
                 learned = calls.fit(title, cls, self._examples, choice.options)
             self.fitted[place] = arguments["fitted"] = learned
         # Where a run is rebuilt and that fails, it is damaged: who reads it says so.
         component = cls(sizes, **arguments) if own else calls.build(title, cls, sizes, arguments)
         require_announced(choice.entry, component)
         return component
+
+    def _require_fields(self, title: str, cls: Any) -> None:
+        """What is learned from the training text may be learned from its further fields too."""
+        extras = declared(title, getattr(cls, "extras", {}))
+        reader = FieldReader([ExtraField(name, e, title) for name, e in extras.items()])
+        reader.require(self._examples, training=True)

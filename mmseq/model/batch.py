@@ -11,6 +11,7 @@ from torch import Tensor
 from mmseq.contracts.image_encoder import Pictures
 from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextInputs
+from mmseq.model.guard import ReadFields
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Batch:
         def moved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             return {k: t.to(device, non_blocking=True) for k, t in tensors.items()}
 
-        extras = moved(self.text.extras)
+        extras = ReadFields(moved(self.text.extras))
+        of_tasks = {k: t for k, t in self.targets.extras.items() if k not in extras}
         mask = self.text.mask.to(device)
         tags, shared = self.targets.tags, self.targets.picture
         return Batch(
@@ -46,7 +48,7 @@ class Batch:
                 mask=mask,
                 has_image=self.targets.has_image.to(device),
                 tags=None if tags is None else tags.to(device),
-                extras=extras,
+                extras=ReadFields({**extras, **moved(of_tasks)}),
                 picture=None if shared is None else shared.to(device),
             ),
             self._pictures_to(device),

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.image_encoder import Pictures
-from mmseq.contracts.states import PerWord, Targets
+from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
-from mmseq.data.sentences import per_word
+from mmseq.data.fields import FieldValue
 from mmseq.data.store import StoredExamples
-from mmseq.errors import UserError
 from mmseq.model import calls
 from mmseq.model.batch import Batch
+from mmseq.model.fields import ExtraField, FieldReader
 
 
 class PictureSource(Protocol):
@@ -36,16 +36,6 @@ class PictureSource(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class ExtraField:
-    """A per-word field of the examples, and who reads it."""
-
-    name: str
-    entries: PerWord
-    reader: str
-    """What messages call the component"""
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A sentence with what is computed once."""
@@ -57,7 +47,7 @@ class Prepared:
     tags: tuple[int, ...] | None
     images: tuple[Path, ...]
     """Those that can be used"""
-    extras: Mapping[str, list[list[float]]]
+    extras: Mapping[str, FieldValue]
 
 
 class Collator:
@@ -75,12 +65,13 @@ class Collator:
         self._encoder = encoder
         self._ids = {label: index for index, label in enumerate(labels)}
         self._pictures = pictures
-        self._extras = tuple(extras)
+        self._fields = FieldReader(extras)
         self._title = title
-        self._sizes: dict[str, int] = {}
 
-    def prepare(self, example: Example) -> Prepared:
-        """What does not change from epoch to epoch. Tags must be known to the model."""
+    def prepare(self, example: Example, *, training: bool = False) -> Prepared:
+        """What does not change from epoch to epoch. Tags must be known to the model. `training`:
+        with the fields that only training data have.
+        """
         usable = self._pictures.has if self._pictures else lambda path: False
         encoded, length = calls.encode(self._title, self._encoder, example)
         return Prepared(
@@ -89,44 +80,16 @@ class Collator:
             length,
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
-            self.extras(example),
+            self._fields.read(example, training=training),
         )
 
-    def prepared(self, examples: Sequence[Example]) -> Sequence[Prepared]:
+    def prepared(
+        self, examples: Sequence[Example], *, training: bool = False
+    ) -> Sequence[Prepared]:
         """Sentences that are in memory, all prepared; those on disk when they are asked for."""
         if isinstance(examples, StoredExamples):
-            return PreparedLater(self, examples)
-        return [self.prepare(example) for example in examples]
-
-    def extras(self, example: Example) -> dict[str, list[list[float]]]:
-        """The per-word fields that the model reads; `UserError` for one that is not there or wrong,
-        with file and line.
-        """
-        return {field.name: self._rows(example, field) for field in self._extras}
-
-    def _rows(self, example: Example, field: ExtraField) -> list[list[float]]:
-        """A per-word field; its entries have one length in all sentences."""
-        rows = per_word(example, field.name, field.reader)
-        what = f"{example.where}: field '{field.name}'"
-        entries = field.entries
-        if entries.size and len(rows[0]) != entries.size:
-            raise UserError(
-                f"{what} has {len(rows[0])} numbers a word; {field.reader} reads {entries.size}: "
-                "give as many."
-            )
-        size = self._sizes.setdefault(field.name, len(rows[0]))
-        if len(rows[0]) != size:
-            raise UserError(
-                f"{what} has {len(rows[0])} numbers a word, in earlier sentences {size}; give "
-                "every word as many."
-            )
-        for index, row in enumerate(rows):
-            if not all(entries.low <= value <= entries.high for value in row):
-                raise UserError(
-                    f"{what}, entry {index + 1}: {row} has a number outside {entries.low:g} to "
-                    f"{entries.high:g}, which {field.reader} reads; scale it."
-                )
-        return rows
+            return PreparedLater(self, examples, training)
+        return [self.prepare(example, training=training) for example in examples]
 
     def batch(self, sentences: Sequence[Prepared], hidden: Sequence[bool] = ()) -> Batch:
         """A batch; `hidden` says whose pictures to leave out."""
@@ -141,10 +104,8 @@ class Collator:
         row, distinct = _distinct(shown, self._pictures)
         if distinct and self._pictures:
             pictures = self._pictures.rows(distinct)
-        extras = {
-            name: _padded([s.extras[name] for s in sentences])
-            for name in dict.fromkeys(field.name for field in self._extras)
-        }
+        extras = self._fields.for_states([s.extras for s in sentences])
+        numbers, texts = self._fields.for_tasks([s.extras for s in sentences], extras)
         return Batch(
             TextInputs(
                 calls.collate(self._title, self._encoder, [s.encoded for s in sentences]),
@@ -156,8 +117,9 @@ class Collator:
                 torch.tensor([bool(paths) for paths in images]),
                 _tags([s.tags for s in sentences], mask),
                 tuple(s.example.tokens for s in sentences),
-                extras,
+                numbers,
                 _shared(images, self._pictures),
+                texts=texts,
             ),
             pictures,
             owner,
@@ -169,8 +131,8 @@ class Collator:
 class PreparedLater(Sequence[Prepared]):
     """Sentences on disk, prepared each time they are asked for: memory does not grow with them."""
 
-    def __init__(self, collator: Collator, examples: StoredExamples) -> None:
-        self._collator, self.examples = collator, examples
+    def __init__(self, collator: Collator, examples: StoredExamples, training: bool) -> None:
+        self._collator, self.examples, self._training = collator, examples, training
         self.lengths = examples.lengths
         """Of each sentence what batches go by: its words, until training has asked the encoder"""
 
@@ -183,8 +145,11 @@ class PreparedLater(Sequence[Prepared]):
     def __getitem__(self, index: slice) -> list[Prepared]: ...
     def __getitem__(self, index: int | slice) -> Prepared | list[Prepared]:
         if isinstance(index, slice):
-            return [self._collator.prepare(example) for example in self.examples[index]]
-        return self._collator.prepare(self.examples[index])
+            return [self._prepared(example) for example in self.examples[index]]
+        return self._prepared(self.examples[index])
+
+    def _prepared(self, example: Example) -> Prepared:
+        return self._collator.prepare(example, training=self._training)
 
 
 def _distinct(paths: Sequence[Path], source: PictureSource | None) -> tuple[list[int], list[Path]]:
@@ -215,13 +180,4 @@ def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None
         return None
     padded = torch.zeros(mask.shape, dtype=torch.long)
     padded[mask] = torch.tensor([tag for sentence in known for tag in sentence])
-    return padded
-
-
-def _padded(fields: Sequence[Sequence[Sequence[float]]]) -> Tensor:
-    """Per-word numbers (B, W, k), 0 at padding."""
-    size = len(fields[0][0])
-    padded = torch.zeros(len(fields), max(len(f) for f in fields), size)
-    for row, values in enumerate(fields):
-        padded[row, : len(values)] = torch.tensor(values)
     return padded

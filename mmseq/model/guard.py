@@ -6,12 +6,14 @@ import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from mmseq.errors import ComponentError, UserError, one_line
+
+T = TypeVar("T")
 
 
 class ReadViews(dict[str, Tensor]):
@@ -23,6 +25,17 @@ class ReadViews(dict[str, Tensor]):
     def __missing__(self, name: str) -> Tensor:
         named = ", ".join([*map(repr, self), repr(name)])
         raise LookupError(f"'{name}' is not among the views it reads; write views = ({named})")
+
+
+class ReadFields(dict[str, T]):
+    """The further fields that components read; asked for another, it says where to name it."""
+
+    def __missing__(self, name: str) -> T:
+        read = ", ".join(map(repr, self)) or "none"
+        raise LookupError(
+            f"'{name}' is not among such fields that are read here ({read}); name it in the class: "
+            f"extras = {{'{name}': …}}, with mmseq.PerWord, PerSentence or Text"
+        )
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.contracts.weighting import Weighted, Weighting
 from mmseq.model import calls
 from mmseq.model.batch import Batch
-from mmseq.model.collate import Collator, ExtraField, PictureSource
+from mmseq.model.collate import Collator, PictureSource
+from mmseq.model.fields import fields_read
 
 
 @dataclass(frozen=True)
@@ -54,25 +55,18 @@ class Model(nn.Module):
         self.tasks = nn.ModuleDict(tasks)
         self.decoder = decoder
         self.weighting = weighting
+        encoders = {
+            self._titles.get("text_encoder", "text encoder"): text_encoder.extras,
+            self.title("fusion"): fusion.extras,
+        }
+        self.extras = fields_read(encoders, {self.title(f"aux.{n}"): t for n, t in tasks.items()})
+        """Fields of an example that components read"""
 
     def task(self, name: str) -> AuxTask:
         """The auxiliary task of that name."""
         task = self.tasks[name]
         assert isinstance(task, AuxTask)
         return task
-
-    @property
-    def extras(self) -> tuple[ExtraField, ...]:
-        """Fields of an example that components read."""
-        read = {
-            self._titles.get("text_encoder", "text encoder"): self.text_encoder.extras,
-            self._titles.get("fusion", "fusion"): self.fusion.extras,
-        }
-        return tuple(
-            ExtraField(name, entries, reader)
-            for reader, fields in read.items()
-            for name, entries in fields.items()
-        )
 
     @property
     def preparation(self) -> int:

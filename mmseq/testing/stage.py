@@ -9,8 +9,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.fusion import Fusion
 from mmseq.contracts.states import Sizes, Targets
+from mmseq.model.fields import fields_read
 from mmseq.model.guard import ReadViews
 from mmseq.registry.plugins import registry
 from mmseq.testing.world import LABELS, World, worlds
@@ -35,9 +37,16 @@ class Stage:
         views |= {"words": world.sizes.text, "fused": fusion.width}
         self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
 
+    def require_fields(self, title: str, task: AuxTask) -> None:
+        """An error where the task reads a field in another way than what stands here, or one that
+        it cannot have.
+        """
+        encoders = {self.world.name: self.world.text.extras, self.name: self.fusion.extras}
+        fields_read(encoders, {title: task})
+
     @torch.no_grad()
-    def case(self, indexes: Sequence[int], wanted: Sequence[str]) -> Case:
-        """Of those sentences, what a task gets that reads the `wanted` views."""
+    def case(self, indexes: Sequence[int], task: type[AuxTask]) -> Case:
+        """Of those sentences, what a task of that class gets."""
         text, images = self.world.states(indexes, self.fusion.extras)
         fused = self.fusion(text, images)
         views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
@@ -45,8 +54,8 @@ class Stage:
             views = {"picture": images.pooled, **views}
         draw = torch.Generator().manual_seed(2)
         head = torch.randn(self.fusion.width, len(LABELS), generator=draw)
-        targets = self.world.batch(indexes, self.fusion.extras).targets
-        return Case(ReadViews(wanted, views), targets, fused.states @ head)
+        targets = self.world.batch(indexes, self.fusion.extras, task).targets
+        return Case(ReadViews(task.views, views), targets, fused.states @ head)
 
 
 @cache

@@ -10,13 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from mmseq.contracts.states import Sizes
-from mmseq.errors import UserError
+from mmseq.contracts.example import Example
+from mmseq.contracts.states import Sizes, Text
+from mmseq.errors import ComponentError, UserError
 from mmseq.model.announcements import GIVE_VECTORS, announced
+from mmseq.model.fields import declared, fields_read
 from mmseq.registry.kinds import KINDS, contract_of
 from mmseq.registry.options import REQUIRED, WEIGHT_TAKEN, Option, check_options, options_of
 from mmseq.registry.plugins import registry
 from mmseq.testing.contract import Judge
+from mmseq.testing.drawn import with_fields
 from mmseq.testing.tiny import tiny_sentences
 
 SEED = 17
@@ -52,6 +55,7 @@ class Subject(Judge):
                 f"{component!r} does not derive from mmseq.{contract.__name__}",
                 f"class {getattr(component, '__name__', 'Mine')}(mmseq.{contract.__name__})",
             )
+        self._require_fields()
         known = options_of(self.cls)
         self.require(
             not (kind == "aux_task" and "weight" in known), "options", WEIGHT_TAKEN, "another name"
@@ -73,13 +77,33 @@ class Subject(Judge):
             right = "a value of its type and within its limits, as a TOML file has them"
             self.fail(f"default of '{option.name}'", str(error).rstrip("."), right)
 
+    def _require_fields(self) -> None:
+        """The fields that it reads are such as its kind may read."""
+        extras = getattr(self.cls, "extras", {})
+        try:
+            if self.kind != "aux_task":
+                fields_read({self.title: extras}, {})
+            for name, entries in declared(self.title, extras).items():
+                bounded = isinstance(entries, Text) or entries.low <= entries.high
+                found, right = f"'{name}' is {entries!r}", "bounds of which low is the lower"
+                self.require(bounded, "extras", found, right)
+        except ComponentError as error:
+            found = str(error).removeprefix(f"{self.title}: ").rstrip(".")
+            self.fail("extras", found, "such as its kind may read: see mmseq show")
+
+    def sentences(self) -> list[Example]:
+        """The six sentences, with the fields that it reads."""
+        task = self.cls if self.kind == "aux_task" else None
+        extras = getattr(self.cls, "extras", {})
+        return [with_fields(example, extras, task) for example in tiny_sentences()]
+
     def fit(self) -> Any:
         """What it learns from the training text, as the run keeps it; None without `fit`."""
         if not hasattr(self.cls, "fit"):
             return None
         with self.running("fit (what is learned from the training text)"):
-            learned = self.cls.fit(list(tiny_sentences()), **self.options)
-            again = self.cls.fit(list(tiny_sentences()), **self.options)
+            learned = self.cls.fit(self.sentences(), **self.options)
+            again = self.cls.fit(self.sentences(), **self.options)
         contract, right = "fit (kept in the run as JSON)", "dicts, lists, strings and numbers"
         with self.running(contract, right):
             kept = json.loads(json.dumps(learned))

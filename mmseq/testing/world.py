@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -11,18 +10,22 @@ from typing import Any
 
 import torch
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
+from mmseq.data.fields import Field
 from mmseq.data.tags import label_names
 from mmseq.model.batch import Batch
-from mmseq.model.collate import Collator, ExtraField, Prepared
+from mmseq.model.collate import Collator, Prepared
+from mmseq.model.fields import ExtraField
 from mmseq.model.gathering import image_states
 from mmseq.pictures.features import FeatureTable, compute_features
 from mmseq.registry.plugins import registry
+from mmseq.testing.drawn import with_fields
 from mmseq.testing.tiny import PICTURES, TINY_IMAGE_MODEL, tiny_bert, tiny_sentences
 
 NO_EXTRAS: Mapping[str, PerWord] = {}
+NO_FIELDS: Mapping[str, Field] = {}
 LABELS = label_names(("LOC", "PER"))
 EVERY = tuple(range(len(PICTURES)))
 """Numbers of the sentences"""
@@ -45,9 +48,14 @@ class World:
         )
         self._known: dict[str, tuple[TextStates, ImageStates | None]] = {}
 
-    def batch(self, indexes: Sequence[int], extras: Mapping[str, PerWord] = NO_EXTRAS) -> Batch:
-        """Those sentences, with the extra fields that a component reads."""
-        collator, prepared = prepare(self.text, {**self.text.extras, **extras})
+    def batch(
+        self,
+        indexes: Sequence[int],
+        extras: Mapping[str, PerWord] = NO_EXTRAS,
+        task: type[AuxTask] | None = None,
+    ) -> Batch:
+        """Those sentences, with the extra fields that a fusion reads, and a task."""
+        collator, prepared = prepare(self.text, {**self.text.extras, **extras}, task)
         return collator.batch([prepared[i] for i in indexes])
 
     def states(
@@ -130,25 +138,13 @@ def tiny_pictures() -> FeatureTable:
     return compute_features(paths, tiny_image_encoder(), batch_size=len(paths))
 
 
-def prepare(text: TextEncoder, extras: Mapping[str, PerWord]) -> tuple[Collator, list[Prepared]]:
-    """The six sentences for an encoder and the fields that are read beside."""
+def prepare(
+    text: TextEncoder, extras: Mapping[str, Field], task: type[AuxTask] | None = None
+) -> tuple[Collator, list[Prepared]]:
+    """The six sentences for an encoder and the fields that are read beside, by a task too."""
+    own = NO_FIELDS if task is None else task.extras
     fields = [ExtraField(name, entries, "component") for name, entries in extras.items()]
+    fields += [ExtraField(name, entries, "aux task", True) for name, entries in own.items()]
     collator = Collator(text, LABELS, tiny_pictures(), fields)
-    examples = [_with_fields(example, extras) for example in tiny_sentences()]
-    return collator, [collator.prepare(example) for example in examples]
-
-
-def _with_fields(example: Example, extras: Mapping[str, PerWord]) -> Example:
-    """The sentence with every field that is read: numbers within the announced bounds."""
-    draw = random.Random(len(example.tokens))
-    fields = dict(example.extras)
-    for name, entries in extras.items():
-        low, high = max(entries.low, -1.0), min(entries.high, 1000.0)
-        size = entries.size or 4
-        if name in fields and size == 4:
-            # Boxes lie on the page whatever its units are.
-            unit = entries.high / 1000 if entries.high < 1e9 else 1.0
-            fields[name] = [[place * unit for place in box] for box in fields[name]]
-        else:
-            fields[name] = [[draw.uniform(low, high) for _ in range(size)] for _ in example.tokens]
-    return replace(example, extras=fields)
+    examples = [with_fields(example, {**own, **extras}, task) for example in tiny_sentences()]
+    return collator, [collator.prepare(example, training=True) for example in examples]

@@ -54,7 +54,8 @@ def _components(setup: Setup) -> Table:
         ("head", "linear", "mmseq", f"emissions (B, W, {len(model.labels)})", model.head)
     )
     for name, choice in config.aux.items():
-        gives = f"loss x {choice.weight:g}, reads {', '.join(model.task(name).views)}"
+        task = model.task(name)
+        gives = f"loss x {choice.weight:g}, reads {', '.join([*task.views, *task.extras])}"
         modules.append((KINDS["aux_task"], name, choice.entry.provider, gives, model.task(name)))
     add("decoder", "tags (B, W)", model.decoder)
     add("weighting", "total loss", model.weighting)

@@ -13,6 +13,7 @@ from mmseq.contracts.example import Example
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.model.assembly import build_model
+from mmseq.model.fields import FieldReader
 from mmseq.model.model import Model
 from mmseq.runs import folder as runs
 from mmseq.runs.weights import load_weights
@@ -54,10 +55,9 @@ def require_trainable(model: Model, config: Config, splits: Mapping[str, Split])
             f"alone takes {model.preparation} of {rounds} epochs; give more."
         )
     _require_embeddings(model, config)
-    reader = model.collator(None)
-    for split in splits.values() if model.extras else ():
-        for example in split.examples:
-            reader.extras(example)
+    reader = FieldReader(model.extras)
+    for name, split in splits.items():
+        reader.require(split.examples, training=name == "train")
 
 
 def _require_embeddings(model: Model, config: Config) -> None:

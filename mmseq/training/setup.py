@@ -132,7 +132,8 @@ def _make_ready(setup: Setup) -> None:
     setup.seconds["pictures"] = time.perf_counter() - started
     setup.collator = model.collator(setup.pictures)
     setup.prepared = {
-        name: setup.collator.prepared(split.examples) for name, split in splits.items()
+        name: setup.collator.prepared(split.examples, training=name == "train")
+        for name, split in splits.items()
     }
     if isinstance(train := setup.prepared["train"], PreparedLater):
         find_lengths(
