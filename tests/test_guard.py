@@ -31,6 +31,7 @@ class Fusion(mmseq.Fusion):
         self.fault, self.views = fault, {"half": 4}
         if fault != "no width":
             self.width = sizes.text
+        self.sentence_views = {"half" if fault == "both" else "first": sizes.text}
         if fault == "views":
             self.views = ("half",)
         self.project = nn.Linear(sizes.text, sizes.text)
@@ -55,7 +56,14 @@ class Fusion(mmseq.Fusion):
             views = {}
         if self.fault == "tensor":
             return states
-        return mmseq.Fused(states, views)
+        whole = {"first": states[:, 0]}
+        if self.fault == "sentence view":
+            whole = {"first": states[:, :1]}
+        if self.fault == "no sentence view":
+            whole = {}
+        if self.fault == "unannounced sentence view":
+            whole["more"] = states[:, 0]
+        return mmseq.Fused(states, views, whole)
 
 
 class Task(mmseq.AuxTask):
@@ -231,6 +239,10 @@ FAULTS = {
     ("fusion", "shape"): r"states is \(24, (\d+), 3\).* \(24, \1, 32\)",
     ("fusion", "view"): r"view 'half' is \(24, (\d+), 32\).* \(24, \1, 4\)",
     ("fusion", "no view"): "view 'half' .*none",
+    ("fusion", "sentence view"): r"sentence view 'first' is \(24, 1, 32\), not \(24, 32\)",
+    ("fusion", "no sentence view"): "announces sentence view 'first' and gives none",
+    ("fusion", "unannounced sentence view"): "sentence views more, .*in self.sentence_views",
+    ("fusion", "both"): "sentence view 'half' has the name of another view",
     ("fusion", "double"): "states is float64.* float32",
     ("fusion", "nan"): "states .*not finite .*first step",
     ("fusion", "tensor"): "forward .*Tensor.* Fused",

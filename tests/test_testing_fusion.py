@@ -162,7 +162,76 @@ class Doubles(Attention):
         return Fused(fused.states.double(), fused.views)
 
 
+class Pair(Attention):
+    """Right: beside it one vector a sentence, of its mean word and its picture."""
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sentence_views = {"pair": sizes.text + sizes.image}
+
+    def forward(self, text, images):
+        fused = super().forward(text, images)
+        return Fused(fused.states, fused.views, self.whole(text, images))
+
+    def whole(self, text, images):
+        words = (text.words * text.mask[..., None]).sum(dim=1) / text.mask.sum(dim=1)[:, None]
+        return {"pair": torch.cat([words, images.pooled], dim=-1)}
+
+
+class PairOfAllWords(Pair):
+    def whole(self, text, images):
+        return {"pair": torch.cat([text.words.mean(dim=1), images.pooled], dim=-1)}
+
+
+class PairOfWords(Pair):
+    def whole(self, text, images):
+        pooled = images.pooled[:, None].expand(-1, text.words.shape[1], -1)
+        return {"pair": torch.cat([text.words, pooled], dim=-1)}
+
+
+class PairUnannounced(Pair):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sentence_views = {}
+
+
+class PairNotGiven(Pair):
+    def whole(self, text, images):
+        return {}
+
+
+class PairUnmapped(Pair):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sentence_views = {"pair": "wide"}
+
+
+class NamedTwice(Pair):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sentence_views = {"seen": sizes.text + sizes.image}
+
+    def whole(self, text, images):
+        return {"seen": super().whole(text, images)["pair"]}
+
+
+class NamedAsTheEngines(NamedTwice):
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__(sizes)
+        self.sentence_views = {"picture": sizes.text + sizes.image}
+
+    def whole(self, text, images):
+        return {"picture": super().whole(text, images)["seen"]}
+
+
 FUSIONS = {
+    PairOfAllWords: "mask \\(padding words changed\\).*sentence view 'pair' differs.*text.mask",
+    PairOfWords: "sentence view 'pair' \\(B, announced width\\).* \\(6, 8, 128\\).*\\(6, 128\\)",
+    PairUnannounced: "sentence_views: announced are \\[\\], given \\['pair'\\]",
+    PairNotGiven: "sentence_views: announced are \\['pair'\\], given \\[\\].*self.sentence_views",
+    PairUnmapped: "announced widths: its sentence_views are \\{'pair': 'wide'\\}",
+    NamedTwice: "sentence_views: \\['seen'\\] are views of words too",
+    NamedAsTheEngines: "sentence_views: it offers \\['picture'\\]",
     MaskIgnored: "mask \\(absent regions changed\\).*images.mask",
     WordsOfPadding: "mask \\(padding words changed\\).*text.mask",
     BatchMean: "sentence 1 in a batch of one .*states differs",
@@ -189,6 +258,7 @@ FUSIONS = {
 
 def test_a_right_fusion_passes():
     check_fusion(Attention, dropout=0.3)
+    check_fusion(Pair)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,9 @@ class AuxTask(nn.Module, ABC):
 
     views: ClassVar[tuple[str, ...]] = ("fused",)
     """The views it reads: ``words``, ``fused``, one the fusion offers or a part of the text
-    encoder's, each (B, W, width); or ``picture``, (B, E), the pooled picture, 0 without one.
-    `Targets.picture` tells which sentences share one
+    encoder's, each (B, W, width); one of whole sentences that the fusion offers, (B, width); or
+    ``picture``, (B, E), the pooled picture, 0 without one. `Targets.picture` tells which sentences
+    share one
     """
     lacking: ClassVar[Mapping[str, str]] = {}
     """What to tell a user where a view is missing, by view: why, and what to choose instead"""

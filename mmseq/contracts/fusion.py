@@ -20,6 +20,8 @@ class Fused:
     """(B, W, F)"""
     views: Mapping[str, Tensor] = field(default_factory=dict)
     """(B, W, width) each, as announced by the fusion's `views`"""
+    sentence_views: Mapping[str, Tensor] = field(default_factory=dict)
+    """(B, width) each, as announced by the fusion's `sentence_views`"""
 
 
 class Fusion(nn.Module, ABC):
@@ -37,6 +39,10 @@ class Fusion(nn.Module, ABC):
     """False: it can be used without an image encoder, and then gets None for the pictures"""
     extras: ClassVar[Mapping[str, PerWord]] = {}
     """Fields of an example it reads from `TextStates.extras`"""
+    sentence_views: Mapping[str, int] = {}
+    """Views of whole sentences offered to tasks, such as how text and picture go together: name ->
+    width. No view of words has such a name
+    """
 
     @abstractmethod
     def forward(self, text: TextStates, images: ImageStates | None) -> Fused:

@@ -33,6 +33,8 @@ class Sizes:
     """
     losses: Mapping[str, float] = field(default_factory=dict)
     """Configured weight of each loss; ``main`` is first."""
+    sentence_views: Mapping[str, int] = field(default_factory=dict)
+    """Widths of the fusion's views of whole sentences, which tasks may read too"""
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import nn
 
 from mmseq.errors import ComponentError, UserError
 from mmseq.registry.entries import Entry
 
-GIVE_VECTORS = {"text_encoder": "parts", "image_encoder": "", "fusion": "views"}
+GIVE_VECTORS = {
+    "text_encoder": ("parts",),
+    "image_encoder": (),
+    "fusion": ("views", "sentence_views"),
+}
 """Kinds whose components say by `width` how wide the vectors are that they give -> where they
 announce the widths of further ones."""
 
@@ -32,9 +36,9 @@ def require_announced(entry: Entry, component: object) -> None:
         raise ComponentError(f"{entry.full_title}: {fault}.")
 
 
-def announced(component: object, further: str) -> str:
+def announced(component: object, further: Sequence[str]) -> str:
     """What is wrong with the widths that a component announces: its own, and by name those in its
-    attribute `further` (empty: none); empty: nothing.
+    attributes `further`; empty: nothing.
     """
     width = getattr(component, "width", None)
     if not isinstance(width, int) or width < 1:
@@ -42,10 +46,13 @@ def announced(component: object, further: str) -> str:
             f"its width is {width!r}; set self.width in the constructor, the size of the vectors "
             "that it gives, an int above 0"
         )
-    widths = getattr(component, further) if further else {}
-    if isinstance(widths, Mapping) and all(isinstance(w, int) for w in widths.values()):
-        return ""
-    return f"its {further} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
+    for attribute in further:
+        widths = getattr(component, attribute)
+        if not isinstance(widths, Mapping) or not all(isinstance(w, int) for w in widths.values()):
+            return (
+                f"its {attribute} are {widths!r}; map names to widths, as in {{'seen': sizes.text}}"
+            )
+    return ""
 
 
 def rated(component: object, *, needed: bool = True) -> str:

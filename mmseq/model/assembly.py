@@ -17,7 +17,7 @@ from mmseq.model import calls
 from mmseq.model.announcements import require_announced
 from mmseq.model.fields import ExtraField, FieldReader, declared
 from mmseq.model.model import Model
-from mmseq.model.needs import needed_image_encoder, require_views
+from mmseq.model.needs import needed_image_encoder, require_own_names, require_views
 
 
 def build_model(
@@ -56,10 +56,11 @@ def build_model(
     pooled = {"picture": sizes.image} if image_encoder else {}
     own = {"words": sizes.text, "fused": fusion.width}
     views = {**pooled, **sizes.parts, **fusion.views, **own}
-    sizes = replace(sizes, views=views)
+    require_own_names(parts.titles["fusion"], views, fusion.sentence_views)
+    sizes = replace(sizes, views=views, sentence_views=dict(fusion.sentence_views))
     tasks = {}
     for name, choice in config.aux.items():
-        require_views(choice, views, config, sizes)
+        require_views(choice, {**views, **fusion.sentence_views}, config, sizes)
         tasks[name] = parts.build(f"aux.{name}", choice, sizes)
     decoder = parts.build("decoder", config.component("decoder"), sizes)
     weighting = parts.build("weighting", config.component("weighting"), sizes)

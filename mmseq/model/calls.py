@@ -115,7 +115,9 @@ def encode_text(
 def fuse(
     title: str, fusion: Fusion, text: TextStates, images: ImageStates | None, numbers: Numbers
 ) -> Fused:
-    """The fused states, with the views that the fusion announces and no others."""
+    """The fused states, with the views, of words and of sentences, that the fusion announces and no
+    others.
+    """
     with blamed(title, text=text, images=images):
         fused: Fused = fusion(text, images)
     size = tuple(text.mask.shape)
@@ -123,11 +125,15 @@ def fuse(
     numbers.require_vectors(title, "states", fused.states, (*size, fusion.width))
     for name, width in fusion.views.items():
         numbers.require_vectors(title, f"view '{name}'", fused.views.get(name), (*size, width))
-    if others := sorted(set(fused.views) - set(fusion.views)):
-        raise ComponentError(
-            f"{title}: it gives the views {', '.join(others)}, which it does not announce in "
-            "self.views."
-        )
+    for name, width in fusion.sentence_views.items():
+        view = fused.sentence_views.get(name)
+        numbers.require_vectors(title, f"sentence view '{name}'", view, (size[0], width))
+    for attribute in ("views", "sentence_views"):
+        if others := sorted(set(getattr(fused, attribute)) - set(getattr(fusion, attribute))):
+            raise ComponentError(
+                f"{title}: it gives the {attribute.replace('_', ' ')} {', '.join(others)}, which "
+                f"it does not announce in self.{attribute}."
+            )
     return fused
 
 

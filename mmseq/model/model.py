@@ -84,7 +84,7 @@ class Model(nn.Module):
         fused = calls.fuse(self.title("fusion"), self.fusion, text, images, self.numbers)
         pooled = {} if images is None else {"picture": images.pooled}
         own = {"words": text.words, "fused": fused.states}
-        return {**pooled, **text.parts, **fused.views, **own}, text.words
+        return {**pooled, **fused.sentence_views, **text.parts, **fused.views, **own}, text.words
 
     @property
     def numbers(self) -> calls.Numbers:

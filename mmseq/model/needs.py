@@ -57,6 +57,19 @@ def require_views(choice: Choice, views: Mapping[str, int], config: Config, size
             )
 
 
+def require_own_names(
+    title: str, of_words: Mapping[str, int], of_sentences: Mapping[str, int]
+) -> None:
+    """`ComponentError` where a fusion gives a view of sentences a name that one of words has: its
+    own, the engine's or a part of the text encoder's.
+    """
+    if both := sorted({*of_words, "picture"} & of_sentences.keys()):
+        raise ComponentError(
+            f"{title}: its sentence view '{both[0]}' has the name of another view (of words, or "
+            "the engine's); give it one of its own."
+        )
+
+
 def _fusions_with(view: str, sizes: Sizes) -> list[str]:
     """Names of the fusions that offer a view, found by building each; only for a message."""
     pictured = replace(sizes, image=sizes.image or sizes.text, whole_page=True)
@@ -67,6 +80,6 @@ def _fusions_with(view: str, sizes: Sizes) -> list[str]:
         # A stranger's fusion that cannot be built with its defaults does not help the reader.
         except Exception:  # noqa: S112
             continue
-        if view in fusion.views:
+        if view in {*fusion.views, *fusion.sentence_views}:
             names.append(entry.name)
     return names

@@ -43,7 +43,7 @@ def check_aux_task(
     views = subject.cls.views
     found, right = f"they are the string '{views}'", f"a tuple: ('{views}',)"
     subject.require(not isinstance(views, str), "views", found, right)
-    offered = sorted({view for stage in stages() for view in stage.sizes.views})
+    offered = sorted({view for stage in stages() for view in stage.offered})
     for view in views:
         right = f"one of {', '.join(offered)} (of what is installed here)"
         subject.require(view in offered, "views", f"nothing offers '{view}'", right)
@@ -51,7 +51,7 @@ def check_aux_task(
     learned = subject.fit()
     reasons = []
     for stage in stages():
-        missing = sorted(set(subject.cls.views) - stage.sizes.views.keys())
+        missing = sorted(set(subject.cls.views) - stage.offered.keys())
         if missing:
             reasons.append(f"{stage.name} has no view {', '.join(missing)}")
             continue

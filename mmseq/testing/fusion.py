@@ -66,7 +66,8 @@ class _Check:
     def outputs(self, text: TextStates, images: ImageStates | None, fusion: Any = None) -> Outputs:
         fused: Fused = (fusion or self.fusion)(text, images)
         views = {f"view '{name}'": view for name, view in fused.views.items()}
-        return Outputs(text.mask, {"states": fused.states, **views})
+        whole = {f"sentence view '{name}'": view for name, view in fused.sentence_views.items()}
+        return Outputs(text.mask, {"states": fused.states, **views}, whole)
 
     def run(self) -> None:
         """All checks, from the plainest to the ones that build on it."""
@@ -111,18 +112,27 @@ class _Check:
         )
         places = tuple(text.mask.shape)
         subject.tensor(f"states (B, W, width) of {where}", "states", fused.states, (*places, width))
-        announced, given = dict(fusion.views), dict(fused.views)
-        subject.require(
-            announced.keys() == given.keys(),
-            "views",
-            f"announced are {sorted(announced)}, given {sorted(given)}",
-            "the same names in self.views and Fused.views",
-        )
-        own = sorted({"words", "fused"} & announced.keys())
-        subject.require(not own, "views", f"it offers {own}", "names that the engine has not")
-        for name, view in given.items():
-            contract = f"view '{name}' (B, W, announced width) of {where}"
-            subject.tensor(contract, "it", view, (*places, announced[name]))
+        for attribute, size, shape, engines in (
+            ("views", places, "(B, W, announced width)", {"words", "fused"}),
+            ("sentence_views", places[:1], "(B, announced width)", {"words", "fused", "picture"}),
+        ):
+            announced, given = dict(getattr(fusion, attribute)), dict(getattr(fused, attribute))
+            subject.require(
+                announced.keys() == given.keys(),
+                attribute,
+                f"announced are {sorted(announced)}, given {sorted(given)}",
+                f"the same names in self.{attribute} and Fused.{attribute}",
+            )
+            own = sorted(engines & announced.keys())
+            right = "names that the engine has not"
+            subject.require(not own, attribute, f"it offers {own}", right)
+            what = attribute.replace("_", " ").removesuffix("s")
+            for name, view in given.items():
+                contract = f"{what} '{name}' {shape} of {where}"
+                subject.tensor(contract, "it", view, (*size, announced[name]))
+        both = sorted(fusion.views.keys() & fusion.sentence_views.keys())
+        found, right = f"{both} are views of words too", "a name of its own for each"
+        subject.require(not both, "sentence_views", found, right)
 
     def padding(self, text: TextStates, images: ImageStates | None) -> None:
         """Padding words and absent regions have no influence."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from mmseq.contracts.states import Sizes, Targets
 from mmseq.model.fields import fields_read
 from mmseq.model.guard import ReadViews
 from mmseq.registry.plugins import registry
+from mmseq.registry.registry import Registry
 from mmseq.testing.world import LABELS, World, worlds
 
 
@@ -35,7 +36,14 @@ class Stage:
         self.world, self.fusion = world, fusion.eval()
         views = {"picture": world.sizes.image, **world.sizes.parts, **fusion.views}
         views |= {"words": world.sizes.text, "fused": fusion.width}
-        self.sizes: Sizes = replace(world.sizes, views=views, losses={"main": 1.0, "checked": 1.0})
+        self.sizes: Sizes = replace(
+            world.sizes,
+            views=views,
+            sentence_views=dict(fusion.sentence_views),
+            losses={"main": 1.0, "checked": 1.0},
+        )
+        self.offered = {**views, **fusion.sentence_views}
+        """Widths of all that a task may read"""
 
     def require_fields(self, title: str, task: AuxTask) -> None:
         """An error where the task reads a field in another way than what stands here, or one that
@@ -49,7 +57,8 @@ class Stage:
         """Of those sentences, what a task of that class gets."""
         text, images = self.world.states(indexes, self.fusion.extras)
         fused = self.fusion(text, images)
-        views = {**text.parts, **fused.views, "words": text.words, "fused": fused.states}
+        views = {**fused.sentence_views, **text.parts, **fused.views}
+        views |= {"words": text.words, "fused": fused.states}
         if images is not None:
             views = {"picture": images.pooled, **views}
         draw = torch.Generator().manual_seed(2)
@@ -58,10 +67,14 @@ class Stage:
         return Case(ReadViews(task.views, views), targets, fused.states @ head)
 
 
-@cache
 def stages() -> list[Stage]:
     """Every registered fusion beside every fixture, those of the engine first."""
-    entries = sorted(registry().entries("fusion"), key=lambda e: e.distribution != "mmseq")
+    return _stages(registry())
+
+
+@lru_cache(maxsize=1)
+def _stages(known: Registry) -> list[Stage]:
+    entries = sorted(known.entries("fusion"), key=lambda e: e.distribution != "mmseq")
     found = []
     for entry in entries:
         for world in worlds(pictures=True):

@@ -49,6 +49,7 @@ def _components(setup: Setup) -> Table:
     if model.image_encoder is not None:
         add("image_encoder", f"regions (B, R, {model.image_encoder.width})", model.image_encoder)
     views = "".join(f", {name} (B, W, {width})" for name, width in model.fusion.views.items())
+    views += "".join(f", {n} (B, {width})" for n, width in model.fusion.sentence_views.items())
     add("fusion", f"fused (B, W, {model.fusion.width}){views}", model.fusion)
     modules.append(
         ("head", "linear", "mmseq", f"emissions (B, W, {len(model.labels)})", model.head)
