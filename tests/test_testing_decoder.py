@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 import mmseq
 from mmseq import Sizes, Weighted
@@ -151,6 +152,86 @@ NO_LIKELIHOODS = {
     ("wrong", "message"), NO_LIKELIHOODS.items(), ids=lambda part: getattr(part, "__name__", "")
 )
 def test_what_else_is_wrong_with_such_a_decoder_is_told(wrong, message):
+    with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
+        check_decoder(wrong)
+
+
+class OfStates(SoftmaxDecoder):
+    """Right: a softmax of a layer of its own over the fused states."""
+
+    reads = "fused"
+
+    def __init__(self, sizes: Sizes, *, constrain: bool = True) -> None:
+        super().__init__(sizes, constrain=constrain)
+        self.own = nn.Linear(sizes.views["fused"], len(sizes.labels))
+
+    def loss(self, states, tags, mask):
+        return super().loss(self.own(states), tags, mask)
+
+    def decode(self, states, mask):
+        return super().decode(self.own(states), mask)
+
+    def scores(self, states, tags, mask):
+        return super().scores(self.own(states), tags, mask)
+
+    def span_scores(self, states, tags, mask, spans):
+        return super().span_scores(self.own(states), tags, mask, spans)
+
+    def k_best(self, states, mask, k):
+        return super().k_best(self.own(states), mask, k)
+
+
+class OfWords(OfStates):
+    reads = "words"
+
+
+class StatesAsEmissions(SoftmaxDecoder):
+    reads = "fused"
+
+
+class StatesMean(OfStates):
+    def loss(self, states, tags, mask):
+        return super().loss(states, tags, mask) / mask.sum()
+
+
+class StatesDetached(OfStates):
+    def loss(self, states, tags, mask):
+        return super().loss(states.detach(), tags, mask)
+
+
+class StatesUnscored(OfStates):
+    def scores(self, states, tags, mask):
+        return super().scores(states, tags, mask).sqrt()
+
+
+class StatesOfFirst(OfStates):
+    """Tells all words by the first."""
+
+    def loss(self, states, tags, mask):
+        return super().loss(states[:, :1].expand_as(states), tags, mask)
+
+    def scores(self, states, tags, mask):
+        return super().scores(states[:, :1].expand_as(states), tags, mask)
+
+
+OF_STATES = {
+    OfWords: "reads: its reads is 'words'; write one of 'emissions', 'fused'",
+    StatesAsEmissions: r"decode, scores: it raises ValueError.* it got states \(6, 7, 12\)",
+    StatesMean: r"loss \(a sum\).*no mean",
+    StatesDetached: "gradients of its inputs: none for the states of 24 words",
+    StatesUnscored: r"scores \(probability of O .*summed over all paths",
+    StatesOfFirst: "gradients of its inputs: none for the states of 18 words|decode",
+}
+
+
+def test_a_decoder_may_read_the_fused_states():
+    check_decoder(OfStates)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), OF_STATES.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_what_is_wrong_with_a_decoder_over_states_is_told(wrong, message):
     with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
         check_decoder(wrong)
 

@@ -134,6 +134,8 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         click.echo(f"It reads of the data: {'; '.join(_fields(extras))}.\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
         click.echo(f"A file:\n\n{indent(example, '  ')}")
+    if entry.kind == "decoder" and entry.load().reads == "fused":
+        click.echo("It reads fused states, no emissions: no task may refine these beside it.\n")
     if entry.kind == "callback" and not entry.load().steers:
         click.echo("It never asks to stop: a run with it is the same experiment as one without.\n")
     if not options:

@@ -61,7 +61,10 @@ class AuxTask(nn.Module, ABC):
     def forward(
         self, views: Mapping[str, Tensor], targets: Targets, emissions: Tensor
     ) -> AuxOutput:
-        """The loss summed over the items (0 in prediction, where `targets.tags` is None)."""
+        """The loss summed over the items (0 in prediction, where `targets.tags` is None).
+
+        `emissions` are (B, W, L), and 0 beside a decoder that reads the fused states.
+        """
 
     def observe(self, views: Mapping[str, Tensor], targets: Targets) -> None:  # noqa: B027
         """Called with every training batch after the preparation epochs, without gradient.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -10,11 +11,20 @@ from mmseq.contracts.states import Targets
 
 
 class Decoder(nn.Module, ABC):
-    """Emissions to tags."""
+    """Emissions, or fused states, to tags.
+
+    Its probabilities (`scores`, `span_scores`, `k_best`) are over all sequences of tags, or over
+    those that BIO allows: over the same ones in all three.
+    """
 
     likelihood: bool = True
     """`loss` is -log p of the tags; False for a loss that is none, such as focal or dice loss and
     label smoothing: `mmseq check` then holds decoding and scores against nothing that it gives
+    """
+    reads: ClassVar[str] = "emissions"
+    """What the methods get as `emissions`: ``emissions``, (B, W, L), a linear layer over the fused
+    states; or ``fused``, these states themselves, (B, W, F), where F is ``sizes.views["fused"]``.
+    With ``fused`` there is no such layer: tasks get emissions of 0, and none may refine them
     """
 
     @abstractmethod

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from mmseq.contracts.decoder import Decoder
 from mmseq.errors import ComponentError, UserError
 from mmseq.registry.entries import Entry
 
@@ -20,6 +21,9 @@ announce the widths of further ones."""
 RATED = {"text_encoder": True, "image_encoder": True, "weighting": False}
 """Kinds whose components have a `learning_rate` of their own -> whether one without it is wrong."""
 
+READ = ("emissions", "fused")
+"""What a decoder may read"""
+
 
 def require_announced(entry: Entry, component: object) -> None:
     """`ComponentError` where a component of that `entry` announces what is missing or wrong;
@@ -32,6 +36,8 @@ def require_announced(entry: Entry, component: object) -> None:
         faults.append(announced(component, GIVE_VECTORS[entry.kind]))
     if entry.kind in RATED:
         faults.append(rated(component, needed=RATED[entry.kind]))
+    if isinstance(component, Decoder):
+        faults.append(reading(component))
     for fault in filter(None, faults):
         raise ComponentError(f"{entry.full_title}: {fault}.")
 
@@ -66,3 +72,10 @@ def rated(component: object, *, needed: bool = True) -> str:
         f"its learning_rate is {rate!r}; set self.learning_rate in the constructor, a number of at "
         f"least 0{'' if needed else ', or None'}"
     )
+
+
+def reading(decoder: Decoder) -> str:
+    """What is wrong with what a decoder says that it reads; empty: nothing."""
+    if decoder.reads in READ:
+        return ""
+    return f"its reads is {decoder.reads!r}; write one of {', '.join(map(repr, READ))}"

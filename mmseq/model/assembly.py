@@ -17,7 +17,12 @@ from mmseq.model import calls
 from mmseq.model.announcements import require_announced
 from mmseq.model.fields import ExtraField, FieldReader, declared
 from mmseq.model.model import Model
-from mmseq.model.needs import needed_image_encoder, require_own_names, require_views
+from mmseq.model.needs import (
+    needed_image_encoder,
+    require_emissions,
+    require_own_names,
+    require_views,
+)
 
 
 def build_model(
@@ -63,6 +68,7 @@ def build_model(
         require_views(choice, {**views, **fusion.sentence_views}, config, sizes)
         tasks[name] = parts.build(f"aux.{name}", choice, sizes)
     decoder = parts.build("decoder", config.component("decoder"), sizes)
+    require_emissions(decoder, tasks, parts.titles)
     weighting = parts.build("weighting", config.component("weighting"), sizes)
     model = Model(
         labels, text_encoder, image_encoder, fusion, tasks, decoder, weighting, parts.titles

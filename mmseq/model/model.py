@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from mmseq.contracts.aux_task import AuxTask
@@ -25,7 +26,13 @@ class Output:
 
     losses: Mapping[str, Tensor]
     emissions: Tensor
+    """What the decoder reads: emissions as refined, or the fused states"""
     shared: Tensor
+
+
+def head_of(decoder: Decoder, width: int, labels: int) -> nn.Module:
+    """(B, W, F) to what the decoder reads."""
+    return nn.Linear(width, labels) if decoder.reads == "emissions" else nn.Identity()
 
 
 class Model(nn.Module):
@@ -51,7 +58,7 @@ class Model(nn.Module):
         self.text_encoder = text_encoder
         self.image_encoder = image_encoder
         self.fusion = fusion
-        self.head = nn.Linear(fusion.width, len(labels))
+        self.head = head_of(decoder, fusion.width, len(labels))
         self.tasks = nn.ModuleDict(tasks)
         self.decoder = decoder
         self.weighting = weighting
@@ -89,7 +96,10 @@ class Model(nn.Module):
     @property
     def numbers(self) -> calls.Numbers:
         """What the numbers are held to that its components give."""
-        return calls.Numbers(self.head.weight.dtype, finite=self.watched)
+        # Without a head, of the decoder, which then has what weights it would have.
+        own = (*self.head.parameters(), *self.decoder.parameters())
+        dtype = own[0].dtype if own else torch.get_default_dtype()
+        return calls.Numbers(dtype, finite=self.watched)
 
     def title(self, place: str) -> str:
         """What messages call a component, by its place: ``fusion``, ``aux.NAME`` …"""
@@ -99,18 +109,22 @@ class Model(nn.Module):
         """Losses of the main task and of `tasks`; in prediction (no tags) emissions only.
 
         A task that refines does so in the order of the config, and the main loss is taken of the
-        refined emissions.
+        refined emissions. Beside a decoder that reads the fused states, emissions are 0.
         """
         views, shared = self.views(batch)
         emissions = self.head(views["fused"])
         losses: dict[str, Tensor] = {}
         targets, tags = batch.targets, batch.targets.tags
+        fused = emissions if self.decoder.reads == "fused" else None
+        if fused is not None:
+            emissions = fused.new_zeros(*targets.mask.shape, len(self.labels))
         for name in tasks:
             task, title = self.task(name), self.title(f"aux.{name}")
             if tags is not None or task.refines:
                 output = calls.task(title, task, views, targets, emissions, self.numbers)
                 losses[name] = output.loss
                 emissions = emissions if output.emissions is None else output.emissions
+        emissions = emissions if fused is None else fused
         if tags is None:
             return Output({}, emissions, shared)
         title = self.title("decoder")
@@ -119,7 +133,8 @@ class Model(nn.Module):
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The best tags: (B, W) long, labels at every real word."""
-        return calls.decode(self.title("decoder"), self.decoder, emissions, mask)
+        labels = len(self.labels)
+        return calls.decode(self.title("decoder"), self.decoder, emissions, mask, labels)
 
     def weigh(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
         """The mean losses of a micro-batch as one, with a weight for each."""

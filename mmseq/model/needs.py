@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from mmseq.config.config import Choice, Config
+from mmseq.contracts.aux_task import AuxTask
+from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import Sizes
 from mmseq.errors import ComponentError, UserError
 from mmseq.registry.kinds import KINDS
@@ -67,6 +69,20 @@ def require_own_names(
         raise ComponentError(
             f"{title}: its sentence view '{both[0]}' has the name of another view (of words, or "
             "the engine's); give it one of its own."
+        )
+
+
+def require_emissions(
+    decoder: Decoder, tasks: Mapping[str, AuxTask], titles: Mapping[str, str]
+) -> None:
+    """`UserError` where a task refines emissions that the decoder does not read. `titles`: what
+    messages call components, by their place.
+    """
+    refining = [titles[f"aux.{name}"] for name, task in tasks.items() if task.refines]
+    if decoder.reads == "fused" and refining:
+        raise UserError(
+            f"{refining[0]} refines emissions, and {titles['decoder']} reads none, but fused "
+            "states; choose another decoder, or let the task not refine."
         )
 
 

@@ -67,7 +67,7 @@ def load_weights(
 def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
     """How the weights of a file differ from a model's: in tags, or the first and how many."""
     tags, known = (len(weights.get("head.weight", ())) for weights in (given, own))
-    if tags and tags != known:
+    if tags and known and tags != known:
         return f"for {tags} tags, and here are {known}"
     places = [
         *(f"{name} is missing" for name in own if name not in given),

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mmseq.contracts.decoder import Decoder
-from mmseq.contracts.states import Sizes, Targets
+from mmseq.contracts.states import Targets
+from mmseq.model.announcements import reading
 from mmseq.model.prediction import gives_k_best
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
@@ -20,7 +21,7 @@ from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tag_paths import check_likelihood, check_probabilities
 from mmseq.testing.tensors import LARGE
-from mmseq.testing.world import EVERY, LABELS, text_sizes
+from mmseq.testing.world import EVERY, LABELS, decoder_sizes, read_width
 
 WORDS = (7, 2, 1, 7, 4, 3)
 """Of the six sentences"""
@@ -35,7 +36,8 @@ def check_decoder(
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
     scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
     the most probable paths in order. Of one whose attribute `likelihood` is False, scores are
-    probabilities, and sum to 1. `unused`: weights that get no gradient. Raises
+    probabilities, and sum to 1. One that reads fused states gets some of these in place of
+    emissions. `unused`: weights that get no gradient. Raises
     `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
     option.
     """
@@ -46,12 +48,16 @@ def check_decoder(
 class _Check:
     def __init__(self, subject: Subject, unused: Sequence[str]) -> None:
         self.subject, self.unused = subject, unused
-        self.sizes: Sizes = text_sizes()
+        fault = reading(subject.cls)
+        subject.require(not fault, "reads", fault, "what its methods are to get")
+        self.what = "states" if subject.cls.reads == "fused" else "emissions"
+        self.sizes = decoder_sizes()
         self.learned = subject.fit()
         self.decoder: Any = self.build()
         draw = torch.Generator().manual_seed(1)
         longest, labels = max(WORDS), len(LABELS)
-        self.emissions = 2 * torch.randn(len(WORDS), longest, labels, generator=draw)
+        width = read_width(self.decoder)
+        self.emissions = 2 * torch.randn(len(WORDS), longest, width, generator=draw)
         self.mask = torch.arange(longest)[None] < torch.tensor(WORDS)[:, None]
         drawn = torch.randint(0, labels, (len(WORDS), longest), generator=draw)
         self.tags = drawn * self.mask
@@ -63,7 +69,9 @@ class _Check:
         subject, decoder = self.subject, self.decoder
         given = (self.emissions, self.tags, self.mask)
         self.sums()
-        check_inputs_kept(subject, given, lambda: self.outputs(EVERY))
+        read: dict[str, Any] = {self.what: self.emissions, "mask": self.mask}
+        with subject.running("decode, scores", **read):
+            check_inputs_kept(subject, given, lambda: self.outputs(EVERY))
         with torch.inference_mode():
             self.shapes()
         with torch.no_grad():
@@ -160,10 +168,12 @@ class _Check:
         subject.require(not scores[~mask].any(), "scores", "numbers at padding", right)
 
     def half(self) -> None:
-        """Emissions in half precision, as under automatic mixed precision."""
+        """Emissions or states in half precision, as under automatic mixed precision."""
         emissions, tags, mask = self.cut(EVERY)
-        contract = "loss of bfloat16 emissions"
-        with self.subject.running(contract, "it computes in 32 bits"):
+        contract = f"loss of bfloat16 {self.what}"
+        # Layers over the states are cast there.
+        mixed = torch.autocast("cpu", torch.bfloat16, enabled=self.what == "states")
+        with self.subject.running(contract, "it computes in 32 bits"), mixed:
             loss = self.decoder.loss(emissions.bfloat16(), tags, mask)
         self.subject.finite(contract, "it", loss)
 
@@ -171,11 +181,11 @@ class _Check:
         emissions, tags, mask = self.cut(EVERY)
         emissions.requires_grad_()
         loss = self.decoder.loss(emissions, tags, mask)
-        gradient = gradients(self.subject, loss, {"emissions": emissions})["emissions"]
+        gradient = gradients(self.subject, loss, {self.what: emissions})[self.what]
         missed = (gradient.abs().sum(dim=2) == 0) & mask
         self.subject.require(
             not missed.any(),
             "gradients of its inputs",
-            f"none for the emissions of {int(missed.sum())} words",
-            "every word's emissions have a share in the loss",
+            f"none for the {self.what} of {int(missed.sum())} words",
+            f"every word's {self.what} have a share in the loss",
         )

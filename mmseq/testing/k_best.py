@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mmseq.testing.contract import Judge
+from mmseq.testing.world import LABELS
 
 K = 7
 """Sequences asked for: more than a sentence of one word has"""
@@ -42,7 +43,7 @@ def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) ->
     judge.require(falling, "k_best (log-probabilities)", f"{logs.tolist()}", right)
     for row, words in enumerate(mask.sum(dim=1).tolist()):
         seen = paths[row, there[row]]
-        count, ways = len(seen), emissions.shape[2] ** words
+        count, ways = len(seen), len(LABELS) ** words
         different = len(seen.unique(dim=0)) == count and 0 < count <= ways
         found = f"{seen[:, :words].tolist()} for {words} words"
         judge.require(different, "k_best (tags)", found, f"different sequences, at most {ways}")

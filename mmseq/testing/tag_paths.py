@@ -12,7 +12,7 @@ from torch import Tensor
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
 from mmseq.testing.subject import Subject
-from mmseq.testing.world import LABELS
+from mmseq.testing.world import LABELS, read_width
 
 CASES = 4
 """Random emissions for which all paths are enumerated"""
@@ -35,7 +35,7 @@ def check_likelihood(subject: Subject, decoder: Any) -> list[tuple[Tensor, Tenso
     free, known = [], []
     for case in range(CASES):
         draw = torch.Generator().manual_seed(case)
-        emissions = 2 * torch.randn(1, 3, len(LABELS), generator=draw)
+        emissions = 2 * torch.randn(1, 3, read_width(decoder), generator=draw)
         mask = torch.ones(1, 3, dtype=torch.bool)
         losses = torch.stack([decoder.loss(emissions, path[None], mask) for path in paths])
         likelihood = (-losses.double()).exp()

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mmseq.contracts.aux_task import AuxTask
+from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.data.fields import Field
@@ -27,6 +28,8 @@ from mmseq.testing.tiny import PICTURES, TINY_IMAGE_MODEL, tiny_bert, tiny_sente
 NO_EXTRAS: Mapping[str, PerWord] = {}
 NO_FIELDS: Mapping[str, Field] = {}
 LABELS = label_names(("LOC", "PER"))
+STATES = 12
+"""Width of the fused states that a decoder may read"""
 EVERY = tuple(range(len(PICTURES)))
 """Numbers of the sentences"""
 PICTURELESS = tuple(i for i in EVERY if not PICTURES[i])
@@ -121,6 +124,17 @@ def tiny_image_encoder() -> Any:
 def text_sizes() -> Sizes:
     """The sizes of a run without pictures, before the text encoder is built."""
     return Sizes(LABELS, losses={"main": 1.0})
+
+
+def decoder_sizes() -> Sizes:
+    """The sizes that a decoder is built with."""
+    views = {"words": STATES, "fused": STATES}
+    return replace(text_sizes(), text=STATES, views=views)
+
+
+def read_width(decoder: Decoder) -> int:
+    """Width of what the decoder reads of a word."""
+    return STATES if decoder.reads == "fused" else len(LABELS)
 
 
 def image_sizes() -> Sizes:

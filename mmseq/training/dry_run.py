@@ -51,14 +51,16 @@ def _components(setup: Setup) -> Table:
     views = "".join(f", {name} (B, W, {width})" for name, width in model.fusion.views.items())
     views += "".join(f", {n} (B, {width})" for n, width in model.fusion.sentence_views.items())
     add("fusion", f"fused (B, W, {model.fusion.width}){views}", model.fusion)
-    modules.append(
-        ("head", "linear", "mmseq", f"emissions (B, W, {len(model.labels)})", model.head)
-    )
+    fused = model.decoder.reads == "fused"
+    if not fused:
+        modules.append(
+            ("head", "linear", "mmseq", f"emissions (B, W, {len(model.labels)})", model.head)
+        )
     for name, choice in config.aux.items():
         task = model.task(name)
         gives = f"loss x {choice.weight:g}, reads {', '.join([*task.views, *task.extras])}"
         modules.append((KINDS["aux_task"], name, choice.entry.provider, gives, model.task(name)))
-    add("decoder", "tags (B, W)", model.decoder)
+    add("decoder", f"tags (B, W){' of fused states' if fused else ''}", model.decoder)
     add("weighting", "total loss", model.weighting)
     for kind, name, provider, gives, module in modules:
         total = sum(p.numel() for p in module.parameters())
