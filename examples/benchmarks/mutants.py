@@ -53,6 +53,8 @@ TESTS = {
     "mmseq/builtins/decoding/decoders.py": _tests("decoders", "chains", "k_best"),
     "mmseq/builtins/decoding/crf.py": _tests("chains", "decoders", "k_best", "crf_fast"),
     "mmseq/builtins/decoding/crf_fast.py": _tests("chains", "decoders", "crf_fast"),
+    "mmseq/builtins/decoding/posterior.py": _tests("chains", "decoders", "crf_fast"),
+    "mmseq/builtins/decoding/paths.py": _tests("chains", "allowed_scores", "crf_fast"),
     "mmseq/builtins/decoding/viterbi.py": _tests("viterbi", "decoders", "k_best"),
     "mmseq/builtins/decoding/span_scores.py": _tests("span_scores", "decoders", "chains"),
     "mmseq/builtins/weighting/computed.py": _tests("weighting"),
