@@ -57,6 +57,7 @@ TESTS = {
     "mmseq/builtins/decoding/paths.py": _tests("chains", "allowed_scores", "crf_fast"),
     "mmseq/builtins/decoding/viterbi.py": _tests("viterbi", "decoders", "k_best"),
     "mmseq/builtins/decoding/span_scores.py": _tests("span_scores", "decoders", "chains"),
+    "mmseq/builtins/decoding/class_weights.py": _tests("class_weights"),
     "mmseq/builtins/weighting/computed.py": _tests("weighting"),
     "mmseq/builtins/weighting/gradnorm.py": _tests("gradnorm"),
     "mmseq/builtins/weighting/uncertainty.py": _tests("uncertainty"),

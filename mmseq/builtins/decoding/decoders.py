@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from mmseq.builtins.decoding.class_weights import tag_weights, with_margin
 from mmseq.builtins.decoding.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.decoding.crf_fast import FastChain
 from mmseq.builtins.decoding.paths import Paths, allowed_paths
@@ -16,6 +17,7 @@ from mmseq.builtins.decoding.span_scores import continuations, entities, going_o
 from mmseq.builtins.decoding.viterbi import Array, Whole, k_best, viterbi
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import Sizes, Targets
+from mmseq.registry.ranges import Positive
 
 
 def forbidden_steps(labels: tuple[str, ...]) -> tuple[Tensor, Tensor]:
@@ -61,11 +63,18 @@ class CrfDecoder(Decoder):
     `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
     ``pytorch-crf`` is the library, which autograd differentiates, several times slower. Weights and
     results are the same to rounding.
+
+    `class_weights`: of types and tags in the loss, ``{PER = 2.0, "B-LOC" = 3.0}``; a tag goes
+    before its type, and what is not named has 1. Every tag but a word's right one is given the
+    logarithm of the right one's weight more (softmax-margin, Gimpel & Smith 2010), so that a
+    weight above 1 makes mistakes at such words cost more: recall rises, precision falls. The loss
+    is then no likelihood.
     """
 
     steps: Tensor
     starts: Tensor
     goes_on: Tensor
+    tag_weights: Tensor | None
 
     def __init__(
         self,
@@ -73,6 +82,7 @@ class CrfDecoder(Decoder):
         *,
         constrain: bool = True,
         backend: Literal["fast", "pytorch-crf"] = "fast",
+        class_weights: dict[str, Positive] | None = None,
     ) -> None:
         super().__init__()
         chain = FastChain if backend == "fast" else LinearChain
@@ -83,11 +93,17 @@ class CrfDecoder(Decoder):
         self.register_buffer("steps", _cost(forbidden[0]), persistent=False)
         self.register_buffer("starts", _cost(forbidden[1]), persistent=False)
         self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
+        weights = tag_weights(class_weights, sizes.labels)
+        self.register_buffer("tag_weights", weights, persistent=False)
+        if weights is not None:
+            self.likelihood = False
 
     def count(self, targets: Targets) -> int:
         return int(targets.mask.any(dim=1).sum())
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
+        if self.tag_weights is not None:
+            emissions = with_margin(emissions, tags, self.tag_weights)
         return self.chain.negative_log_likelihood(emissions, tags, mask)
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
@@ -124,17 +140,23 @@ class SoftmaxDecoder(Decoder):
     among those that BIO allows is taken, and scores are probabilities among those: p(tags) / p(all
     that are allowed). Training is unchanged, over all tags of each word; so are scores of emissions
     that a gradient is wanted for, as in a loss made of them.
+
+    `class_weights`: of types and tags in the loss, ``{PER = 2.0, "B-LOC" = 3.0}``; a tag goes
+    before its type, and what is not named has 1. A word's -log p(tag) counts as often as its tag's
+    weight says. The loss is then no likelihood.
     """
 
     steps: Tensor
     starts: Tensor
     goes_on: Tensor
+    tag_weights: Tensor | None
 
     def __init__(
         self,
         sizes: Sizes,
         *,
         constrain: bool = True,
+        class_weights: dict[str, Positive] | None = None,
     ) -> None:
         super().__init__()
         self.constrain = constrain
@@ -143,12 +165,18 @@ class SoftmaxDecoder(Decoder):
         self.register_buffer("steps", _cost(steps & self.bound), persistent=False)
         self.register_buffer("starts", _cost(starts & self.bound), persistent=False)
         self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
+        weights = tag_weights(class_weights, sizes.labels)
+        self.register_buffer("tag_weights", weights, persistent=False)
+        if weights is not None:
+            self.likelihood = False
 
     def count(self, targets: Targets) -> int:
         return int(targets.mask.sum())
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        return cross_entropy(emissions[mask].float(), tags[mask], reduction="sum")
+        return cross_entropy(
+            emissions[mask].float(), tags[mask], weight=self.tag_weights, reduction="sum"
+        )
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         if not self.constrain:
