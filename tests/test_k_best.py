@@ -37,11 +37,10 @@ def every_sequence(decoder, row, labels, *, constrain):
         start, steps, end = (part.detach().double() for part in decoder.chain.parts())
         scores = scores + start[paths[:, 0]] + end[paths[:, -1]]
         scores = scores + steps[paths[:, :-1], paths[:, 1:]].sum(dim=1)
-    logs = scores - scores.logsumexp(dim=0)
     if constrain:
         kept = [not orphans([labels[tag] for tag in path]) for path in paths.tolist()]
-        paths, logs = paths[kept], logs[kept]
-    return paths, logs
+        paths, scores = paths[kept], scores[kept]
+    return paths, scores - scores.logsumexp(dim=0)
 
 
 def ragged(draw, generator, dtype):

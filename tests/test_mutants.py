@@ -70,11 +70,11 @@ def test_the_same_code_has_the_same_fingerprint_wherever_it_comes_from(script):
 
 
 def test_a_seed_draws_places_of_every_module_and_the_same_again(script):
-    first, again = (script["drawn"](2026, 160) for _ in range(2))
+    first, again = (script["drawn"](2026, 240) for _ in range(2))
     assert first == again
-    assert first != script["drawn"](2027, 160)
+    assert first != script["drawn"](2027, 240)
     places = {(m.path, m.mutation.line, m.mutation.column, m.mutation.operator) for m in first}
-    assert len(places) == 160
+    assert len(places) == 240
     assert {mutant.path for mutant in first} == set(script["TESTS"])
     assert all(
         (script["ROOT"] / test).exists() for tests in script["TESTS"].values() for test in tests

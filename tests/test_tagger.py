@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -344,6 +345,60 @@ def test_alternatives_are_the_best_ways_to_tag_a_sentence(run):
     assert [(a.tags, a.spans, a.probability) for a in empty.alternatives] == [((), (), 1.0)]
     # One word has no more ways than tags, and a sentence begins with no I-.
     assert {a.tags for a in one.alternatives} == {("O",), ("B-PER",), ("B-LOC",)}
+
+
+def test_entities_that_score_too_little_are_left_out(run):
+    tagger = mmseq.load(run)
+    texts = ["Omar Said was seen in Cape Town today", "", "Jordan", "Maria met Omar in Oslo"]
+    all_of_them = tagger.predict(texts)
+    scores = sorted(span.score for sentence in all_of_them for span in sentence.spans)
+    assert len(scores) >= 3
+    least = (scores[0] + scores[1]) / 2
+    for before, after in zip(all_of_them, tagger.predict(texts, min_score=least), strict=True):
+        kept = [span for span in before.spans if span.score >= least]
+        assert [replace(s, score=0) for s in after.spans] == [replace(s, score=0) for s in kept]
+        assert [s.score for s in after.spans] == pytest.approx([s.score for s in kept], rel=1e-4)
+        dropped = {w for s in before.spans if s.score < least for w in range(s.start, s.end)}
+        kept = [tag for word, tag in enumerate(before.tags) if word not in dropped]
+        assert [tag for word, tag in enumerate(after.tags) if word not in dropped] == kept
+        for word, (old, new) in enumerate(zip(before.scores, after.scores, strict=True)):
+            # The score of O where the entity was: both are shares of one word.
+            assert new <= 1 - old + 1e-4 if word in dropped else new == pytest.approx(old, rel=1e-4)
+            assert word not in dropped or after.tags[word] == "O"
+    assert not any(sentence.spans for sentence in tagger.predict(texts, min_score=1.0))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.5, float("nan"), "0.5", True])
+def test_a_least_score_that_cannot_be_is_one_line(run, wrong):
+    with pytest.raises(mmseq.UserError, match="^min_score = .*0 to 1"):
+        mmseq.load(run).predict(["Jordan"], min_score=wrong)
+
+
+def test_predict_writes_no_entity_that_scores_too_little(run, tiny_data, tmp_path, run_cli):
+    sentences, source = [], tiny_data / "test.jsonl"
+    for name, extra in (("all", ()), ("some", ("--min-score", "0.97"))):
+        target = tmp_path / f"{name}.jsonl"
+        done = run_cli("predict", run, "--input", source, "--output", target, *extra)
+        assert done.code == 0, done.err
+        sentences.append([json.loads(line) for line in target.read_text().splitlines()])
+    for whole, some in zip(*sentences, strict=True):
+        # A file has four digits.
+        assert all(e in whole["entities"] and e["score"] >= 0.97 for e in some["entities"])
+        assert [(e["start"], e["end"]) for e in some["entities"]] == [
+            place[:2] for place in spans(some["tags"])
+        ]
+    count = [sum(len(s["entities"]) for s in found) for found in sentences]
+    assert count[1] < count[0]
+    printed = run_cli("predict", run, "--text", "Omar met Maria", "--min-score", "1")
+    assert printed.out == "Omar met Maria\n"
+    for wrong, said in (
+        (("--min-score", "2"), "min_score = 2.0: give a probability"),
+        (("--min-score", "half"), "--min-score"),
+        (("--min-score", "0.5", "--best", "2"), "--min-score and --best"),
+    ):
+        refused = run_cli("predict", run, "--text", "Omar", *wrong)
+        assert (refused.code, refused.err.count("\n")) == (2, 1), refused.err
+        assert said in refused.err
 
 
 @pytest.mark.parametrize("best", [0, -1, 2.5])

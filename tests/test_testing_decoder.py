@@ -77,6 +77,27 @@ class Skips(SoftmaxDecoder):
         return paths[:, kept], logs[:, kept]
 
 
+class OfAll(SoftmaxDecoder):
+    """Scores of a word among all paths; of entities and paths among the allowed ones."""
+
+    def __init__(self, sizes):
+        super().__init__(sizes)
+        self.free = SoftmaxDecoder(sizes, constrain=False)
+
+    def scores(self, emissions, tags, mask):
+        return self.free.scores(emissions, tags, mask)
+
+
+class BestOfAll(OfAll):
+    scores = SoftmaxDecoder.scores
+
+    def k_best(self, emissions, mask, k):
+        paths, logs = super().k_best(emissions, mask, k)
+        words = [self.free.scores(emissions, tags, mask).log() for tags in paths.unbind(1)]
+        of_all = torch.stack([log.where(mask, 0.0).sum(dim=1) for log in words], dim=1)
+        return paths, of_all.where(logs.isfinite(), -torch.inf)
+
+
 class LastTagEverywhere(SoftmaxDecoder):
     def k_best(self, emissions, mask, k):
         paths, logs = super().k_best(emissions, mask, k)
@@ -88,6 +109,8 @@ DECODERS = {
     Rising: "k_best \\(log-probabilities\\).*from the first",
     Relative: "k_best \\(log-probabilities\\).*exp\\(-loss\\) of the sequence",
     Often: "k_best \\(tags\\).*different sequences",
+    OfAll: "k_best \\(one whole\\): scores of all paths, span_scores of the paths that .*allows",
+    BestOfAll: "\\(one whole\\): scores of the paths that .*k_best of all paths. Right: .*same for",
     Skips: "k_best \\(probabilities\\).*most",
     LastTagEverywhere: "k_best \\(tags\\): tags at padding",
     MeanDecoder: "loss \\(a sum\\).*no mean",
@@ -105,6 +128,20 @@ DECODERS = {
 def test_a_wrong_decoder_is_refused_and_the_message_names_the_fault(wrong, message):
     with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
         check_decoder(wrong)
+
+
+class AmongAll(BestOfAll):
+    """As the first decoders were: bound, and every probability among all paths."""
+
+    scores = OfAll.scores
+
+    def span_scores(self, emissions, tags, mask, spans):
+        return self.free.span_scores(emissions, tags, mask, spans)
+
+
+def test_probabilities_among_all_paths_will_do():
+    check_decoder(AmongAll)
+    check_decoder("softmax", constrain=False)
 
 
 class Focal(SoftmaxDecoder):

@@ -104,6 +104,12 @@ def evaluate(
     type=click.IntRange(min=1),
     help="Also the K best ways to tag each sentence, with their probabilities.",
 )
+@click.option(
+    "--min-score",
+    metavar="X",
+    type=float,
+    help="Leave out entities that score below X, from 0 to 1.",
+)
 @click.option("--int8", is_flag=True, help=INT8)
 def predict(
     run: Path,
@@ -114,6 +120,7 @@ def predict(
     target: str | None,
     form: str,
     best: int | None,
+    min_score: float | None,
     int8: bool,
 ) -> None:
     """Tag sentences with the tagger in RUN.
@@ -121,7 +128,7 @@ def predict(
     Takes one sentence, a file, or standard input. The sentence of --text is printed with its
     entities marked, as is everything on a terminal; files and pipes get JSON lines. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
-    "alternatives".
+    "alternatives". With --min-score the words of an entity that scores less are O.
 
     \b
     Examples:
@@ -131,6 +138,7 @@ def predict(
     """
     from mmseq.console import Warnings
     from mmseq.tagging.inputs import check_format, sentences
+    from mmseq.tagging.least import check_min_score
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
@@ -138,6 +146,7 @@ def predict(
         raise UserError("Give --text or --input, not both.")
     if image and text is None:
         raise UserError("--image belongs to --text; an input file names its own pictures.")
+    check_min_score(min_score, best)
     for path in image:
         _require_file("--image", path)
     if source not in (None, "-"):
@@ -153,12 +162,13 @@ def predict(
         flag = "--image" if image else "--images"
         tagger.reporter.warning(f"{run} uses no pictures: {flag} is left out.")
     if text is not None:
-        _write(tagger.stream([tagger.sentence(text, list(image))], best), target, pretty=True)
+        one = [tagger.sentence(text, list(image))]
+        _write(tagger.stream(one, best, min_score), target, pretty=True)
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
     stream = sentences(tagger, source or "-", form, Path(images) if images else None)
-    _write(tagger.stream(stream, best), target, pretty=sys.stdout.isatty())
+    _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
 
 
 def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:

@@ -123,6 +123,12 @@ class Layers:
             return
         else:
             table = self.tables[section]
+        option, dot, inner = rest.partition(".")
+        if dot and section in (*SINGLE, *SEVERAL) and isinstance(table, dict):
+            # An option that is a table itself.
+            old = table.get(option, {})
+            table[option] = table = dict(old) if isinstance(old, Mapping) else old
+            rest = inner
         if not rest:
             raise UserError(f"{key}: names no key; write {key.rstrip('.')}.KEY=VALUE.")
         if not isinstance(table, dict):

@@ -43,7 +43,13 @@ class Decoder(nn.Module, ABC):
 
     @abstractmethod
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        """Probability of the given tag at each word: (B, W), 0 at padding."""
+        """Probability of the given tag at each word: (B, W), 0 at padding; over all tags of a word
+        it sums to 1.
+
+        Among all tag sequences, or among those that BIO allows (I-X after B-X or I-X alone): then
+        of a word, O and all entities that hold it sum to 1. `span_scores` and `k_best` are
+        probabilities among the same sequences.
+        """
 
     def span_scores(self, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor) -> Tensor:
         """Probability of each entity in `tags`: (N,), of `spans` (N, 3), rows (sentence, first

@@ -55,14 +55,15 @@ def predict(
     device: torch.device,
     scores: bool = False,
     best: int = 0,
+    min_score: float = 0.0,
     tasks: Sequence[str] | None = None,
     advance: Advance = unseen,
 ) -> list[Prediction]:
     """Predictions in the order of `sentences`; several processes share them by chunks.
 
-    `scores`: with probabilities, and with the `best` most probable tag sequences. `tasks`:
-    auxiliary tasks that may refine (all by default). `advance` gets the number of sentences of
-    each batch done.
+    `scores`: with probabilities, and with the `best` most probable tag sequences; entities whose
+    probability is below `min_score` are then left out, their words O. `tasks`: auxiliary tasks that
+    may refine (all by default). `advance` gets the number of sentences of each batch done.
     """
     if model.training:
         model.eval()
@@ -76,14 +77,15 @@ def predict(
         for indexes in by_length([sentence.length for sentence in chunk], BATCH):
             batch = collator.batch([chunk[i] for i in indexes]).to(device)
             places = [start + i for i in indexes]
-            found += zip(places, _decode(model, batch, active, scores, best), strict=True)
+            decoded = _decode(model, batch, active, scores, best, min_score)
+            found += zip(places, decoded, strict=True)
             advance(len(indexes))
     found = [item for part in from_all(found) for item in part]
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 
 
 def _decode(
-    model: Model, batch: Batch, tasks: Sequence[str], scores: bool, best: int
+    model: Model, batch: Batch, tasks: Sequence[str], scores: bool, best: int, min_score: float
 ) -> list[Prediction]:
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
@@ -92,8 +94,11 @@ def _decode(
     named = _named(model, tags, mask)
     if not scores:
         return [Prediction(names) for names in named]
-    words = calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
     whole = _span_scores(model, emissions, tags, mask, named)
+    if min_score > 0:
+        tags, whole = _likely(model, tags, named, whole, min_score)
+        named = _named(model, tags, mask)
+    words = calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
     others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
     return [
         Prediction(names, tuple(values[: len(names)]), found, alternatives=alternatives)
@@ -116,6 +121,23 @@ def _alternatives(
             if log > -math.inf:
                 row.append(Prediction(names, (), values, math.exp(log)))
     return [tuple(row) for row in found]
+
+
+def _likely(
+    model: Model,
+    tags: Tensor,
+    named: Sequence[Sequence[str]],
+    scores: Sequence[tuple[float, ...]],
+    least: float,
+) -> tuple[Tensor, list[tuple[float, ...]]]:
+    """Tags and scores without the entities that score below `least`."""
+    tags, kept = tags.clone(), []
+    for row, (names, own) in enumerate(zip(named, scores, strict=True)):
+        for (start, end, _), score in zip(spans(names), own, strict=True):
+            if score < least:
+                tags[row, start:end] = model.labels.index("O")
+        kept.append(tuple(score for score in own if score >= least))
+    return tags, kept
 
 
 def _named(model: Model, tags: Tensor, mask: Tensor) -> list[tuple[str, ...]]:

@@ -53,7 +53,17 @@ def _in_words(annotation: Any) -> str:
         return " or ".join(_in_words(one) for one in inner)
     if annotation is type(None):
         return "None"
+    if origin is dict:
+        key, value = inner
+        within = _limits_within(value)
+        return f"dict[{_in_words(key)}, {_in_words(value)}{within and f' {within}'}]"
     return inspect.formatannotation(annotation).replace("typing.", "")
+
+
+def _limits_within(annotation: Any) -> str:
+    """The limits of a type, or of the values of a table: as in "above 0"; "" without."""
+    own = limits(getattr(annotation, "__metadata__", ()))
+    return own or next(filter(None, map(_limits_within, get_args(annotation))), "")
 
 
 def options_of(cls: Any) -> dict[str, Option]:
@@ -156,4 +166,9 @@ def _converted(title: str, option: Option, value: Any) -> Any:
             raise UserError(
                 f"{title}: {option.name} = {value}; it must be {option.limits}."
             ) from error
-        raise UserError(f"{wrong} ({error.errors()[0]['msg']}).") from error
+        first = error.errors()[0]
+        if first["loc"] and first["type"] in _OUT_OF_LIMITS:
+            place = ".".join(map(str, (option.name, *first["loc"])))
+            within = _limits_within(option.type)
+            raise UserError(f"{title}: {place} = {first['input']}; it must be {within}.") from error
+        raise UserError(f"{wrong} ({first['msg']}).") from error

@@ -30,6 +30,7 @@ from mmseq.runs import folder as runs
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.tagging.device import usable_device
+from mmseq.tagging.least import check_min_score
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
 
 T = TypeVar("T")
@@ -84,15 +85,17 @@ class Tagger:
         extras: Sequence[dict[str, Any]] | None = None,
         *,
         best: int | None = None,
+        min_score: float | None = None,
     ) -> list[TaggedSentence]:
         """Tag sentences, in order.
 
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
         sentence a file, several files, or None. `extras`: of each sentence the further fields that
         the run's components read, such as ``boxes``. `best`: also the `best` most probable ways to
-        tag each sentence, its `alternatives`. Raises `mmseq.UserError` for a string in place of the
-        list, where the lists differ in length, and for `best` with a decoder that gives the best
-        tags alone.
+        tag each sentence, its `alternatives`. `min_score`, 0 to 1: entities that score less are
+        left out, and their words are O. Raises `mmseq.UserError` for a string in place of the list,
+        where the lists differ in length, for `best` with a decoder that gives the best tags alone,
+        and for both `best` and `min_score`.
         """
         if isinstance(sentences, str):
             raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
@@ -110,7 +113,7 @@ class Tagger:
             )
             for index, sentence in enumerate(sentences)
         ]
-        return list(self.stream(made, best))
+        return list(self.stream(made, best, min_score))
 
     def sentence(
         self,
@@ -138,15 +141,20 @@ class Tagger:
         return Sentence(example, text, places)
 
     def stream(
-        self, sentences: Iterable[Sentence], best: int | None = None
+        self,
+        sentences: Iterable[Sentence],
+        best: int | None = None,
+        min_score: float | None = None,
     ) -> Iterator[TaggedSentence]:
         """Tag any number of sentences, in order, a chunk at a time; the text encoder's form of
-        the next chunk is made while the model works. `best` as in `predict`.
+        the next chunk is made while the model works. `best` and `min_score` as in `predict`.
         """
         self._check_best(best)
+        check_min_score(min_score, best)
+        least = min_score or 0.0
         with ThreadPoolExecutor(1) as pool:
             for chunk, collator, ready in one_ahead(self._begun(sentences, pool)):
-                found = iter(self._run(collator, ready(), best=best or 0))
+                found = iter(self._run(collator, ready(), best=best or 0, min_score=least))
                 for sentence in chunk:
                     # A string without a word is a sentence without entities.
                     prediction = next(found) if sentence.example.tokens else wordless(best)
@@ -234,6 +242,7 @@ class Tagger:
         *,
         scores: bool = True,
         best: int = 0,
+        min_score: float = 0.0,
     ) -> list[Prediction]:
         with self.reporter.progress("sentences", len(prepared)) as advance:
             return predict(
@@ -243,6 +252,7 @@ class Tagger:
                 device=self.device,
                 scores=scores,
                 best=best,
+                min_score=min_score,
                 advance=advance,
             )
 

@@ -17,6 +17,7 @@ from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
 from mmseq.testing.k_best import K, check_best_of_all, check_k_best
+from mmseq.testing.normaliser import Normaliser
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tag_paths import check_likelihood, check_probabilities
@@ -35,7 +36,8 @@ def check_decoder(
     Its loss must be a negative log-likelihood: exp(-loss) over all tag paths of three words sums
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
     scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
-    the most probable paths in order. Of one whose attribute `likelihood` is False, scores are
+    the most probable paths in order: probabilities among all paths, or among those that BIO allows,
+    the same for all three. Of one whose attribute `likelihood` is False, scores are
     probabilities, and sum to 1. One that reads fused states gets some of these in place of
     emissions. `unused`: weights that get no gradient. Raises
     `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
@@ -77,15 +79,17 @@ class _Check:
         with torch.no_grad():
             check_repeats(subject, decoder, lambda: self.outputs(EVERY))
             emissions, _, mask = self.cut(EVERY)
-            known = []
+            known, shares = [], Normaliser(subject)
             if decoder.likelihood:
-                known = check_likelihood(subject, decoder)
+                known = check_likelihood(subject, decoder, shares)
             else:
                 check_probabilities(subject, decoder, emissions, mask)
             if gives_k_best(decoder):
                 check_k_best(subject, decoder, emissions, mask)
                 for case in known:
-                    check_best_of_all(subject, decoder, *case)
+                    check_best_of_all(subject, decoder, case, shares)
+            if known:
+                shares.agree()
             check_batches(subject, self.outputs)
             check_state(
                 subject,

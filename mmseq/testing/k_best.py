@@ -8,16 +8,19 @@ import torch
 from torch import Tensor
 
 from mmseq.testing.contract import Judge
+from mmseq.testing.normaliser import ALL, ALLOWED, Case, Normaliser, enumerated
 from mmseq.testing.world import LABELS
 
 K = 7
 """Sequences asked for: more than a sentence of one word has"""
+ENUMERATED = 3
+"""Words up to which all sequences are looked at"""
 
 
 def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) -> None:
     """Of a ragged batch: different sequences in order, the first what `decode` gives, each with
-    the probability that the loss gives it, if that is a likelihood, nothing at padding, -inf where
-    there are no more.
+    the probability that the loss gives it, if that is a likelihood (among all sequences, or among
+    those that BIO allows), nothing at padding, -inf where there are no more.
     """
     with judge.running("k_best", emissions=emissions, mask=mask, k=K):
         paths, logs = decoder.k_best(emissions, mask, K)
@@ -50,23 +53,36 @@ def check_k_best(judge: Judge, decoder: Any, emissions: Tensor, mask: Tensor) ->
         if decoder.likelihood:
             one, real = emissions[[row]], mask[[row]]
             losses = torch.stack([decoder.loss(one, tags[None], real) for tags in seen])
+            given = logs[row, there[row]].double()
             judge.alike(
                 "k_best (log-probabilities)",
-                {"their exponentials": logs[row, there[row]].exp()},
-                {"their exponentials": (-losses).exp()},
-                "exp(-loss) of the sequence",
+                {"their exponentials": given.exp()},
+                {"their exponentials": (_share(decoder, one[:, :words], given, losses)).exp()},
+                f"exp(-loss) of the sequence, among {ALL} or {ALLOWED}",
             )
 
 
-def check_best_of_all(
-    judge: Judge, decoder: Any, emissions: Tensor, likelihood: Tensor, allowed: Tensor
-) -> None:
-    """Of one sentence: they are the most probable of all its sequences, whose `likelihood` is
-    known, or of the `allowed` ones.
+def _share(decoder: Any, emissions: Tensor, given: Tensor, losses: Tensor) -> Tensor:
+    """What the log-probabilities of a sentence's sequences should be: -loss, or less the logarithm
+    of what BIO allows, whichever is nearer. Of more words than can be enumerated that may be
+    anything, the same for all.
     """
-    mask = torch.ones(emissions.shape[:2], dtype=torch.bool)
-    found = decoder.k_best(emissions, mask, K)[1][0].double().exp()
-    free, bound = (some.topk(K).values for some in (likelihood, likelihood[allowed]))
-    best = min(free, bound, key=lambda some: float((found - some).abs().max()))
-    right = f"{[round(p, 4) for p in best.tolist()]}, the most of all"
-    judge.alike("k_best (probabilities)", {"they": found}, {"they": best}, right)
+    allowed = min(0.0, float(-losses[0] - given[0]))
+    if emissions.shape[1] <= ENUMERATED:
+        case = enumerated(decoder, emissions)
+        allowed = float(case.likelihood[case.allowed].sum().log())
+    free = -losses.double()
+    return min(free, free - allowed, key=lambda right: float((right - given).abs().max()))
+
+
+def check_best_of_all(judge: Judge, decoder: Any, case: Case, shares: Normaliser) -> None:
+    """Of one sentence: they are the most probable of all its sequences or of the allowed ones."""
+    mask = torch.ones(case.emissions.shape[:2], dtype=torch.bool)
+    found = decoder.k_best(case.emissions, mask, K)[1][0].double().exp()
+    every, bound = case.shares[ALL], case.shares[ALLOWED]
+    # What is given may be bound, and its probabilities be of all.
+    given = every[case.allowed]
+    free, within, among = (some.topk(K).values for some in (every, given, bound))
+    likely = min(free, within, key=lambda some: float((found - some).abs().max()))
+    right = {ALL: likely, ALLOWED: among}
+    shares.hold("k_best", "k_best (probabilities)", found, right, "the most of")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
 from typing import Any
 
 import torch
@@ -11,6 +9,7 @@ from torch import Tensor
 
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
+from mmseq.testing.normaliser import Case, Normaliser, enumerated
 from mmseq.testing.subject import Subject
 from mmseq.testing.world import LABELS, read_width
 
@@ -25,20 +24,15 @@ ENTITIES = (
 """Tags whose entities are looked for in all paths"""
 
 
-def check_likelihood(subject: Subject, decoder: Any) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Loss, decoding and scores against all tag paths of three words.
-
-    Gives of each case the emissions, each path's likelihood, and which paths BIO allows.
-    """
-    paths = torch.tensor(list(product(range(len(LABELS)), repeat=3)))
-    allowed = torch.tensor([_allowed(path) for path in paths.tolist()])
-    free, known = [], []
+def check_likelihood(subject: Subject, decoder: Any, shares: Normaliser) -> list[Case]:
+    """Loss, decoding and scores against all tag paths of three words, which are given back."""
+    known = []
     for case in range(CASES):
         draw = torch.Generator().manual_seed(case)
         emissions = 2 * torch.randn(1, 3, read_width(decoder), generator=draw)
         mask = torch.ones(1, 3, dtype=torch.bool)
-        losses = torch.stack([decoder.loss(emissions, path[None], mask) for path in paths])
-        likelihood = (-losses.double()).exp()
+        found = enumerated(decoder, emissions)
+        paths, likelihood = found.paths, found.likelihood
         mass = float(likelihood.sum())
         subject.require(
             abs(mass - 1) < 1e-3,
@@ -50,28 +44,23 @@ def check_likelihood(subject: Subject, decoder: Any) -> list[tuple[Tensor, Tenso
         )
         best = decoder.decode(emissions, mask)[0]
         place = int((paths == best).all(dim=1).nonzero()[0, 0])
-        top = float(likelihood.max())
-        top_allowed = float(likelihood[allowed].max())
-        free.append(float(likelihood[place]) >= top * 0.999)
+        top, top_allowed = (float(some.max()) for some in (likelihood, likelihood[found.allowed]))
         subject.require(
-            free[-1] or float(likelihood[place]) >= top_allowed * 0.999,
+            float(likelihood[place]) >= min(top, top_allowed) * 0.999,
             "decode (the best tags)",
             f"{_named(best)} has probability {likelihood[place]:.4g}",
             f"{_named(paths[likelihood.argmax()])} has {top:.4g}, the most of all",
         )
         for tag in range(len(LABELS)):
-            tags = torch.full((1, 3), tag)
-            scores = decoder.scores(emissions, tags, mask)[0].double()
-            right = torch.stack([likelihood[paths[:, w] == tag].sum() for w in range(3)])
-            subject.alike(
-                f"scores (probability of {LABELS[tag]} at each of three words)",
-                {"scores": scores},
-                {"scores": right},
-                f"{[round(p, 4) for p in right.tolist()]}, summed over all paths",
-            )
-
-        _check_entities(subject, decoder, emissions, paths, likelihood)
-        known.append((emissions, likelihood, allowed))
+            scores = decoder.scores(emissions, torch.full((1, 3), tag), mask)[0]
+            right = {
+                of: torch.stack([share[paths[:, w] == tag].sum() for w in range(3)])
+                for of, share in found.shares.items()
+            }
+            contract = f"scores (probability of {LABELS[tag]} at each of three words)"
+            shares.hold("scores", contract, scores, right)
+        _check_entities(subject, decoder, found, shares)
+        known.append(found)
     return known
 
 
@@ -97,32 +86,24 @@ def check_probabilities(subject: Subject, decoder: Any, emissions: Tensor, mask:
         subject.require(low >= 0 and high < 1.001, contract, found, "probabilities, 0 to 1")
 
 
-def _check_entities(
-    subject: Subject, decoder: Any, emissions: Tensor, paths: Tensor, likelihood: Tensor
-) -> None:
-    """Scores of entities; a decoder's own are their probabilities over all paths."""
+def _check_entities(subject: Subject, decoder: Any, case: Case, shares: Normaliser) -> None:
+    """Scores of entities; a decoder's own are their probabilities over tag paths."""
     mask = torch.ones(1, 3, dtype=torch.bool)
     for path in ENTITIES:
         tags = torch.tensor([[LABELS.index(name) for name in path]])
         places = spans(path)
         contract = f"span_scores of {' '.join(path)}"
         given = torch.tensor([(0, start, end) for start, end, _ in places])
-        with subject.running(contract, emissions=emissions, tags=tags, spans=given):
-            found = decoder.span_scores(emissions, tags, mask, given)
+        with subject.running(contract, emissions=case.emissions, tags=tags, spans=given):
+            found = decoder.span_scores(case.emissions, tags, mask, given)
         subject.tensor(contract, "it", found, (len(places),))
-        right = torch.stack([likelihood[_holds(paths, tags[0], place)].sum() for place in places])
-        told = f"{[round(p, 4) for p in right.tolist()]}, summed over all paths"
         if type(decoder).span_scores is not Decoder.span_scores:
-            subject.alike(contract, {"it": found.double()}, {"it": right}, told)
-
-
-def _allowed(path: Sequence[int]) -> bool:
-    """BIO: I-X follows B-X or I-X."""
-    names = ["O", *(LABELS[tag] for tag in path)]
-    return all(
-        not after.startswith("I-") or before[2:] == after[2:]
-        for before, after in zip(names, names[1:], strict=False)
-    )
+            held = [_holds(case.paths, tags[0], place) for place in places]
+            right = {
+                of: torch.stack([share[holds].sum() for holds in held])
+                for of, share in case.shares.items()
+            }
+            shares.hold("span_scores", contract, found, right)
 
 
 def _holds(paths: Tensor, tags: Tensor, entity: tuple[int, int, str]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,9 @@ from mmseq.builtins.decoding.viterbi import Array, Whole, k_best
 NEVER = -1e9
 """An emission of a tag that cannot be: its probability is 0 beside any score, and finite"""
 
+FORBIDDEN = -1e30
+"""The same of a step, where it must be finite"""
+
 
 class LinearChain(nn.Module):
     """A linear-chain CRF over emissions (B, W, L) with ragged sentences.
@@ -21,9 +25,27 @@ class LinearChain(nn.Module):
     nothing: pytorch-crf insists that every row begins with one.
     """
 
+    bound: bool = False
+    """Some starts and steps cannot be, and are -inf"""
+
     def __init__(self, labels: int) -> None:
         super().__init__()
         self.crf = CRF(labels, batch_first=True)
+
+    @torch.no_grad()
+    def within(self, starts: Tensor, steps: Tensor) -> Self:
+        """The chain with `starts` (L,) and `steps` (L, L) added, -inf where one cannot be, else 0:
+        a copy, since the learned parameters may be in use elsewhere, in a graph or another thread.
+        """
+        chain = deepcopy(self)
+        chain.crf.start_transitions.add_(starts)
+        chain.crf.transitions.add_(steps)
+        chain.bound = True
+        return chain
+
+    def widened(self) -> Self:
+        """Itself, in 64 bits where the device has them."""
+        return self if self.crf.transitions.device.type == "mps" else self.double()
 
     def negative_log_likelihood(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         """Sum over the sentences of -log p(tags | emissions), natural log; scalar."""
@@ -61,10 +83,11 @@ class LinearChain(nn.Module):
             return found
         crf, held, mask = deepcopy(self.crf).cpu().double(), emissions.cpu()[rows], mask[rows]
         held = held.double().masked_fill(~mask[..., None], 0.0)
-        tags = torch.zeros(mask.shape, dtype=torch.long)
+        tag = self._everywhere()
+        tags = torch.full(mask.shape, tag, dtype=torch.long)
         # Of any path: its score less its log-likelihood.
-        score = crf.start_transitions[0] + held[..., 0].sum(dim=1) + crf.end_transitions[0]
-        score = score + crf.transitions[0, 0] * (mask.sum(dim=1) - 1)
+        score = crf.start_transitions[tag] + held[..., tag].sum(dim=1) + crf.end_transitions[tag]
+        score = score + crf.transitions[tag, tag] * (mask.sum(dim=1) - 1)
         found[rows] = score - crf(held, tags, mask=mask, reduction="none")
         return found
 
@@ -78,10 +101,11 @@ class LinearChain(nn.Module):
         # none: hence the copies.
         with torch.inference_mode(False), torch.enable_grad():
             inputs, mask = full_precision(emissions.detach()).clone().requires_grad_(), mask.clone()
-            tags = torch.zeros(mask.shape, dtype=torch.long, device=mask.device)
-            loss = self.negative_log_likelihood(inputs, tags, mask)
-            # -log p = log Z - score(path of zeros); the path's score adds its own emissions.
-            score = (inputs[..., 0] * mask).sum()
+            tag = self._everywhere()
+            tags = torch.full(mask.shape, tag, dtype=torch.long, device=mask.device)
+            loss = self._finite().negative_log_likelihood(inputs, tags, mask)
+            # -log p = log Z - score(a path); the path's score adds its own emissions.
+            score = (inputs[..., tag] * mask).sum()
             (gradient,) = torch.autograd.grad(loss + score, inputs)
         return gradient.clamp(0.0, 1.0) * mask[..., None]
 
@@ -105,15 +129,37 @@ class LinearChain(nn.Module):
         onward = goes_on[tags.gather(1, end[:, None] - 1)]
         banned |= (places == end[:, None])[..., None] & (labels == onward)[:, None]
         # Any path that can be: its own score stands in both, and what is left is log Z.
-        path = torch.where(within, tags, (onward + 1) % len(labels))
+        other = torch.full_like(onward, self._everywhere()) if self.bound else onward + 1
+        path = torch.where(within, tags, other % len(labels))
         free = self.crf(held, path, mask=mask, reduction="none")
         forced = self.crf(held.masked_fill(banned, NEVER), path, mask=mask, reduction="none")
-        found: Tensor = (free - forced).exp().clamp(max=1.0)
-        return found
+        # An entity that cannot be has no path.
+        found: Tensor = torch.where(free == -torch.inf, 0.0, (free - forced).exp().clamp(max=1.0))
+        return found.to(held)
 
     def parts(self) -> tuple[Tensor, Tensor, Tensor]:
         """The scores of beginning with each tag, (L,), of each step, (L, L), of each end, (L,)."""
         return self.crf.start_transitions, self.crf.transitions, self.crf.end_transitions
+
+    def _everywhere(self) -> int:
+        """A tag that all words of a sentence may have: of BIO's, O or a B-X."""
+        if not self.bound:
+            return 0
+        start, transitions, _ = (part.detach() for part in self.parts())
+        able = (start > -torch.inf) & (transitions.diagonal() > -torch.inf)
+        return int(able.int().argmax())
+
+    @torch.no_grad()
+    def _finite(self) -> LinearChain:
+        """A chain that autograd can go through: the gradient of log-sum-exp where nothing can be
+        is no number.
+        """
+        chain = self
+        if self.bound:
+            chain = deepcopy(self)
+            for part in chain.parts():
+                part.clamp_(min=FORBIDDEN)
+        return chain
 
     def arrays(self, emissions: Tensor, mask: Tensor) -> tuple[Array, Array, Array, Array, Whole]:
         """Emissions, parts and lengths as `mmseq.builtins.decoding.viterbi` takes them."""

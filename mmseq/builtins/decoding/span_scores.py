@@ -6,11 +6,24 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from mmseq.builtins.decoding.paths import Paths
+
 
 def continuations(labels: tuple[str, ...]) -> Tensor:
     """The tag that continues an entity after each tag, (L,): I-X after B-X and I-X, else -1."""
     places = {label: place for place, label in enumerate(labels)}
     return torch.tensor([places.get(f"I-{label[2:]}", -1) for label in labels])
+
+
+def entities(found: Paths, tags: Tensor, mask: Tensor, spans: Tensor, goes_on: Tensor) -> Tensor:
+    """(N,): probability of each of `spans` (N, 3) with its `tags` (B, W), which `found` was asked
+    about; `goes_on` (L,) as `continuations` gives it.
+    """
+    steps = found.onward.gather(2, tags.T[1:, :, None])[..., 0]
+    further = going_on(found.onward, goes_on[tags.T[:-1]], mask.T[1:])
+    first = found.tags.gather(2, tags.T[..., None])[..., 0]
+    steps = torch.cat([first[:1], steps])
+    return span_products(first.T, steps.T, further.T, spans)
 
 
 def going_on(shares: Tensor, onward: Tensor, real: Tensor) -> Tensor:
