@@ -420,16 +420,6 @@ def test_the_window_knows_that_roberta_counts_positions_from_the_padding(make, b
         )
 
 
-def test_a_tokenizer_that_a_run_could_not_keep_is_a_users_error(make, tiny_encoder, tmp_path):
-    from transformers import CanineTokenizer
-
-    folder = shutil.copytree(
-        tiny_encoder, tmp_path / "model", ignore=shutil.ignore_patterns("tokenizer*")
-    )
-    CanineTokenizer().save_pretrained(folder)
-    assert "not one of the tokenizers library" in user_error(make, model=str(folder))
-
-
 def seen_pieces(encoder, sentences, monkeypatch):
     """The sub-words that reach the network, row by row."""
     given = []

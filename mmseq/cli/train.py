@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting: train.epochs=3."
 )
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random [1].")
-@click.option("--init", "initial", metavar="RUN", help="Start from another run's weights.")
+@click.option("--init", "initial", metavar="RUN", help="Start from a run, of other types too.")
 @click.option("--output", metavar="DIR", help="Run folder, new [runs/DATA-FUSION-N].")
 @click.option("--resume", is_flag=True, help="Resume the unfinished run in --output.")
 @click.option("--dry-run", is_flag=True, help="Print model, data, steps and time, and stop.")

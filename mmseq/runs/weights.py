@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -39,13 +39,22 @@ RESTORE = (
 """What to do about a run whose weights are of another model than its files describe"""
 
 
+Weights = dict[str, Tensor]
+
+
 def load_weights(
-    model: nn.Module, path: Path, *, weighting: bool = True, remedy: str = RESTORE
+    model: nn.Module,
+    path: Path,
+    *,
+    weighting: bool = True,
+    suited: Callable[[Weights, Weights], Weights] = lambda own, given: given,
+    remedy: str = RESTORE,
 ) -> None:
     """Weights of a file, strictly; `UserError` where it is missing, damaged or of another model.
 
-    `weighting` False: the weighting keeps its own state, whatever the file has of one. `remedy`:
-    what to do where they are another model's.
+    `weighting` False: the weighting keeps its own state, whatever the file has of one. `suited`:
+    what is loaded of the model's own weights and those of the file. `remedy`: what to do where they
+    are another model's.
     """
     try:
         tensors = load_file(path)
@@ -57,6 +66,7 @@ def load_weights(
     if not weighting and isinstance(model, Model):
         tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
         tensors |= model.weighting.state_dict(prefix="weighting.")
+    tensors = suited(model.state_dict(), tensors)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ from mmseq.model.assembly import build_model
 from mmseq.model.fields import FieldReader
 from mmseq.model.model import Model
 from mmseq.runs import folder as runs
-from mmseq.runs.weights import load_weights
+from mmseq.runs.weights import Weights, load_weights
 from mmseq.training.rounds import rounds_of
+from mmseq.training.shared_tags import by_tags, difference
 
 
 def build_seeded(
@@ -28,18 +29,36 @@ def build_seeded(
     return build_model(config, labels, examples=examples)
 
 
-def take_initial_weights(model: Model, config: Config) -> None:
-    """The weights of the run that ``train.init`` names, where it names one."""
-    if config.train.init:
-        run = Path(config.train.init)
-        runs.open_run(run)
-        # Its weighting stood at the end of a training; here another begins.
-        load_weights(
-            model,
-            run / "model.safetensors",
-            weighting=False,
-            remedy=f"--init (train.init) takes a run of the same parts, sizes and types: see "
-            f"{run / 'config.toml'}",
+def take_initial_weights(
+    model: Model, config: Config, tell: Callable[[str], None] = lambda line: None
+) -> None:
+    """The weights of the run that ``train.init`` names, where it names one. `tell` gets a line
+    about what is not taken where that run knows other tags.
+    """
+    if not config.train.init:
+        return
+    run = Path(config.train.init)
+    _, tags = runs.open_run(run)
+    others = set(tags) != set(model.labels)
+
+    def suited(own: Weights, given: Weights) -> Weights:
+        # A head of another size belongs to another run than labels.json: it is refused.
+        whole = len(given.get("head.weight", ())) == len(tags)
+        return by_tags(own, given, model.labels, tags) if whole else given
+
+    # Its weighting stood at the end of a training; here another begins.
+    load_weights(
+        model,
+        run / "model.safetensors",
+        weighting=False,
+        suited=suited,
+        remedy=f"--init (train.init) takes a run of the same parts and sizes: see "
+        f"{run / 'config.toml'}",
+    )
+    if others:
+        tell(
+            f"{run} knows other types ({difference(model.labels, tags)}): encoders and fusion are "
+            "taken from it, of head and decoder what belongs to shared tags; the rest is new."
         )
 
 

@@ -57,7 +57,7 @@ class Setup:
 def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     """A new run: data read, model built, pictures ready, folder made."""
     setup = assemble(config, runs.new_folder(output, _stem(config)), reporter)
-    take_initial_weights(setup.model, setup.config)
+    take_initial_weights(setup.model, setup.config, setup.reporter.line)
     _make_ready(setup)
     if output is None and process_count() == 1:
         # Another run may have taken the number meanwhile.
@@ -81,7 +81,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     setup = assemble(runs.own_config(folder), folder, reporter)
     if not Checkpoints(folder / "last").exists():
         # Killed before its first checkpoint, it has only its config: it starts from the beginning.
-        take_initial_weights(setup.model, setup.config)
+        take_initial_weights(setup.model, setup.config, setup.reporter.line)
     _make_ready(setup)
     if setup.accelerator.is_main_process:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)

@@ -3,22 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModel, AutoTokenizer, PretrainedConfig
+from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from mmseq.builtins.text.first_weights import NothingDrawn
+from mmseq.builtins.text.structure import (
+    drop_decoder,
+    has_decoder,
+    is_part,
+    longest_input,
+    structure_of,
+)
+from mmseq.builtins.text.sub_words import cut_otherwise, require_kept, tokenizer_of
+from mmseq.builtins.text.suitable import Unsuitable, require_suitable, takes_vectors
 from mmseq.errors import UserError
+from mmseq.files import read_json, write_json
 from mmseq.packaged import resolve_package_path
 
+FORM = "form.json"
+"""Of a run's encoder, where it is not a whole model with a tokenizer of the tokenizers library"""
 
-def load_pretrained(model: str) -> tuple[Any, Any]:
-    """Tokenizer and model with pretrained weights."""
+
+@dataclass(frozen=True)
+class Pretrained:
+    """Tokenizer and network, as one encodes text with them."""
+
+    tokenizer: Any
+    network: Any
+    structure: Any
+    """Config of the model that `network` is, or is the encoder of"""
+    width: int
+    encoder_alone: bool = False
+    """`network` is the encoder of a model that has a decoder too"""
+    vectors: bool = True
+    """It may be given embeddings in the place of ids"""
+
+    def save(self, folder: Path, words: Iterable[str] = ()) -> None:
+        """All but the weights. `UserError` where the saved tokenizer is one written in Python and
+        cuts one of `words` otherwise.
+        """
+        self.structure.save_pretrained(folder)
+        files = self.tokenizer.save_pretrained(folder)
+        form: dict[str, Any] = {}
+        if self.encoder_alone:
+            form["part"] = "encoder"
+        if self.width != getattr(self.network.config, "hidden_size", None):
+            form["width"] = self.width
+        if not self.vectors:
+            form["vectors"] = False
+        if not self.tokenizer.is_fast:
+            form["tokenizer"] = sorted({Path(f).name for f in files if Path(f).is_file()})
+            if (word := cut_otherwise(self.tokenizer, folder, words)) is not None:
+                raise UserError(
+                    f"text_encoder.model: its tokenizer is not one of the tokenizers library, and "
+                    f"as it is saved in {folder} it cuts '{word}' otherwise; take another model."
+                )
+        if form:
+            write_json(folder / FORM, form)
+
+
+def load_pretrained(model: str) -> Pretrained:
+    """Tokenizer and model with pretrained weights; `UserError` where that cannot be had."""
     source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
     looks_local = model.startswith((".", "/", "~")) or "\\" in model
     if looks_local:
@@ -27,16 +79,12 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
             raise UserError(f"text_encoder.model: no folder '{model}'.")
     _quiet()
     try:
-        _structure(source)
-        tokenizer = _tokenizer(source)
-        network, report = AutoModel.from_pretrained(
-            source,
-            use_safetensors=True,
-            dtype=torch.float32,
-            output_loading_info=True,
-            trust_remote_code=False,
-        )
-        _require_whole(tokenizer, report["missing_keys"])
+        return _load(source)
+    except Unsuitable as error:
+        raise UserError(
+            f"text_encoder.model: '{model}' cannot be loaded as a text encoder: {error}; take "
+            "another, or leave it out for the packaged encoder (--offline)."
+        ) from error
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
@@ -44,85 +92,83 @@ def load_pretrained(model: str) -> tuple[Any, Any]:
             "reached or is in the local cache, a folder, or leave it out for the packaged encoder "
             "(--offline)."
         ) from error
-    return tokenizer, _without_pooler(network)
 
 
-def _require_whole(tokenizer: Any, missing: Iterable[str]) -> None:
-    """Errors where transformers would make up what is not there, or could not keep it."""
-    if not tokenizer.is_fast:
-        # BERTweet's, say: no word boundaries, and once saved it no longer splits words the same.
-        raise ValueError("its tokenizer is not one of the tokenizers library")
+def _load(source: str) -> Pretrained:
+    structure = structure_of(source)
+    tokenizer = tokenizer_of(source)
+    if encoder_alone := has_decoder(structure):
+        drop_decoder(structure)
+    network, report = AutoModel.from_pretrained(
+        source,
+        config=structure,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+        trust_remote_code=False,
+    )
+    unused = ("pooler.", "decoder.") if encoder_alone else ("pooler.",)
+    lacking = [n for n in report["missing_keys"] if not n.startswith(unused)]
+    if lacking and is_part(source, structure):
+        raise Unsuitable("it is of several networks, and the text part cannot be taken out")
+    _require_whole(tokenizer, lacking)
+    structure = network.config
+    network = _encoder(network, alone=encoder_alone)
+    require_kept(tokenizer, structure)
+    limit = longest_input(network)
+    width = require_suitable(network, tokenizer, limit)
+    vectors = takes_vectors(network, tokenizer, limit)
+    return Pretrained(tokenizer, network, structure, width, encoder_alone, vectors)
+
+
+def _require_whole(tokenizer: Any, lacking: Iterable[str]) -> None:
+    """Errors where transformers would make up what is not there."""
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise ValueError("no tokenizer there, or one without a vocabulary")
-    lacking = sorted(name for name in missing if not name.startswith("pooler."))
-    if lacking:
-        raise ValueError(f"{len(lacking)} weights are not in its file, such as '{lacking[0]}'")
+    if names := sorted(lacking):
+        raise ValueError(f"{len(names)} weights are not in its file, such as '{names[0]}'")
 
 
-def rebuild(assets: Path) -> tuple[Any, Any]:
+def rebuild(assets: Path) -> Pretrained:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
     _quiet()
-    structure = _structure(str(assets))
+    form = read_json(assets / FORM) if (assets / FORM).is_file() else {}
+    structure = structure_of(str(assets))
     with NothingDrawn():
         network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
     # Without these files the library makes up a tokenizer that knows no word, or other rules.
-    for name in ("tokenizer.json", "tokenizer_config.json"):
+    for name in form.get("tokenizer", ["tokenizer.json", "tokenizer_config.json"]):
         if not (assets / name).is_file():
             raise FileNotFoundError(f"{assets / name} is missing")
-    return _tokenizer(str(assets)), _without_pooler(network)
+    structure = network.config
+    # Runs made before encoders were taken out have a whole model.
+    alone = form.get("part") == "encoder"
+    network = _encoder(network, alone=alone)
+    width = form.get("width") or int(network.config.hidden_size)
+    vectors = form.get("vectors", True)
+    return Pretrained(tokenizer_of(str(assets)), network, structure, width, alone, vectors)
 
 
-def _structure(source: str) -> Any:
-    """What config.json says. `ValueError` where it names more than a transformer of the library:
-    models of timm take arguments that name files, and attention kernels are code of the Hub.
-    """
-    # As it is written: some configs ask the Hub for their parts as soon as they are made.
-    facts, _ = PretrainedConfig.get_config_dict(source)
-    kind = str(facts.get("model_type"))
-    if kind.startswith("timm_") or facts.get("backbone"):
-        raise ValueError(f"'{kind}' is not a text encoder")
-    for name, value in facts.items():
-        if isinstance(value, dict) and "model_type" in value:
-            raise ValueError(f"'{kind}' has another network in it ('{name}')")
-        if name.endswith("attn_implementation") and "/" in str(value):
-            raise ValueError(f"its attention '{value}' is code of the Hub")
-    return AutoConfig.from_pretrained(source, trust_remote_code=False)
+class NoPooling(nn.Module):
+    """In the place of a model's pooler, which is never used: its weights would never train."""
+
+    def forward(self, states: Any, *others: Any, **options: Any) -> Any:
+        """The states; some models call their pooler unasked, and go on with what it gives."""
+        return states
 
 
-def lower_cases(tokenizer: Any) -> bool:
-    """Capitals are lost in its sub-words."""
-    words = [
-        tokenizer([word], is_split_into_words=True)["input_ids"] for word in ("Paris", "paris")
-    ]
-    return bool(words[0] == words[1])
+def _encoder(network: Any, *, alone: bool) -> Any:
+    """What encodes text, without the pooler."""
+    if alone:
+        network = network.get_encoder()
+        if not isinstance(network, PreTrainedModel):
+            raise Unsuitable("its encoder is no model of its own")
+    if isinstance(getattr(network, "pooler", None), nn.Module):
+        network.pooler = NoPooling()
+    return network
 
 
 def _quiet() -> None:
     """The library's own bars and advice would stand among the engine's lines."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def _tokenizer(source: str) -> Any:
-    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
-    if getattr(tokenizer, "add_prefix_space", True) is False:
-        # Byte-level tokenizers refuse split words unless each begins with a space.
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, use_fast=True, add_prefix_space=True, trust_remote_code=False
-        )
-    return tokenizer
-
-
-def _without_pooler(network: nn.Module) -> nn.Module:
-    """The sentence pooler is never used: without it every weight of the encoder trains."""
-    if getattr(network, "pooler", None) is not None:
-        network.pooler = None  # type: ignore[assignment]
-    return network
-
-
-def special_tokens(tokenizer: Any) -> tuple[list[int], list[int]]:
-    """What the tokenizer puts before and after a sentence."""
-    marked = tokenizer(["a"], is_split_into_words=True)["input_ids"]
-    bare = tokenizer(["a"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
-    start = next(i for i in range(len(marked)) if marked[i : i + len(bare)] == bare)
-    return marked[:start], marked[start + len(bare) :]

