@@ -38,7 +38,7 @@ class Batch:
 
         extras = moved(self.text.extras)
         mask = self.text.mask.to(device)
-        tags, shared = self.targets.tags, self.targets.picture
+        tags, shared, known = self.targets.tags, self.targets.picture, self.targets.known
         return Batch(
             TextInputs(moved(self.text.tensors), mask, extras),
             replace(
@@ -48,6 +48,7 @@ class Batch:
                 tags=None if tags is None else tags.to(device),
                 extras=extras,
                 picture=None if shared is None else shared.to(device),
+                known=None if known is None else known.to(device),
             ),
             self._pictures_to(device),
             self.owner.to(device),

@@ -186,6 +186,24 @@ def loss(
     return main
 
 
+def partial_loss(
+    title: str,
+    decoder: Decoder,
+    emissions: Tensor,
+    allowed: Tensor,
+    mask: Tensor,
+    numbers: Numbers,
+) -> Tensor:
+    """The main loss of a batch with open words, summed over its items."""
+    with blamed(title, emissions=emissions, allowed=allowed):
+        main = decoder.partial_loss(emissions, allowed, mask)
+    require(title, "partial_loss", main, Tensor)
+    if numbers.finite:
+        require_finite(title, "partial_loss", main)
+        require_graph(title, "partial_loss", main, [emissions])
+    return main
+
+
 def decode(title: str, decoder: Decoder, emissions: Tensor, mask: Tensor) -> Tensor:
     """The best tags: (B, W) long, labels at every real word."""
     with blamed(title, emissions=emissions, mask=mask):

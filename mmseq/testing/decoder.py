@@ -10,12 +10,14 @@ from torch import Tensor
 
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import Sizes, Targets
+from mmseq.model.partial import has_partial_loss
 from mmseq.model.prediction import gives_k_best
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
 from mmseq.testing.k_best import K, check_best_of_all, check_k_best
+from mmseq.testing.partial_loss import check_completions, check_partial_loss
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tag_paths import check_likelihood, check_probabilities
@@ -34,7 +36,8 @@ def check_decoder(
     Its loss must be a negative log-likelihood: exp(-loss) over all tag paths of three words sums
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
     scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
-    the most probable paths in order. Of one whose attribute `likelihood` is False, scores are
+    the most probable paths in order, its own `partial_loss` that of the paths which complete the
+    known tags. Of one whose attribute `likelihood` is False, scores are
     probabilities, and sum to 1. `unused`: weights that get no gradient. Raises
     `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
     option.
@@ -78,6 +81,10 @@ class _Check:
                 check_k_best(subject, decoder, emissions, mask)
                 for case in known:
                     check_best_of_all(subject, decoder, *case)
+            if has_partial_loss(type(decoder)):
+                check_partial_loss(subject, decoder, *self.cut(EVERY))
+                for case in known:
+                    check_completions(subject, decoder, *case)
             check_batches(subject, self.outputs)
             check_state(
                 subject,

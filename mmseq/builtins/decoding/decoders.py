@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from mmseq.builtins.decoding.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.decoding.crf_fast import FastChain
+from mmseq.builtins.decoding.crf_partial import partial_loss
 from mmseq.builtins.decoding.span_scores import continuations, going_on, span_products
 from mmseq.builtins.decoding.viterbi import Array, Whole, k_best, viterbi
 from mmseq.contracts.decoder import Decoder
@@ -49,6 +50,8 @@ class CrfDecoder(Decoder):
     (I-X after anything but B-X or I-X) are excluded at decoding, of the best path and of the `k`
     best; training and probabilities are unchanged, those of the allowed paths sum to less than 1.
     A CRF trained for a few epochs beside a pretrained encoder hardly learns to forbid them itself.
+    Where words are open, the loss is log Z - log Z(allowed) (Tsuboi et al. 2008): of the sequences
+    that complete the known tags and that BIO allows; of all that complete them, if it allows none.
 
     `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
     ``pytorch-crf`` is the library, which autograd differentiates, several times slower. Weights and
@@ -81,6 +84,9 @@ class CrfDecoder(Decoder):
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return self.chain.negative_log_likelihood(emissions, tags, mask)
 
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        return partial_loss(self.chain, emissions, allowed, mask, self.steps, self.starts)
+
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return self.chain.marginals(emissions, mask).gather(2, tags[..., None])[..., 0]
 
@@ -112,7 +118,8 @@ class SoftmaxDecoder(Decoder):
 
     The loss is the sum over words of -log p(tag). With `constrain`, the best path among those that
     BIO allows is taken; a word's score is its softmax probability either way, and a span's the
-    product of its words', times the probability that the next word does not continue it.
+    product of its words', times the probability that the next word does not continue it. Open words
+    have no loss and do not count.
     """
 
     steps: Tensor
@@ -128,10 +135,15 @@ class SoftmaxDecoder(Decoder):
         self.register_buffer("goes_on", continuations(sizes.labels), persistent=False)
 
     def count(self, targets: Targets) -> int:
-        return int(targets.mask.sum())
+        return int(targets.tagged.sum())
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return cross_entropy(emissions[mask].float(), tags[mask], reduction="sum")
+
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        words = mask & ~allowed.all(dim=2)
+        logs = emissions[words].float().log_softmax(dim=1)
+        return -logs.masked_fill(~allowed[words], -torch.inf).logsumexp(dim=1).sum()
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         if not self.constrain:
