@@ -42,6 +42,10 @@ class AuxTask(nn.Module, ABC):
     """False: an item's loss depends on the batch's other items, as with negatives from the batch;
     otherwise the loss of a batch is the sum of its sentences' losses
     """
+    partial: ClassVar[bool] = False
+    """True: it heeds `Targets.known`, by which it reads `tags` at the words of `Targets.tagged`
+    alone; otherwise training on open words is refused beside it
+    """
 
     @abstractmethod
     def count(self, targets: Targets) -> int:
