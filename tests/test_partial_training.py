@@ -147,7 +147,13 @@ def test_a_run_learns_from_open_words(tiny_encoder, partly, tmp_path, decoder, c
         config(tiny_encoder, partly, **settings), output=tmp_path / "run", reporter=told
     )
     metrics = json.loads((run / "metrics.json").read_text())
-    assert metrics["data"]["train"]["sentences"] == 22
+    train = metrics["data"]["train"]
+    assert train["sentences"] == 22
+    told_words = f"{train['open_words']} of {train['words']} words are open"
+    assert 0 < train["open_words"] < train["words"]
+    assert told_words in (run / "README.md").read_text()
+    assert any(told_words in line for line in told.lines)
+    assert "open_words" not in metrics["data"]["valid"]
     assert any("left out: 2" in line for line in told.lines)
     with pytest.raises(UserError, match=r"train\.jsonl:\d+: the tag of .* is open"):
         mmseq.load(run).evaluate(split="train")
