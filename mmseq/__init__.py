@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmseq.contracts.aux_task import AuxOutput, AuxTask
     from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
     from mmseq.contracts.decoder import Decoder
-    from mmseq.contracts.example import Example
+    from mmseq.contracts.example import OPEN, Example
     from mmseq.contracts.fusion import Fused, Fusion
     from mmseq.contracts.image_encoder import ImageEncoder, Pictures
     from mmseq.contracts.reader import Reader
@@ -57,7 +57,7 @@ _LAZY = {
     "mmseq.contracts.aux_task": ("AuxOutput", "AuxTask"),
     "mmseq.contracts.callback": ("Callback", "EpochEvent", "StepEvent"),
     "mmseq.contracts.decoder": ("Decoder",),
-    "mmseq.contracts.example": ("Example",),
+    "mmseq.contracts.example": ("OPEN", "Example"),
     "mmseq.contracts.fusion": ("Fused", "Fusion"),
     "mmseq.contracts.image_encoder": ("ImageEncoder", "Pictures"),
     "mmseq.contracts.reader": ("Reader",),
@@ -96,6 +96,7 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "OPEN",
     "PLOT_COLOURS",
     "Add",
     "Alternative",

@@ -75,6 +75,33 @@ def test_a_task_may_read_the_pooled_picture():
         check_aux_task(OfAllSentences)
 
 
+class Heeding(Tags):
+    """Right where words are open, too."""
+
+    partial = True
+
+    def items(self, targets):
+        return targets.tagged & (targets.tags > 0)
+
+
+class Heedless(Tags):
+    partial = True
+
+
+class HeedsInTheCountAlone(Heeding):
+    def loss(self, scores, targets):
+        words = targets.mask & (targets.tags > 0)
+        return nn.functional.cross_entropy(scores[words], targets.tags[words], reduction="sum")
+
+
+def test_a_task_that_says_partial_reads_no_tag_at_open_words():
+    check_aux_task(Heeding)
+    with pytest.raises(ContractError, match="known .*counts .*targets.tagged alone"):
+        check_aux_task(Heedless)
+    with pytest.raises(ContractError, match="loss with other tags at open words differs"):
+        check_aux_task(HeedsInTheCountAlone)
+
+
 class MeanLoss(Tags):
     def loss(self, scores, targets):
         return super().loss(scores, targets) / max(1, self.count(targets))

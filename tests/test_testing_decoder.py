@@ -144,6 +144,73 @@ def test_probabilities_among_all_paths_will_do():
     check_decoder("softmax", constrain=False)
 
 
+class PartialMean(SoftmaxDecoder):
+    def partial_loss(self, emissions, allowed, mask):
+        return super().partial_loss(emissions, allowed, mask) / len(mask)
+
+
+class OpenIsO(SoftmaxDecoder):
+    """Takes the first tag that a word may have."""
+
+    def partial_loss(self, emissions, allowed, mask):
+        return self.loss(emissions, allowed.int().argmax(dim=2), mask)
+
+
+class ReadsOpenPadding(SoftmaxDecoder):
+    def partial_loss(self, emissions, allowed, mask):
+        return super().partial_loss(emissions, allowed, mask) + allowed[~mask].sum()
+
+
+class Flat(SoftmaxDecoder):
+    """Right in value; the gradient is that of the loss halved."""
+
+    def partial_loss(self, emissions, allowed, mask):
+        loss = super().partial_loss(emissions, allowed, mask)
+        return loss / 2 + loss.detach() / 2
+
+
+class CountsPerBatch(SoftmaxDecoder):
+    def count(self, targets):
+        return super().count(targets) if targets.known is None else 1
+
+
+PARTIAL = {
+    PartialMean: "partial_loss \\(every tag known\\).*what loss gives",
+    OpenIsO: r"partial_loss of \? \? \?: exp\(-partial_loss\) .*complete it, or those of BIO",
+    ReadsOpenPadding: "partial_loss \\(every tag known\\).*whatever stands at padding",
+    Flat: "partial_loss \\(its gradient\\): its slope .*the slope of the loss",
+    CountsPerBatch: "count where tags are open .*sentence by sentence",
+}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"), PARTIAL.items(), ids=lambda part: getattr(part, "__name__", "")
+)
+def test_a_wrong_partial_loss_is_refused_and_the_message_names_the_fault(wrong, message):
+    with pytest.raises(ContractError, match=f"decoder {wrong.__name__}, .*{message}"):
+        check_decoder(wrong)
+
+
+class OwnLossAlone(SoftmaxDecoder):
+    """The inherited partial loss does not belong to it, and is not looked at."""
+
+    def loss(self, emissions, tags, mask):
+        return super().loss(emissions / 2, tags, mask)
+
+    def scores(self, emissions, tags, mask):
+        return super().scores(emissions / 2, tags, mask)
+
+    def span_scores(self, emissions, tags, mask, spans):
+        return super().span_scores(emissions / 2, tags, mask, spans)
+
+    def k_best(self, emissions, mask, k):
+        return super().k_best(emissions / 2, mask, k)
+
+
+def test_a_decoder_with_a_loss_of_its_own_needs_no_partial_loss():
+    check_decoder(OwnLossAlone)
+
+
 class Focal(SoftmaxDecoder):
     """-(1 - p) log p: no likelihood, and said so."""
 

@@ -198,6 +198,21 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def partly(data, tmp_path_factory):
+    """The same, of whose training words some are open: more of them in one process than in the
+    other, and in some batches none.
+    """
+    folder = tmp_path_factory.mktemp("two-partly") / "data"
+    shutil.copytree(data, folder)
+    records = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    for number, record in enumerate(records):
+        if number % 3 == 0 and number < 20:
+            record["tags"] = [None if i % 4 else tag for i, tag in enumerate(record["tags"])]
+    (folder / "train.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
+    return folder
+
+
+@pytest.fixture(scope="module")
 def make(tiny_encoder, data, tmp_path_factory):
     """`make(batch_size, **settings)`: all tasks, no dropout: only the sharing differs."""
     encoder = shutil.copytree(tiny_encoder, tmp_path_factory.mktemp("encoder") / "bert")
@@ -243,7 +258,7 @@ def dropping(make, tiny_encoder):
 
 
 @pytest.fixture(scope="module")
-def two(make, dropping, data, tiny_data, tmp_path_factory):
+def two(make, dropping, data, partly, tiny_data, tmp_path_factory):
     """Folder with every run by two processes, and what they found."""
     folder = tmp_path_factory.mktemp("two")
     for name, settings in RUNS.items():
@@ -253,6 +268,9 @@ def two(make, dropping, data, tiny_data, tmp_path_factory):
         stored = dropping.replaced({"data.path": str(tiny_data), "data.cache": cache})
         stored.save(folder / f"from-{'memory' if cache == 'off' else 'disk'}.toml")
     make(4, **LEARNING).save(folder / "learning.toml")
+    for decoder in ("crf", "softmax"):
+        own = make(4, **{"data.path": str(partly), "decoder.name": decoder})
+        own.save(folder / f"partly-{decoder}.toml")
     (folder / "single").mkdir()
     first = (data / "train.jsonl").read_text().splitlines()[0]
     (folder / "single" / "train.jsonl").write_text(first + "\n")
@@ -308,6 +326,15 @@ def test_two_processes_equal_one_on_the_joined_batch(make, two, tmp_path, name):
     for part in ("valid", "test", "data"):
         assert scores[0][part] == scores[1][part]
     assert [scores[1][split]["sentences"] for split in ("valid", "test")] == [5, 1]
+
+
+@pytest.mark.parametrize("decoder", ["crf", "softmax"])
+def test_two_processes_share_out_open_words(make, two, partly, tmp_path, decoder):
+    """A loss is divided by what is known in both."""
+    own = make(8, **{"data.path": str(partly), "decoder.name": decoder})
+    run = mmseq.train(own, output=tmp_path / "one", reporter=QUIET)
+    for a, b in zip(steps(run), steps(two / f"partly-{decoder}"), strict=True):
+        assert b["losses"] == pytest.approx(a["losses"], abs=1e-5, rel=1e-5), a["step"]
 
 
 def test_two_processes_learn_from_pictures_as_one_does(make, two, tmp_path):

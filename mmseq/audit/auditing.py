@@ -17,7 +17,7 @@ from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.console import Reporter
 from mmseq.data.source import choose_split
-from mmseq.data.splits import Split, check_known, require_tags
+from mmseq.data.splits import Split, check_known, require_tags, require_whole
 from mmseq.data.tags import spans, split_tag
 from mmseq.errors import UserError
 from mmseq.files import read_json
@@ -67,6 +67,7 @@ def audit(
     other = _text_only(text_only, tagger) if text_only else None
     found = choose_split(tagger.config.data, split, data, images, mapping)
     require_tags(found)
+    require_whole(found)
     check_known(found, tagger.labels)
     gold = [example.tags or () for example in found.examples]
     types = Counter(kind for tags in gold for _, _, kind in spans(tags))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 from mmseq.contracts.reader import Reader
 from mmseq.data.folder import PICTURE_SUFFIXES
 from mmseq.data.reading import decoded
@@ -24,8 +24,8 @@ class ConllReader(Reader):
     The word is the first column, the tag the last; columns are separated by tabs, in a line
     without a tab by spaces. `IMGID:17_06_1` lines stand before a sentence's first word and name
     the picture ``17_06_1.jpg``. Lines that begin with ``-DOCSTART-`` are skipped. With one column
-    everywhere the sentences have no tags. UTF-8. Only a line feed (or carriage return and line
-    feed) ends a line, since words may hold any other character.
+    everywhere the sentences have no tags; the tag `?` leaves a word open. UTF-8. Only a line feed
+    (or carriage return and line feed) ends a line, since words may hold any other character.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".txt", ".conll", ".bio")
@@ -127,8 +127,8 @@ def _picture(name: str) -> Path:
 class JsonlReader(Reader):
     """One object per line: "tokens" and, if present, "id", "tags", "images"; the rest is kept.
 
-    "images" is a list of file names or one name. Further fields become `Example.extras` as they
-    are. Blank lines are skipped. UTF-8.
+    "images" is a list of file names or one name; null among the "tags" leaves a word open. Further
+    fields become `Example.extras` as they are. Blank lines are skipped. UTF-8.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
@@ -183,6 +183,8 @@ def _from_json(path: Path, number: int, line: str) -> Example:
 
 
 def _tags(where: str, value: Any, words: int) -> tuple[str, ...]:
+    if isinstance(value, list):
+        value = [OPEN if tag is None else tag for tag in value]
     tags = _strings(where, "tags", value)
     if len(tags) != words:
         raise UserError(f'{where}: {words} "tokens" but {len(tags)} "tags"; give every word a tag.')

@@ -50,6 +50,10 @@ class AuxTask(nn.Module, ABC):
     that are `training_only`, which are there in training alone, and which a task that refines
     cannot have. Two components that read one field must read it in the same way
     """
+    partial: ClassVar[bool] = False
+    """True: it heeds `Targets.known`, by which it reads `tags` at the words of `Targets.tagged`
+    alone; otherwise training on open words is refused beside it
+    """
 
     @abstractmethod
     def count(self, targets: Targets) -> int:

@@ -63,6 +63,18 @@ class Decoder(nn.Module, ABC):
             [float(scores[row, start:end].min()) for row, start, end in spans.tolist()]
         )
 
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        """Scalar: `loss` where tags are open: -log of the probability of all tag sequences that
+        `allowed` lets through, (B, W, L) bool, true at each tag that a word may have, SUMMED over
+        the items. A word's tag is known or any at all; what stands at padding does not matter.
+
+        The sequences are all of these, or those of them that BIO allows, where there are any. With
+        every tag known it is `loss`. It is called for batches with open words alone, and `count`
+        then gets `Targets.known`. A decoder need not have it, and a class with a `loss` of its own
+        does not inherit it: training on open words then says so.
+        """
+        raise NotImplementedError(f"{type(self).__name__} learns from whole sentences alone")
+
     def k_best(self, emissions: Tensor, mask: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The `k` most probable tag sequences of each sentence that the decoder may give, best
         first: (B, k, W) long, 0 at padding, and the natural logarithms of their probabilities,

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+OPEN = "?"
+"""The tag of a word that the annotation leaves open; training data alone may have such words"""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -14,7 +17,9 @@ class Example:
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...] | None = None
-    """BIO, one a word; None where the data has none"""
+    """BIO, one a word, or `mmseq.OPEN` where the annotation leaves a word open; None where the
+    data has none
+    """
     images: tuple[Path, ...] = ()
     """As the reader gives them: names; after loading: files in the picture folder"""
     id: str = ""

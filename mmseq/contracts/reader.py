@@ -27,5 +27,6 @@ class Reader(ABC):
     @abstractmethod
     def read(self, path: Path) -> Iterator[Example]:
         """Examples in file order; `UserError` naming file, line and remedy for a bad line.
-        Tags as written; pictures as file names, which the engine looks up.
+        Tags as written, `mmseq.OPEN` where a word is left without one among others; pictures as
+        file names, which the engine looks up.
         """

@@ -133,7 +133,7 @@ class Targets:
     has_image: Tensor
     """(B,) bool: the sentence has a picture"""
     tags: Tensor | None = None
-    """(B, W) long, 0 at padding; None in prediction"""
+    """(B, W) long, 0 at padding and at open words; None in prediction"""
     tokens: tuple[tuple[str, ...], ...] = ()
     """The words themselves"""
     extras: Mapping[str, Tensor] = field(default_factory=dict)
@@ -146,3 +146,10 @@ class Targets:
     """
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Texts that tasks asked for: B strings each"""
+    known: Tensor | None = None
+    """(B, W) bool: a real word whose tag is known, not open; None: all of them"""
+
+    @property
+    def tagged(self) -> Tensor:
+        """(B, W) bool: the real words whose tags are known; others say nothing in `tags`."""
+        return self.mask if self.known is None else self.known

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
 from mmseq.errors import UserError
 
@@ -51,7 +51,7 @@ def scheme_of(
         return "none"
     detected = tagging.detect_scheme([tuple(seen)])
     if scheme in ("bio", "iob1") and detected == "bioes":
-        tag, place = next((t, w) for t, w in seen.items() if t != "O" and t[0] not in "BI")
+        tag, place = next((t, w) for t, w in seen.items() if t[0] not in ("O", "B", "I", OPEN))
         raise UserError(
             f"{place}: tag '{tag}' is not of scheme {scheme}; set the scheme (data.scheme, "
             "--scheme) to bioes or auto."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 
 
 def record(example: Example, image_folder: Path) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def record(example: Example, image_folder: Path) -> dict[str, Any]:
     facts: dict[str, Any] = {"id": example.id} if example.id else {}
     facts |= {"line": example.line, "tokens": list(example.tokens)}
     if example.tags is not None:
-        facts["tags"] = list(example.tags)
+        facts["tags"] = [None if tag == OPEN else tag for tag in example.tags]
     facts["images"] = [_name(path, image_folder) for path in example.images]
     return {**facts, **{k: v for k, v in example.extras.items() if k not in facts}}
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
 from mmseq.data.folder import (
     PictureFolder,
@@ -21,7 +21,7 @@ from mmseq.data.folder import (
 )
 from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
-from mmseq.data.sentences import Facts, renamed
+from mmseq.data.sentences import Facts, is_annotated, renamed
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
@@ -46,6 +46,8 @@ class Split:
     scheme: str
     """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
     word_per_line: bool = False
+    left_out: int = 0
+    """Sentences of the file that are not among them, since all their words are open"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -74,9 +76,9 @@ def load_folder(
     Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
     ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
     looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
-    enough for `store` are kept there. `UserError` for a folder or picture folder that is missing,
-    no file at all, two files for one split, bad content, and with a training split for a mapped
-    type that no split has.
+    enough for `store` are kept there. Sentences of ``train`` all of whose words are open are left
+    out. `UserError` for a folder or picture folder that is missing, no file at all, two files for
+    one split, bad content, and with a training split for a mapped type that no split has.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
@@ -96,7 +98,22 @@ def load_folder(
     if "train" in loaded:
         # Data for a finished run need not have every type that the run's mapping names.
         check_mapping(loaded.values(), mapping or {})
+    if "train" in loaded:
+        loaded["train"] = annotated(loaded["train"])
     return {name: rename_types(split, mapping or {}) for name, split in loaded.items()}
+
+
+def annotated(split: Split) -> Split:
+    """The split without sentences of which no word's tag is known: nothing is learned from them."""
+    examples, kept = split.examples, split.examples
+    if isinstance(examples, StoredExamples):
+        if examples.facts.unknown:
+            kept = examples.chosen([i for i, e in enumerate(examples) if is_annotated(e)])
+    elif not all(map(is_annotated, examples)):
+        kept = list(filter(is_annotated, examples))
+    if kept is examples:
+        return split
+    return replace(split, examples=kept, left_out=len(examples) - len(kept))
 
 
 def load_file(
@@ -208,6 +225,23 @@ def require_tags(split: Split) -> None:
     if split.facts.untagged is not None:
         example = split.examples[split.facts.untagged]
         raise UserError(f"{example.where}: the sentence has no tags; '{split.name}' needs them.")
+
+
+def require_whole(split: Split) -> None:
+    """`UserError` naming the first word that the annotation leaves open."""
+    if split.facts.first_open is not None:
+        example = split.examples[split.facts.first_open]
+        word = (example.tags or ()).index(OPEN)
+        raise UserError(
+            f"{split.where(example, word)}: the tag of '{example.tokens[word]}' is open "
+            f"('{OPEN}'), which only training data may leave so; give the word its tag, or leave "
+            "out the sentence."
+        )
+    if split.left_out:
+        raise UserError(
+            f"{split.path}: all words of {split.left_out} of its sentences are open ('{OPEN}'), "
+            "which only training data may leave so."
+        )
 
 
 def types_of(split: Split) -> tuple[str, ...]:

@@ -54,6 +54,7 @@ class StoredExamples(Sequence[Example]):
         self.scheme = str(facts.pop("scheme"))
         self.facts = Facts(**(facts | {"tags": tuple(facts["tags"])}))
         self._mapping: Mapping[str, str] = {}
+        self._chosen: Sequence[int] | None = None
         self._data = _mapped(folder / "sentences.jsonl")
         self._starts = _mapped(folder / "starts.i64").cast("q")
         self.lengths: Sequence[int] = _mapped(folder / "words.i32").cast("i")
@@ -70,8 +71,16 @@ class StoredExamples(Sequence[Example]):
         other.facts = Facts.of(other)
         return other
 
+    def chosen(self, numbers: Sequence[int]) -> StoredExamples:
+        """Those of them, in that order; they are gone through, for their facts."""
+        other = copy(self)
+        other._chosen = array("q", [self._number(number) for number in numbers])
+        other.lengths = array("i", [self.lengths[number] for number in numbers])
+        other.facts = Facts.of(other)
+        return other
+
     def __len__(self) -> int:
-        return self.facts.sentences
+        return len(self.lengths)
 
     @overload
     def __getitem__(self, index: int) -> Example: ...
@@ -88,17 +97,22 @@ class StoredExamples(Sequence[Example]):
     def __iter__(self) -> Iterator[Example]:
         return map(self._read, range(len(self)))
 
-    def _read(self, number: int) -> Example:
+    def _number(self, place: int) -> int:
+        """Of all sentences of the file, that of one among these."""
+        return place if self._chosen is None else self._chosen[place]
+
+    def _read(self, place: int) -> Example:
+        number = self._number(place)
         line = self._data[self._starts[number] : self._starts[number + 1]]
         if crc32(line) != self._sums[number]:
             raise UserError(
                 f"{self.folder / 'sentences.jsonl'}: sentence {number + 1} is damaged (another "
                 f"checksum); delete the folder {self.folder}, it will be made again."
             )
-        tokens, tags, images, name, extras, place = json.loads(bytes(line))
+        tokens, tags, images, name, extras, begin = json.loads(bytes(line))
         files = tuple(self._find(Path(image)) for image in images)
         tags = None if tags is None else tuple(tags)
-        example = Example(tuple(tokens), tags, files, name, extras, self._file, place)
+        example = Example(tuple(tokens), tags, files, name, extras, self._file, begin)
         return renamed(example, self._mapping) if self._mapping else example
 
     def encoded_lengths(self, encoder: str) -> Sequence[int] | None:

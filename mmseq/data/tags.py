@@ -3,6 +3,9 @@
 Inside `mmseq` tags are BIO: ``B-X`` opens an entity of type X, ``I-X`` continues it, ``O`` is
 outside. Files may be written in BIOES (or BILOU, the same with other letters) or IOB1 and are
 converted when loaded.
+
+``?`` leaves a word open: it may have any tag. What a tag beside it means is read off the sentences
+that a scheme allows, and where these differ, it is left open too: nothing is guessed.
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
+
+from mmseq.contracts.example import OPEN
 
 Scheme = Literal["bio", "bioes"]
 
@@ -23,13 +28,14 @@ _PREFIXES = "BI" + _CLOSES
 
 @lru_cache(maxsize=4096)
 def split_tag(tag: str) -> tuple[str, str]:
-    """Prefix and type of a tag: ``("B", "LOC")``; of ``O``: ``("O", "")``.
+    """Prefix and type of a tag: ``("B", "LOC")``; of ``O``: ``("O", "")``; of an open word: ``("?",
+    "")``.
 
     Split at the first hyphen, so that a type may hold hyphens itself. `ValueError` if the tag is
     not valid (`is_tag`).
     """
-    if tag == "O":
-        return "O", ""
+    if tag in ("O", OPEN):
+        return tag, ""
     prefix, hyphen, kind = tag.partition("-")
     if len(prefix) != 1 or prefix not in _PREFIXES or not hyphen or kind != kind.strip("- \t"):
         raise ValueError(f"'{tag}' is not a tag")
@@ -39,7 +45,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def is_tag(tag: str) -> bool:
-    """Whether `tag` is ``O`` or one of ``BIESLU``, a hyphen and a type.
+    """Whether `tag` is ``O``, ``?``, or one of ``BIESLU``, a hyphen and a type.
 
     A type neither begins nor ends with a hyphen or a space (seqeval's two readings would differ).
     """
@@ -63,12 +69,13 @@ def bioes_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
     """BIOES or BILOU to BIO: S and U open an entity, E and L continue one.
 
     After a tag that closes an entity, a stray I, E or L opens the next one, as seqeval reads it.
+    After an open word it continues one: BIOES has it nowhere else.
     """
     converted = []
     closed = False
     for tag in tags:
         prefix, kind = split_tag(tag)
-        if prefix == "O":
+        if not kind:
             converted.append(tag)
         else:
             opens = prefix == "B" or prefix in _OPENS_ALONE or closed
@@ -78,13 +85,19 @@ def bioes_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
 
 
 def iob1_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
-    """IOB1 to BIO: ``I-X`` opens an entity unless the tag before is of type X too."""
+    """IOB1 to BIO: ``I-X`` opens an entity unless the tag before is of type X too.
+
+    After an open word it may do either, and is left open.
+    """
     converted = []
-    before = ""
+    before = ("", "")
     for tag in tags:
         prefix, kind = split_tag(tag)
-        converted.append(f"B-{kind}" if prefix == "I" and kind != before else tag)
-        before = kind
+        if prefix == "I" and kind != before[1]:
+            converted.append(OPEN if before[0] == OPEN else f"B-{kind}")
+        else:
+            converted.append(tag)
+        before = (prefix, kind)
     return tuple(converted)
 
 
@@ -92,14 +105,16 @@ def map_types(tags: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...
     """BIO tags with types renamed; to ``O`` drops the type.
 
     Where two types become one, an ``I-`` tag that opened an entity after another type becomes
-    ``B-``, so that neighbours do not melt into one.
+    ``B-``, so that neighbours do not melt into one. Open words stay open.
     """
     mapped = []
     before = ""
     for tag in tags:
         prefix, kind = split_tag(tag)
         target = mapping.get(kind, kind)
-        if prefix == "O" or target == "O":
+        if tag == OPEN:
+            mapped.append(tag)
+        elif prefix == "O" or target == "O":
             mapped.append("O")
         elif prefix == "I" and before not in ("", kind) and mapping.get(before, before) == target:
             mapped.append(f"B-{target}")
@@ -115,33 +130,37 @@ def label_names(types: Iterable[str]) -> tuple[str, ...]:
 
 
 def orphans(tags: Sequence[str]) -> list[int]:
-    """Indexes of BIO tags ``I-X`` that follow neither ``B-X`` nor ``I-X``."""
+    """Indexes of BIO tags ``I-X`` that follow neither ``B-X`` nor ``I-X``, nor an open word."""
     found = []
     before = ""
     for index, tag in enumerate(tags):
         prefix, kind = split_tag(tag)
-        if prefix == "I" and kind != before:
+        if prefix == "I" and before not in (f"B-{kind}", tag, OPEN):
             found.append(index)
-        before = kind
+        before = tag
     return found
 
 
 def repair(tags: Sequence[str]) -> tuple[str, ...]:
     """BIO tags with every orphan ``I-X`` made ``B-X``: the reading of IOB1."""
-    return iob1_to_bio(tags)
+    alone = set(orphans(tags))
+    return tuple(f"B-{tag[2:]}" if i in alone else tag for i, tag in enumerate(tags))
 
 
 def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:
     """Entities of BIO tags as (first word, word after the last, type).
 
-    Read as seqeval does by default (and conlleval did): an orphan ``I-X`` opens an entity.
+    Read as seqeval does by default (and conlleval did): an orphan ``I-X`` opens an entity. One that
+    may go on in an open word beside it is not among them.
     """
     found = []
     start, open_kind = 0, ""
     for index, tag in enumerate((*tags, "O")):
         prefix, kind = split_tag(tag)
         if open_kind and (prefix != "I" or kind != open_kind):
-            found.append((start, index, open_kind))
+            begun = start == 0 or tags[start - 1] != OPEN or tags[start].startswith("B")
+            if begun and tag != OPEN:
+                found.append((start, index, open_kind))
             open_kind = ""
         if kind and not open_kind:
             start, open_kind = index, kind

@@ -10,9 +10,10 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 from mmseq.data.folder import find_split, no_split, not_found
 from mmseq.data.schemes import SchemeOption
+from mmseq.data.sentences import is_annotated
 from mmseq.data.splits import (
     SPLITS,
     Split,
@@ -20,6 +21,7 @@ from mmseq.data.splits import (
     check_mapping,
     load_file,
     rename_types,
+    require_whole,
 )
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.datacheck.fields import further_fields
@@ -65,7 +67,7 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
-    problems += _unknown_types(splits)
+    problems += _unknown_types(splits) + _open_words(splits)
     pictures = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
@@ -97,6 +99,18 @@ def _unknown_types(splits: Mapping[str, Split]) -> list[str]:
     return found
 
 
+def _open_words(splits: Mapping[str, Split]) -> list[str]:
+    """What training would refuse: open words outside ``train``, the first of each split."""
+    found = []
+    for name, split in splits.items():
+        try:
+            if name != "train":
+                require_whole(split)
+        except UserError as error:
+            found.append(f"{name}: {error}")
+    return found
+
+
 def _split(
     split: Split,
     pictures: Mapping[Path, tuple[str, str]],
@@ -112,6 +126,12 @@ def _split(
         "words": sum(len(example.tokens) for example in split.examples),
         "entities": dict(sorted(entities.items())),
         "untagged": _finding([e.where for e in split.examples if e.tags is None]),
+        "open": {
+            **_finding(
+                [split.where(e, i) for e in tagged for i, t in enumerate(e.tags or ()) if t == OPEN]
+            ),
+            "unannotated": sum(not is_annotated(e) for e in tagged),
+        },
         "length": {
             "words": percentiles([len(example.tokens) for example in split.examples]),
             "subwords": subwords and percentiles([subwords(e.tokens) for e in split.examples]),
@@ -153,7 +173,7 @@ def _orphans(split: Split, tagged: Sequence[Example]) -> dict[str, Any]:
 
 def _begun(sentences: Iterable[Sequence[str]]) -> int:
     """Entities by strict IOB2: each begins with ``B-``."""
-    return sum(tag.startswith("B-") for tags in sentences for tag in tags)
+    return sum(tags[start][0] == "B" for tags in sentences for start, _, _ in spans(tags))
 
 
 def _duplicates(split: Split) -> dict[str, Any]:

@@ -55,13 +55,16 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
 
         return row(escape(f"field {name}: {forms[0]}"), cell)
 
+    partly = any(s["open"]["count"] for s in splits.values())
     units = [u for u in ("words", "subwords") if all(s["length"][u] for s in splits.values())]
     return [
         row("scheme", lambda s: s["scheme"]),
         row("sentences", lambda s: s["sentences"]),
         row("  without tags", lambda s: s["untagged"]["count"]),
         row("  with words seen above", lambda s: s["duplicates"]["count"]),
+        *([row("  of open words alone", lambda s: s["open"]["unannotated"])] if partly else []),
         row("words", lambda s: s["words"]),
+        *([row("  open (?)", lambda s: s["open"]["count"])] if partly else []),
         row("entities (seqeval)", lambda s: s["orphans"]["gold"]["default"]),
         *(entities(kind) for kind in sorted({k for s in splits.values() for k in s["entities"]})),
         row("entities (strict IOB2)", lambda s: s["orphans"]["gold"]["strict"]),
@@ -85,6 +88,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
             _line(f"{name}: {what}", found, show)
             for what, found, show in (
                 ("sentences without tags", split["untagged"], str),
+                ("open words", split["open"], str),
                 ("orphan I- tags", split["orphans"], _tag_place),
                 ("sentences with the same words", split["duplicates"], " = ".join),
                 ("pictures missing", pictures["missing"], _picture_place),

@@ -40,7 +40,7 @@ class Batch:
         extras = ReadFields(moved(self.text.extras))
         of_tasks = {k: t for k, t in self.targets.extras.items() if k not in extras}
         mask = self.text.mask.to(device)
-        tags, shared = self.targets.tags, self.targets.picture
+        tags, shared, known = self.targets.tags, self.targets.picture, self.targets.known
         return Batch(
             TextInputs(moved(self.text.tensors), mask, extras),
             replace(
@@ -50,6 +50,7 @@ class Batch:
                 tags=None if tags is None else tags.to(device),
                 extras=ReadFields({**extras, **moved(of_tasks)}),
                 picture=None if shared is None else shared.to(device),
+                known=None if known is None else known.to(device),
             ),
             self._pictures_to(device),
             self.owner.to(device),

@@ -10,7 +10,7 @@ from typing import Any, Protocol, overload
 import torch
 from torch import Tensor
 
-from mmseq.contracts.example import Example
+from mmseq.contracts.example import OPEN, Example
 from mmseq.contracts.image_encoder import Pictures
 from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
@@ -45,9 +45,12 @@ class Prepared:
     length: int
     """As the text encoder finds it"""
     tags: tuple[int, ...] | None
+    """0 at open words"""
     images: tuple[Path, ...]
     """Those that can be used"""
     extras: Mapping[str, FieldValue]
+    known: tuple[bool, ...] | None = None
+    """Of each word whether its tag is known; None: all are"""
 
 
 class Collator:
@@ -63,7 +66,7 @@ class Collator:
     ) -> None:
         """`title`: what messages call the encoder."""
         self._encoder = encoder
-        self._ids = {label: index for index, label in enumerate(labels)}
+        self._ids = {label: index for index, label in enumerate(labels)} | {OPEN: 0}
         self._pictures = pictures
         self._fields = FieldReader(extras)
         self._title = title
@@ -74,6 +77,7 @@ class Collator:
         """
         usable = self._pictures.has if self._pictures else lambda path: False
         encoded, length = calls.encode(self._title, self._encoder, example)
+        tags = example.tags or ()
         return Prepared(
             example,
             encoded,
@@ -81,6 +85,7 @@ class Collator:
             None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self._fields.read(example, training=training),
+            tuple(tag != OPEN for tag in tags) if OPEN in tags else None,
         )
 
     def prepared(
@@ -119,6 +124,7 @@ class Collator:
                 tuple(s.example.tokens for s in sentences),
                 numbers,
                 _shared(images, self._pictures),
+                known=_known([s.known for s in sentences], mask),
                 texts=texts,
             ),
             pictures,
@@ -181,3 +187,14 @@ def _tags(tags: Sequence[tuple[int, ...] | None], mask: Tensor) -> Tensor | None
     padded = torch.zeros(mask.shape, dtype=torch.long)
     padded[mask] = torch.tensor([tag for sentence in known for tag in sentence])
     return padded
+
+
+def _known(known: Sequence[tuple[bool, ...] | None], mask: Tensor) -> Tensor | None:
+    """`Targets.known`."""
+    if all(words is None for words in known):
+        return None
+    found = mask.clone()
+    for row, words in enumerate(known):
+        if words is not None:
+            found[row, : len(words)] = torch.tensor(words)
+    return found

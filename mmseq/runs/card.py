@@ -35,6 +35,10 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
         f"| {_code(facts['images_sha256'])} |"
         for split, facts in metrics["data"].items()
     ]
+    train = metrics["data"]["train"]
+    partly = ""
+    if "open_words" in train:
+        partly = f"; the tags of {train['open_words']} of {train['words']} words are open"
     types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
     return "\n".join(
         [
@@ -46,7 +50,7 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             "",
             f"Labels entities of the types {types} in sentences of words, with pictures where "
             "the fusion uses them. Trained on "
-            f"`{Path(config.data.path).name}`, {metrics['data']['train']['sentences']} sentences.",
+            f"`{Path(config.data.path).name}`, {train['sentences']} sentences{partly}.",
             "",
             "| part | name | from |",
             "|---|---|---|",

@@ -59,9 +59,11 @@ def _facts(split: Split, pictures: FeatureTable | None) -> dict[str, Any]:
     problems = pictures.problems if pictures else {}
     # As they were read when the run began: that is what it saw.
     known = pictures.contents if pictures else None
+    partly = {"words": split.facts.words, "open_words": split.facts.open_words}
     return {
         "sha256": split.sha256,
         "sentences": split.facts.sentences,
+        **(partly if split.facts.open_words else {}),
         "entities": split.facts.entities,
         "images": len(paths),
         "images_sha256": images_sha256(split.examples, known) if pictures else "",

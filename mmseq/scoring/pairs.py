@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from mmseq.contracts.example import Example
 from mmseq.data.schemes import SchemeOption
-from mmseq.data.splits import Split, check_mapping, load_file, rename_types
+from mmseq.data.splits import Split, check_mapping, load_file, rename_types, require_whole
 from mmseq.data.tags import spans
 from mmseq.errors import UserError
 
@@ -67,10 +67,12 @@ def read_pair(
     Sentences are paired by their order. `scheme` and `mapping` are as in
     `mmseq.data.splits.load_folder` and go for every file.
     `UserError` where a file is missing, cannot be read or has a sentence
-    without tags, where a type to rename is in none of them, and at the first word in which the two
-    differ.
+    without tags, or (but for the training file) an open word, where a type to rename is in none of
+    them, and at the first word in which the two differ.
     """
     files = [_tagged(path, scheme) for path in (gold, predicted, train) if path is not None]
+    for split in files[:2]:
+        require_whole(split)
     check_mapping(files, mapping or {})
     pair = Pair(*(rename_types(split, mapping or {}) for split in files))
     difference = _first_difference(pair.gold, pair.predicted)

@@ -15,7 +15,7 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.data.source import choose_split
-from mmseq.data.splits import Split, check_known
+from mmseq.data.splits import Split, check_known, require_whole
 from mmseq.data.splitter import split_words
 from mmseq.errors import UserError
 from mmseq.layers.quantise import quantise
@@ -200,6 +200,7 @@ class Tagger:
         if split.facts.untagged is not None:
             untagged = split.examples[split.facts.untagged]
             raise UserError(f"{untagged.where}: has no tags to compare with; use mmseq predict.")
+        require_whole(split)
         pictures = self.pictures(split.examples)
         collator = self.model.collator(pictures)
         predictions = self._run(collator, collator.prepared(split.examples), scores=False)

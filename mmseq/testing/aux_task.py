@@ -127,6 +127,8 @@ class _Check:
             # First, since a loss that reads padding is not the sum of its sentences' either.
             self.padding(case)
             self.sums()
+            if subject.cls.partial:
+                self.partly(case)
             self.predicted()
             check_batches(subject, self.emissions)
             check_state(
@@ -223,6 +225,33 @@ class _Check:
         subject.alike(
             contract, {"that of six sentences": loss}, {"that of six sentences": single}, right
         )
+
+    def partly(self, case: Case) -> None:
+        """Where tags are open, what stands there has no influence; all known is as ever."""
+        subject, task, targets = self.subject, self.task, case.targets
+        whole = replace(case, targets=replace(targets, known=targets.mask))
+        contract = "Targets.known (partial = True)"
+        before, after = self.output(case), self.output(whole)
+        right = "the same as with known = None"
+        subject.alike(contract, {"loss": after.loss}, {"loss": before.loss}, right)
+        words = torch.arange(targets.mask.shape[1])
+        known = targets.mask & (words % 2 == 0)
+        assert targets.tags is not None
+        tags = torch.where(known, targets.tags, 0)
+        losses, counts = [], []
+        for others in (0, 1, 2):
+            # The engine has 0 there, which is O: a task that reads it learns what nobody said.
+            own = torch.where(targets.mask & ~known, others, tags)
+            partly = replace(targets, tags=own, known=known)
+            with subject.running(contract):
+                counts.append(task.count(partly))
+                losses.append(self.output(replace(case, targets=partly)).loss)
+        right = "tags are read at the words of targets.tagged alone, in count and in the loss"
+        same = len(set(counts)) == 1 and type(counts[0]) is int
+        subject.require(same, contract, f"counts {counts} for other tags at open words", right)
+        for loss in losses[1:]:
+            changed_tags = {"loss with other tags at open words": loss}
+            subject.alike(contract, changed_tags, dict.fromkeys(changed_tags, losses[0]), right)
 
     def padding(self, case: Case) -> None:
         """Padding words have no influence."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import Targets
 from mmseq.model.announcements import reading
+from mmseq.model.partial import has_partial_loss
 from mmseq.model.prediction import gives_k_best
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
@@ -18,6 +19,7 @@ from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats
 from mmseq.testing.k_best import K, check_best_of_all, check_k_best
 from mmseq.testing.normaliser import Normaliser
+from mmseq.testing.partial_loss import check_completions, check_partial_loss
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tag_paths import check_likelihood, check_probabilities
@@ -37,7 +39,8 @@ def check_decoder(
     to 1. Its decoding must be the most probable path, of all or of those that BIO allows, its
     scores the probabilities of the tags, its own `span_scores` those of entities, its own `k_best`
     the most probable paths in order: probabilities among all paths, or among those that BIO allows,
-    the same for all three. Of one whose attribute `likelihood` is False, scores are
+    the same for all three; its own `partial_loss` that of the paths which complete the known tags.
+    Of one whose attribute `likelihood` is False, scores are
     probabilities, and sum to 1. One that reads fused states gets some of these in place of
     emissions. `unused`: weights that get no gradient. Raises
     `mmseq.testing.ContractError` for a broken contract, `mmseq.UserError` for a wrong name or
@@ -88,6 +91,10 @@ class _Check:
                 check_k_best(subject, decoder, emissions, mask)
                 for case in known:
                     check_best_of_all(subject, decoder, case, shares)
+            if has_partial_loss(type(decoder)):
+                check_partial_loss(subject, decoder, *self.cut(EVERY))
+                for case in known:
+                    check_completions(subject, decoder, case)
             if known:
                 shares.agree()
             check_batches(subject, self.outputs)

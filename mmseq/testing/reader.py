@@ -95,7 +95,7 @@ class _Check:
         right = f"None, or a tuple of {len(tokens)} tags, one a word"
         subject.require(good, f"tags {where}", f"{tags!r}", right)
         strange = [tag for tag in tags or () if not is_tag(tag)]
-        right = "O, or B-, I- (BIOES: E-, S-) and a type"
+        right = "O, or B-, I- (BIOES: E-, S-) and a type, or mmseq.OPEN"
         subject.require(not strange, f"tags {where}", f"{strange}", right)
         images = example.images
         good = isinstance(images, tuple) and all(isinstance(i, Path) and i.name for i in images)

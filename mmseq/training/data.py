@@ -7,10 +7,19 @@ from pathlib import Path
 
 from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
+from mmseq.contracts.example import OPEN
 from mmseq.data.sample.cached import sample_ceilings, sample_is_made
 from mmseq.data.source import is_sample, load_data
-from mmseq.data.splits import Split, check_known, require_split, require_tags, types_of
+from mmseq.data.splits import (
+    Split,
+    check_known,
+    require_split,
+    require_tags,
+    require_whole,
+    types_of,
+)
 from mmseq.data.tags import label_names
+from mmseq.errors import UserError
 
 
 def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
@@ -23,10 +32,19 @@ def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
 
 
 def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """The tags of ``train``; `UserError` for a sentence of any split that has none, or others."""
+    """The tags of ``train``; `UserError` for a sentence of any split that has none, or others, and
+    for an open word of any but ``train``.
+    """
     labels = label_names(types_of(splits["train"]))
-    for split in splits.values():
+    if not splits["train"].facts.sentences:
+        raise UserError(
+            f"{splits['train'].path}: every word is open ('{OPEN}'), so that there is nothing to "
+            "learn; give some words their tags."
+        )
+    for name, split in splits.items():
         require_tags(split)
+        if name != "train":
+            require_whole(split)
         check_known(split, labels)
     return labels
 
@@ -41,4 +59,17 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
             f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
             f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
+        if facts.open_words or split.left_out:
+            lines.append(open_line(name, split))
     return lines
+
+
+def open_line(name: str, split: Split) -> str:
+    """How much of a split the annotation leaves open."""
+    facts = split.facts
+    parts = []
+    if facts.open_words:
+        parts.append(f"{facts.open_words} of {facts.words} words are open ('{OPEN}')")
+    if split.left_out:
+        parts.append(f"sentences of open words alone, which are left out: {split.left_out}")
+    return f"{name}: {'; '.join(parts)}"

@@ -30,6 +30,7 @@ from mmseq.training.device import make_accelerator
 from mmseq.training.initial import build_seeded, require_trainable, take_initial_weights
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
+from mmseq.training.partial import require_partial
 from mmseq.training.resolved import carried_out, splitter_of
 
 
@@ -93,6 +94,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     splits = training_splits(config.data, reporter)
     splitter = splitter_of(config.data, splits["train"].examples)
     labels = training_labels(splits)
+    require_partial(config, splits["train"])
     accelerator = make_accelerator(config.train)
     require_sentences(splits["train"])
     if not accelerator.is_main_process:

@@ -39,3 +39,12 @@ def with_margin(emissions: Tensor, tags: Tensor, weights: Tensor) -> Tensor:
     """
     extra = weights.log()[tags][..., None].expand(emissions.shape)
     return full_precision(emissions) + extra.scatter(2, tags[..., None], 0.0)
+
+
+def with_margin_of_known(emissions: Tensor, allowed: Tensor, weights: Tensor) -> Tensor:
+    """The same where tags are open, by what `allowed` (B, W, L) lets through: an open word, which
+    may have any tag, misses none.
+    """
+    open_words = allowed.all(dim=2, keepdim=True)
+    bound = with_margin(emissions, allowed.int().argmax(dim=2), weights)
+    return torch.where(open_words, full_precision(emissions), bound)

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from mmseq.builtins.decoding.class_weights import tag_weights, with_margin
+from mmseq.builtins.decoding.class_weights import tag_weights, with_margin, with_margin_of_known
 from mmseq.builtins.decoding.crf import LinearChain, by_word, full_precision
 from mmseq.builtins.decoding.crf_fast import FastChain
+from mmseq.builtins.decoding.crf_partial import partial_loss
 from mmseq.builtins.decoding.paths import Paths, allowed_paths
 from mmseq.builtins.decoding.span_scores import continuations, entities, going_on, span_products
 from mmseq.builtins.decoding.viterbi import Array, Whole, k_best, viterbi
@@ -59,6 +60,8 @@ class CrfDecoder(Decoder):
     a word's scores over all tags sum to 1, and so do the sequences'. Training is unchanged, over
     all paths. A CRF trained for a few epochs beside a pretrained encoder hardly learns to forbid
     them itself.
+    Where words are open, the loss is log Z - log Z(allowed) (Tsuboi et al. 2008): of the sequences
+    that complete the known tags and that BIO allows; of all that complete them, if it allows none.
 
     `backend`: ``fast`` computes messages and their gradient in closed form, in 64 bits;
     ``pytorch-crf`` is the library, which autograd differentiates, several times slower. Weights and
@@ -106,6 +109,11 @@ class CrfDecoder(Decoder):
             emissions = with_margin(emissions, tags, self.tag_weights)
         return self.chain.negative_log_likelihood(emissions, tags, mask)
 
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        if self.tag_weights is not None:
+            emissions = with_margin_of_known(emissions, allowed, self.tag_weights)
+        return partial_loss(self.chain, emissions, allowed, mask, self.steps, self.starts)
+
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         found = self._allowed(wide=True).marginals(emissions, mask)
         return found.gather(2, tags[..., None])[..., 0]
@@ -143,7 +151,7 @@ class SoftmaxDecoder(Decoder):
 
     `class_weights`: of types and tags in the loss, ``{PER = 2.0, "B-LOC" = 3.0}``; a tag goes
     before its type, and what is not named has 1. A word's -log p(tag) counts as often as its tag's
-    weight says. The loss is then no likelihood.
+    weight says. The loss is then no likelihood. Open words have no loss and do not count.
     """
 
     steps: Tensor
@@ -171,12 +179,20 @@ class SoftmaxDecoder(Decoder):
             self.likelihood = False
 
     def count(self, targets: Targets) -> int:
-        return int(targets.mask.sum())
+        return int(targets.tagged.sum())
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
         return cross_entropy(
             emissions[mask].float(), tags[mask], weight=self.tag_weights, reduction="sum"
         )
+
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        words = mask & ~allowed.all(dim=2)
+        logs = emissions[words].float().log_softmax(dim=1)
+        losses = -logs.masked_fill(~allowed[words], -torch.inf).logsumexp(dim=1)
+        if self.tag_weights is not None:
+            losses = losses * self.tag_weights[allowed[words].int().argmax(dim=1)]
+        return losses.sum()
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         if not self.constrain:

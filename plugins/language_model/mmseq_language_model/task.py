@@ -47,6 +47,7 @@ class LanguageModelTask(AuxTask):
     views: ClassVar[tuple[str, ...]] = ("forward", "backward")
     lacking: ClassVar[Mapping[str, str]] = {"forward": _ADVICE, "backward": _ADVICE}
     weight: ClassVar[float] = 0.1
+    partial: ClassVar[bool] = True  # it reads no tag
 
     def __init__(
         self,

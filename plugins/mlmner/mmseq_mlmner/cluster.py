@@ -23,7 +23,8 @@ class ClusterTask(AuxTask):
         separation = "margin"   loss = |F - C_K| + max(0, margin - |F - C_K'|)
 
     The loss is summed over the entity words whose type has a centre, and the count is their
-    number; a type that training never shows has none. With one type alone, |F - C_K| remains.
+    number; a type that training never shows has none. With one type alone, |F - C_K| remains. Words
+    whose tags are open are neither in the loss nor in a centre.
     A word exactly on its centre has cosine 0 and finite gradients.
 
     `centers` are fixed ("pretrained", as in the paper), follow each batch's means C <- momentum C +
@@ -39,6 +40,7 @@ class ClusterTask(AuxTask):
 
     views: ClassVar[tuple[str, ...]] = ("fused",)
     weight: ClassVar[float] = 0.01
+    partial: ClassVar[bool] = True
     centers: Tensor
     seen: Tensor
     type_ids: Tensor
@@ -100,7 +102,7 @@ class ClusterTask(AuxTask):
     def observe(self, views: Mapping[str, Tensor], targets: Targets) -> None:
         """Move `centers` to the mean of all words of this process so far."""
         types = self.type_ids[targets.tags]
-        words = targets.mask & (types >= 0)
+        words = targets.tagged & (types >= 0)
         total, number = self._totals(views["fused"][words], types[words])
         self.seen.add_(number)
         # A running mean keeps its precision where a sum over a large corpus would lose it.
@@ -133,4 +135,4 @@ class ClusterTask(AuxTask):
             return torch.zeros_like(targets.mask), torch.zeros_like(targets.mask, dtype=torch.long)
         types = self.type_ids[targets.tags]
         known = torch.cat([self.valid, self.valid.new_zeros(1)])  # the last one answers to -1
-        return targets.mask & known[types], types
+        return targets.tagged & known[types], types

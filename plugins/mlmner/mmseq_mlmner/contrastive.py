@@ -34,6 +34,7 @@ class ContrastiveTask(AuxTask):
     views: ClassVar[tuple[str, ...]] = ("text", "image")
     weight: ClassVar[float] = 0.5
     additive: ClassVar[bool] = False
+    partial: ClassVar[bool] = True  # it reads no tag
 
     def __init__(self, sizes: Sizes, *, temperature: Positive = 0.1, mix: Share = 0.75) -> None:
         super().__init__()

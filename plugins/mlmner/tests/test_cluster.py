@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from mmseq_mlmner.cluster import ClusterTask
@@ -51,6 +53,20 @@ def test_loss_is_summed_over_entity_words():
     task = prepared()
     assert task.count(targets) == 2
     assert loss(task, views, targets).item() == pytest.approx((5 + 0.8) + (6 - 0))
+
+
+def test_an_open_word_is_in_no_loss_and_in_no_centre():
+    views, targets = batch([[2, 0, 3]], [[[5, 4], [9, 9], [5, 0]]])
+    # Whatever stands at it: the engine writes O.
+    partly = replace(targets, known=torch.tensor([[True, True, False]]))
+    task = prepared()
+    assert task.count(partly) == 1
+    assert loss(task, views, partly).item() == pytest.approx(5 + 0.8)
+    fresh = ClusterTask(SIZES).double()
+    fresh.observe(views, partly)
+    fresh.finish()
+    assert fresh.seen.tolist() == [1, 0, 0]
+    assert fresh.centers.tolist() == [[5, 4], [0, 0], [0, 0]]
 
 
 def test_margin_separation():

@@ -23,6 +23,8 @@ from mmseq import (
 from mmseq_umt.transformer import Transformer, initialise
 
 BOUNDARIES = ("O", "B", "I")
+NAMED = ("O", "B-entity", "I-entity")
+"""The same as tags, by which the CRF knows what BIO allows"""
 
 
 class BoundaryTask(AuxTask):
@@ -30,7 +32,7 @@ class BoundaryTask(AuxTask):
 
     H = Transformer(X), emissions H W + b (B, W, 3), tags those of the main task with the type
     removed. The loss is the CRF's negative log-likelihood, summed over sentences; their number is
-    the count.
+    the count. A word whose tag is open may be any of the three (`CrfDecoder.partial_loss`).
 
     With `refine`, the main emissions become (1 - refine_share) * main + refine_share * boundary
     W^c, at training and at prediction. W^c (3, L) is fixed: O goes to O, B and I are spread evenly
@@ -44,6 +46,7 @@ class BoundaryTask(AuxTask):
 
     views: ClassVar[tuple[str, ...]] = ("words",)
     weight: ClassVar[float] = 0.4
+    partial: ClassVar[bool] = True
     boundary_ids: Tensor
     conversion: Tensor
 
@@ -65,7 +68,7 @@ class BoundaryTask(AuxTask):
         self.text = Transformer(sizes.text, heads, layers, dropout, expansion)
         self.emissions = nn.Linear(sizes.text, len(BOUNDARIES))
         self.apply(initialise)
-        self.crf = CrfDecoder(replace(sizes, labels=BOUNDARIES))
+        self.crf = CrfDecoder(replace(sizes, labels=NAMED))
         ids = [BOUNDARIES.index(label.partition("-")[0]) for label in sizes.labels]
         self.register_buffer("boundary_ids", torch.tensor(ids), persistent=False)
         self.register_buffer("conversion", conversion_matrix(sizes.labels), persistent=False)
@@ -84,7 +87,11 @@ class BoundaryTask(AuxTask):
         if targets.tags is None:
             return AuxOutput(emissions.new_zeros(()), refined)
         tags = self.boundary_ids[targets.tags]
-        return AuxOutput(self.crf.loss(boundaries, tags, targets.mask), refined)
+        if targets.known is None:
+            return AuxOutput(self.crf.loss(boundaries, tags, targets.mask), refined)
+        own = tags[..., None] == torch.arange(len(BOUNDARIES), device=tags.device)
+        allowed = own | ~targets.known[..., None]
+        return AuxOutput(self.crf.partial_loss(boundaries, allowed, targets.mask), refined)
 
 
 def conversion_matrix(labels: Sequence[str]) -> Tensor:

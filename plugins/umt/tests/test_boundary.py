@@ -62,6 +62,21 @@ def test_loss_is_the_crfs_over_tags_without_types():
     assert got.item() == pytest.approx(expected)
 
 
+def test_an_open_word_may_be_whatever_bio_allows():
+    built = task()
+    views, targets, emissions = batch((3,))
+    targets = replace(targets, known=torch.tensor([[True, False, False]]))
+    targets.tags[0] = torch.tensor([3, 0, 0])  # B-LOC ? ?
+    got = built(views, targets, emissions).loss
+    learned = [part.tolist() for part in transitions(built)]
+    words = built.emissions(built.text(views["words"], targets.mask))[0].tolist()
+    # What follows B: after O no I.
+    ways = [(1, *rest) for rest in itertools.product(range(3), repeat=2) if rest != (0, 2)]
+    share = sum(math.exp(-path_loss(words, *learned, way)) for way in ways)
+    assert got.item() == pytest.approx(-math.log(share))
+    assert built.count(targets) == 1
+
+
 START, STEP, END = [1, 0, -2], [[1, 0, -3], [0, -1, 2], [-1, 1, 0]], [0, -1, 1]
 
 

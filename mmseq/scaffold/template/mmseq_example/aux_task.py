@@ -18,11 +18,12 @@ class ExampleTask(mmseq.AuxTask):
         p = sigmoid(w . h + b)
         loss = - sum over words of a y log p + (1 - y) log(1 - p)
 
-    The number of words is the count. `entity_weight` is a: above 1, missing an entity's word costs
-    more than finding one too many.
+    The number of words is the count; those whose tags are open are left out. `entity_weight` is a:
+    above 1, missing an entity's word costs more than finding one too many.
     """
 
     weight = 0.5
+    partial = True  # it looks at `targets.tagged`
 
     def __init__(self, sizes: mmseq.Sizes, *, entity_weight: mmseq.Positive = 1.0) -> None:
         super().__init__()
@@ -30,13 +31,13 @@ class ExampleTask(mmseq.AuxTask):
         self.score = nn.Linear(sizes.views["fused"], 1)
 
     def count(self, targets: mmseq.Targets) -> int:
-        return int(targets.mask.sum())
+        return int(targets.tagged.sum())
 
     def forward(
         self, views: Mapping[str, Tensor], targets: mmseq.Targets, emissions: Tensor
     ) -> mmseq.AuxOutput:
         assert targets.tags is not None  # it does not refine, so is called in training alone
-        words = targets.mask
+        words = targets.tagged
         scores = self.score(views["fused"][words])[:, 0]
         inside = targets.tags[words] != 0  # O is label 0
         losses = binary_cross_entropy_with_logits(scores, inside.to(scores), reduction="none")

@@ -19,7 +19,7 @@ class ExampleDecoder(mmseq.Decoder):
         loss = - sum over words of log p(y)
 
     No word costs more than log(L / noise), however sure the model is that its tag is wrong. The
-    number of words is the count; the best tag is that of the highest emission.
+    number of words whose tags are known is the count; the best tag is that of the highest emission.
     """
 
     def __init__(self, sizes: mmseq.Sizes, *, noise: mmseq.Dropout = 0.05) -> None:
@@ -27,20 +27,24 @@ class ExampleDecoder(mmseq.Decoder):
         self.noise = noise
 
     def count(self, targets: mmseq.Targets) -> int:
-        return int(targets.mask.sum())
+        return int(targets.tagged.sum())
 
     def loss(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        return -self._log_probability(emissions, tags)[mask].sum()
+        return -self._log_probability(emissions)[mask].gather(1, tags[mask][:, None]).sum()
+
+    def partial_loss(self, emissions: Tensor, allowed: Tensor, mask: Tensor) -> Tensor:
+        logs = self._log_probability(emissions)[mask]
+        return -logs.masked_fill(~allowed[mask], -torch.inf).logsumexp(dim=1).sum()
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         return emissions.argmax(dim=2) * mask
 
     def scores(self, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
-        return self._log_probability(emissions, tags).exp() * mask
+        return self._log_probability(emissions).gather(2, tags[..., None])[..., 0].exp() * mask
 
-    def _log_probability(self, emissions: Tensor, tags: Tensor) -> Tensor:
-        """(B, W) of emissions (B, W, L) and tags (B, W)."""
+    def _log_probability(self, emissions: Tensor) -> Tensor:
+        """(B, W, L) of emissions (B, W, L)."""
         # In 32 bits, whatever precision the model runs in.
-        clean = emissions.float().log_softmax(dim=2).gather(2, tags[..., None])[..., 0]
+        clean = emissions.float().log_softmax(dim=2)
         random = clean.new_tensor(self.noise / emissions.shape[2]).log()
         return torch.logaddexp(clean + math.log1p(-self.noise), random)

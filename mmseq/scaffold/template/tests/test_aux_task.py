@@ -27,3 +27,14 @@ def test_the_loss_by_hand():
     output = task(views, targets, torch.zeros(2, 3, 3))
     assert output.loss.item() == pytest.approx(expected, abs=1e-5)
     assert task.count(targets) == 4
+
+
+def test_an_open_word_has_no_loss():
+    task = ExampleTask(Sizes(("O", "B-PER", "I-PER"), views={"fused": 1}))
+    views, mask = {"fused": torch.randn(1, 2, 1)}, torch.ones(1, 2, dtype=torch.bool)
+    first, both = torch.tensor([[True, False]]), torch.tensor([[1, 0]])
+    alone = Targets(mask[:, :1], torch.zeros(1, dtype=torch.bool), both[:, :1])
+    partly = Targets(mask, torch.zeros(1, dtype=torch.bool), both, known=first)
+    expected = task({"fused": views["fused"][:, :1]}, alone, torch.zeros(1, 1, 3)).loss
+    assert task(views, partly, torch.zeros(1, 2, 3)).loss.item() == pytest.approx(expected.item())
+    assert task.count(partly) == 1

@@ -25,6 +25,14 @@ def test_the_loss_by_hand():
         assert decoder.scores(EMISSIONS, tags, MASK)[0].tolist() == pytest.approx([p, 0.0])
 
 
+def test_an_open_word_costs_nothing():
+    decoder, mask = ExampleDecoder(SIZES, noise=0.6), torch.ones(1, 2, dtype=torch.bool)
+    allowed = torch.tensor([[[True, False, False], [True, True, True]]])
+    # 0.4 for O, as above, and 1 for any tag.
+    loss = decoder.partial_loss(EMISSIONS, allowed, mask)
+    assert loss.item() == pytest.approx(-math.log(0.4), abs=1e-6)
+
+
 def test_a_wrong_tag_costs_no_more_than_the_noise_allows():
     decoder = ExampleDecoder(SIZES, noise=0.05)
     sure = torch.tensor([[[1000.0, 0.0, 0.0]]])
