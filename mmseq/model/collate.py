@@ -80,14 +80,18 @@ class Collator:
         self._sizes: dict[str, int] = {}
 
     def prepare(self, example: Example) -> Prepared:
-        """What does not change from epoch to epoch. Tags must be known to the model."""
+        """What does not change from epoch to epoch.
+
+        A tag that the model does not know, as sentences may have that are scored alone, is O here:
+        scores are of the example's own tags.
+        """
         usable = self._pictures.has if self._pictures else lambda path: False
         encoded, length = calls.encode(self._title, self._encoder, example)
         return Prepared(
             example,
             encoded,
             length,
-            None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
+            None if example.tags is None else tuple(self._ids.get(tag, 0) for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self.extras(example),
         )

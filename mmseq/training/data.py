@@ -9,7 +9,14 @@ from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
 from mmseq.data.sample.cached import sample_ceilings, sample_is_made
 from mmseq.data.source import is_sample, load_data
-from mmseq.data.splits import Split, check_known, require_split, require_tags, types_of
+from mmseq.data.splits import (
+    Split,
+    missed_line,
+    require_split,
+    require_tags,
+    types_of,
+    unknown_entities,
+)
 from mmseq.data.tags import label_names
 
 
@@ -23,12 +30,13 @@ def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
 
 
 def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """The tags of ``train``; `UserError` for a sentence of any split that has none, or others."""
-    labels = label_names(types_of(splits["train"]))
+    """The tags of ``train``; `UserError` for a sentence of any split that has none.
+
+    Types that only the other splits have are no tags of the run: their entities count as missed.
+    """
     for split in splits.values():
         require_tags(split)
-        check_known(split, labels)
-    return labels
+    return label_names(types_of(splits["train"]))
 
 
 def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
@@ -41,4 +49,6 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
             f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
             f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
+        if unknown := unknown_entities(split, splits["train"].facts.tags):
+            lines.append(missed_line(name, unknown, "the training split"))
     return lines
