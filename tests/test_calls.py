@@ -8,7 +8,7 @@ import torch
 
 from mmseq.contracts.decoder import Decoder
 from mmseq.errors import ComponentError
-from mmseq.model import calls, decoder_calls
+from mmseq.model import calls
 
 ROOT = Path(__file__).parents[1]
 ENGINE = sorted((ROOT / "mmseq").rglob("*.py"))
@@ -68,23 +68,23 @@ TAGS = torch.zeros(2, 3, dtype=torch.long)
     ("call", "given", "place"),
     [
         (
-            lambda d: decoder_calls.decode("it", d, EMISSIONS, MASK),
+            lambda d: calls.decode("it", d, EMISSIONS, MASK),
             TAGS + 4,
             "decode gives holds 4; the 4 labels",
         ),
         (
-            lambda d: decoder_calls.decode("it", d, EMISSIONS, MASK),
+            lambda d: calls.decode("it", d, EMISSIONS, MASK),
             TAGS[:1],
             "decode gives is (1, 3), not (2, 3)",
         ),
-        (lambda d: decoder_calls.scores("it", d, EMISSIONS, TAGS, MASK), 0.5, "scores is float"),
+        (lambda d: calls.scores("it", d, EMISSIONS, TAGS, MASK), 0.5, "scores is float"),
         (
-            lambda d: decoder_calls.span_scores("it", d, EMISSIONS, TAGS, MASK, torch.zeros(5, 3)),
+            lambda d: calls.span_scores("it", d, EMISSIONS, TAGS, MASK, torch.zeros(5, 3)),
             torch.zeros(4),
             "span_scores is (4,), not (5,)",
         ),
         (
-            lambda d: decoder_calls.k_best("it", d, EMISSIONS, MASK, 2),
+            lambda d: calls.k_best("it", d, EMISSIONS, MASK, 2),
             torch.zeros(2, 2),
             "paths of k_best is (2, 2), not (2, 2, 3)",
         ),
@@ -98,7 +98,7 @@ def test_what_a_decoder_gives_is_checked(call, given, place):
 
 
 def test_what_a_decoder_rightly_gives_is_passed_on():
-    assert decoder_calls.decode("it", Wrong(TAGS), EMISSIONS, MASK) is TAGS
+    assert calls.decode("it", Wrong(TAGS), EMISSIONS, MASK) is TAGS
 
 
 def test_numbers_are_held_to_precision_and_where_asked_to_be_finite():

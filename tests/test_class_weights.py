@@ -168,3 +168,29 @@ def test_they_make_another_experiment_and_are_shown():
     assert not [key for key in settings(plain, seed=True) if "class_weights" in key]
     options = registry().get("decoder", "softmax").options()
     assert options["class_weights"].type_name == "dict[str, float above 0] or None"
+
+
+@BOTH
+def test_an_open_word_has_no_margin_and_a_known_one_its_own(backend):
+    """B-PER ? in the first sentence, ? O in the second: log 2 for the first word's other tags."""
+    weighted, plain = crf({"PER": 2.0}, backend), crf(None, backend)
+    scores = emissions()
+    known = torch.tensor([[True, False, False, False], [False, True, False, False], [False] * 4])
+    mask = torch.arange(4) < torch.tensor([[2], [2], [0]])
+    allowed = (TAGS[..., None] == torch.arange(5)) | ~known[..., None]
+    margin = torch.zeros(3, 4, 5)
+    margin[0, 0] = torch.tensor([math.log(2)] * 3 + [0.0, math.log(2)])
+    torch.testing.assert_close(
+        weighted.partial_loss(scores, allowed, mask),
+        plain.partial_loss(scores + margin, allowed, mask),
+    )
+
+
+def test_the_softmax_weighs_known_words_alone():
+    decoder, scores = SoftmaxDecoder(SIZES, class_weights={"PER": 2.0}), emissions()
+    known = torch.tensor([[True, False, True, False], [False] * 4, [False] * 4])
+    allowed = (TAGS[..., None] == torch.arange(5)) | ~known[..., None]
+    logs = scores.log_softmax(dim=2)
+    torch.testing.assert_close(
+        decoder.partial_loss(scores, allowed, MASK), -2 * logs[0, 0, 3] - logs[0, 2, 0]
+    )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import mmseq
-from mmseq.model import decoder_calls
+from mmseq.model import calls
 from mmseq.model.assembly import build_model
 from mmseq.runs.weights import load_weights, save_weights
 from mmseq.testing import TINY_IMAGE_MODEL, tiny_sentences
@@ -163,7 +163,7 @@ def test_tags_are_held_to_the_labels_and_not_to_the_width_of_the_states(states, 
     with pytest.raises(mmseq.ComponentError, match="holds 5; the 5 labels are 0 to 4"):
         model.decode(given, mask)
     with pytest.raises(mmseq.ComponentError, match="the 5 labels"):
-        decoder_calls.decode("it", model.decoder, given[..., :5], mask)
+        calls.decode("it", model.decoder, given[..., :5], mask)
 
 
 def test_what_is_no_kind_of_input_is_refused(states, config_of, monkeypatch):

@@ -56,12 +56,15 @@ def test_a_picture_stands_for_the_types_of_the_ambiguous_names_in_all_its_senten
         sentence("Oslo and Bergen", "B-LOC O B-LOC", "c"),
         sentence("nothing", "O", "d"),
         sentence("Jordan", "B-LOC", ""),
+        # A type that was not learned stands for nothing.
+        sentence("Cup in Oslo", "B-PRIZE O O", "e"),
+        sentence("Cup Oslo", "B-PRIZE B-LOC", "c"),
     ]
     found = typed_pictures(examples, Table(), TYPES, {("jordan",)})
     assert [path.name for path in found.paths] == ["a1.png", "b.png", "c.png"]
     # a: Jordan twice a person; that "Jordan river" is a place, and Oslo, the words tell. b and c
     # have no ambiguous name, so that all their entities count.
-    assert found.counts.tolist() == [[0, 2], [1, 0], [2, 0]]
+    assert found.counts.tolist() == [[0, 2], [1, 0], [3, 0]]
     assert found.shares.tolist() == [[0, 1], [1, 0], [1, 0]]
 
 

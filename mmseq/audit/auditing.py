@@ -17,7 +17,14 @@ from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.console import Reporter
 from mmseq.data.source import choose_split
-from mmseq.data.splits import Split, check_known, require_tags, require_whole
+from mmseq.data.splits import (
+    Split,
+    check_known,
+    missed_line,
+    require_tags,
+    require_whole,
+    unknown_entities,
+)
 from mmseq.data.tags import spans, split_tag
 from mmseq.errors import UserError
 from mmseq.files import read_json
@@ -68,7 +75,8 @@ def audit(
     found = choose_split(tagger.config.data, split, data, images, mapping)
     require_tags(found)
     require_whole(found)
-    check_known(found, tagger.labels)
+    if data is not None:
+        check_known(found, tagger.labels)
     gold = [example.tags or () for example in found.examples]
     types = Counter(kind for tags in gold for _, _, kind in spans(tags))
     if not types:
@@ -79,6 +87,8 @@ def audit(
         notes.append(f"{text_only} was trained on other data than {run}.")
     tagged = tag_all(tagger, encoder, found, permutations=permutations, seed=seed)
     notes += _notes_on_pictures(tagged)
+    if unknown := unknown_entities(found, tagger.labels):
+        notes.append(missed_line(split, unknown, "the run"))
     named = named_pictures(tagger, encoder, found, training) if training else None
     by_condition = dict(tagged.tags)
     if other is not None:

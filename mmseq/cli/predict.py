@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -33,6 +33,12 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@click.option(
+    "--unknown",
+    type=click.Choice(["refuse", "missed"]),
+    default="refuse",
+    help="What of types in DATA that RUN does not know [refuse].",
+)
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
@@ -42,13 +48,16 @@ def evaluate(
     images: str | None,
     reader: str | None,
     renamed: tuple[str, ...],
+    unknown: Literal["refuse", "missed"],
     int8: bool,
     as_json: bool,
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
     Every figure says its variant: seqeval's default, strict IOB2, and repaired (orphan I- made
-    B-), each with its gold count; the data are named by their checksums.
+    B-), each with its gold count; the data are named by their checksums. With --unknown missed
+    the entities of a type that RUN does not know count as missed, as they always do in its own
+    data; that is said, with their number.
 
     \b
     Example:
@@ -56,6 +65,7 @@ def evaluate(
     """
     from mmseq.console import Reporter, Warnings
     from mmseq.data.source import choose_split
+    from mmseq.data.splits import missed_line, unknown_entities
     from mmseq.scoring.score_table import score_table
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
@@ -65,13 +75,17 @@ def evaluate(
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
     found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
-    scores, pictures = tagger.scored(found)
+    scores, pictures = tagger.scored(found, unknown if data else "missed")
+    missed = unknown_entities(found, tagger.labels)
     if as_json:
         facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
-        click.echo(json.dumps({split: scores, "data": facts, "int8": int8}, indent=2))
+        report = {split: scores, "data": facts, "int8": int8}
+        click.echo(json.dumps(report | ({"unknown": missed} if missed else {}), indent=2))
         return
     name = found.path.name if data and Path(data).is_file() else split
     reporter.table(score_table({name: scores}, str(found.path)))
+    if missed:
+        reporter.line(missed_line(name, missed, "the run"))
     if int8:
         reporter.line("With the text encoder's linear layers in 8 bits.")
     reporter.line(f"SHA-256 of the file: {found.sha256}")

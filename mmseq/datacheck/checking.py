@@ -86,7 +86,9 @@ def check_folder(
 
 
 def _unknown_types(splits: Mapping[str, Split]) -> list[str]:
-    """What training would refuse: types that the tags of ``train`` lack, with their first place."""
+    """Types that the tags of ``train`` lack, with their first place: a tagger cannot find them, and
+    in training they count as missed.
+    """
     train = splits.get("train")
     if train is None or not train.facts.tags:
         return []

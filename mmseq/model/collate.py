@@ -72,8 +72,11 @@ class Collator:
         self._title = title
 
     def prepare(self, example: Example, *, training: bool = False) -> Prepared:
-        """What does not change from epoch to epoch. Tags must be known to the model. `training`:
-        with the fields that only training data have.
+        """What does not change from epoch to epoch. `training`: with the fields that only training
+        data have.
+
+        A tag that the model does not know, as sentences may have that are scored alone, is O here:
+        scores are of the example's own tags.
         """
         usable = self._pictures.has if self._pictures else lambda path: False
         encoded, length = calls.encode(self._title, self._encoder, example)
@@ -82,7 +85,7 @@ class Collator:
             example,
             encoded,
             length,
-            None if example.tags is None else tuple(self._ids[tag] for tag in example.tags),
+            None if example.tags is None else tuple(self._ids.get(tag, 0) for tag in example.tags),
             tuple(path for path in example.images if usable(path)),
             self._fields.read(example, training=training),
             tuple(tag != OPEN for tag in tags) if OPEN in tags else None,

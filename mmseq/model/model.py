@@ -15,7 +15,7 @@ from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.contracts.weighting import Weighted, Weighting
-from mmseq.model import calls, decoder_calls
+from mmseq.model import calls
 from mmseq.model.batch import Batch
 from mmseq.model.collate import Collator, PictureSource
 from mmseq.model.fields import fields_read
@@ -133,18 +133,16 @@ class Model(nn.Module):
         return Output({"main": main, **losses}, emissions, shared)
 
     def _main_loss(self, emissions: Tensor, targets: Targets, tags: Tensor) -> Tensor:
-        title, decoder = self.title("decoder"), self.decoder
-        if targets.known is None:
-            return decoder_calls.loss(title, decoder, emissions, tags, targets.mask, self.numbers)
-        allowed = allowed_tags(tags, targets.known, len(self.labels))
-        return decoder_calls.partial_loss(
-            title, decoder, emissions, allowed, targets.mask, self.numbers
-        )
+        known, allowed = targets.known, None
+        if known is not None:
+            allowed = allowed_tags(tags, known, len(self.labels))
+        title, mask = self.title("decoder"), targets.mask
+        return calls.loss(title, self.decoder, emissions, tags, mask, self.numbers, allowed)
 
     def decode(self, emissions: Tensor, mask: Tensor) -> Tensor:
         """The best tags: (B, W) long, labels at every real word."""
         labels = len(self.labels)
-        return decoder_calls.decode(self.title("decoder"), self.decoder, emissions, mask, labels)
+        return calls.decode(self.title("decoder"), self.decoder, emissions, mask, labels)
 
     def weigh(self, losses: Mapping[str, Tensor], shared: Tensor, progress: float) -> Weighted:
         """The mean losses of a micro-batch as one, with a weight for each."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmseq.console import Advance, unseen
 from mmseq.contracts.decoder import Decoder
 from mmseq.data.tags import spans
-from mmseq.model import decoder_calls
+from mmseq.model import calls
 from mmseq.model.batch import Batch
 from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
@@ -98,7 +98,7 @@ def _decode(
     if min_score > 0:
         tags, whole = _likely(model, tags, named, whole, min_score)
         named = _named(model, tags, mask)
-    words = decoder_calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
+    words = calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
     others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
     return [
         Prediction(names, tuple(values[: len(names)]), found, alternatives=alternatives)
@@ -112,7 +112,7 @@ def _alternatives(
     model: Model, emissions: Tensor, mask: Tensor, best: int
 ) -> list[tuple[Prediction, ...]]:
     """The `best` tag sequences of each sentence, or as many as it has."""
-    paths, logs = decoder_calls.k_best(model.title("decoder"), model.decoder, emissions, mask, best)
+    paths, logs = calls.k_best(model.title("decoder"), model.decoder, emissions, mask, best)
     found: list[list[Prediction]] = [[] for _ in mask]
     for tags, rank in zip(paths.unbind(1), logs.unbind(1), strict=True):
         named = _named(model, tags, mask)
@@ -154,9 +154,7 @@ def _span_scores(
         (row, start, end) for row, names in enumerate(named) for start, end, _ in spans(names)
     ]
     places = torch.tensor(entities, dtype=torch.long, device=mask.device).reshape(-1, 3)
-    whole = decoder_calls.span_scores(
-        model.title("decoder"), model.decoder, emissions, tags, mask, places
-    )
+    whole = calls.span_scores(model.title("decoder"), model.decoder, emissions, tags, mask, places)
     per_row: list[list[float]] = [[] for _ in named]
     for (row, _, _), score in zip(entities, whole.tolist(), strict=True):
         per_row[row].append(score)

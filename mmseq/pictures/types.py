@@ -56,7 +56,7 @@ def typed_pictures(
     """The pictures of tagged sentences that can be used, in the order in which they come.
 
     Where a picture's sentences have `ambiguous` names, these alone count: what other entities are
-    the words tell, and a picture need not show it.
+    the words tell, and a picture need not show it. Other types than `types` count nowhere.
     """
     files: dict[str, Path] = {}
     told: dict[str, Counter[str]] = {}
@@ -67,6 +67,8 @@ def typed_pictures(
         for content, path in usable.items():
             files.setdefault(content, path)
             for start, end, kind in entities:
+                if kind not in types:
+                    continue
                 own = told if name_of(example, start, end) in ambiguous else others
                 own.setdefault(content, Counter())[kind] += 1
     counted = [(files[c], told.get(c) or others[c]) for c in files if c in told or c in others]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmseq.config.config import Config
-from mmseq.data.splits import Split
+from mmseq.data.splits import Split, unknown_entities
 from mmseq.files import write_json
 from mmseq.model.model import Model
 from mmseq.pictures.checksums import images_sha256
@@ -34,7 +34,7 @@ def write_results(
     """
     metrics = {
         **found,
-        "data": {name: _facts(split, pictures) for name, split in splits.items()},
+        "data": {name: _facts(split, pictures, model.labels) for name, split in splits.items()},
         "parameters": {
             "all": sum(p.numel() for p in model.parameters()),
             "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
@@ -54,12 +54,13 @@ def write_results(
     write_json(folder / "metrics.json", metrics)
 
 
-def _facts(split: Split, pictures: FeatureTable | None) -> dict[str, Any]:
+def _facts(split: Split, pictures: FeatureTable | None, labels: Sequence[str]) -> dict[str, Any]:
     paths = {p for e in split.examples for p in e.images} if split.facts.pictured else set()
     problems = pictures.problems if pictures else {}
     # As they were read when the run began: that is what it saw.
     known = pictures.contents if pictures else None
     partly = {"words": split.facts.words, "open_words": split.facts.open_words}
+    unknown = unknown_entities(split, labels)
     return {
         "sha256": split.sha256,
         "sentences": split.facts.sentences,
@@ -68,4 +69,6 @@ def _facts(split: Split, pictures: FeatureTable | None) -> dict[str, Any]:
         "images": len(paths),
         "images_sha256": images_sha256(split.examples, known) if pictures else "",
         "images_missing": len(paths & set(problems)) if pictures else 0,
+        # Entities that the run cannot find, which count as missed.
+        **({"unknown": unknown} if unknown else {}),
     }

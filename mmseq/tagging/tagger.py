@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 
@@ -55,6 +55,9 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
         yield from waiting
         waiting = [item]
 
+
+Unknown = Literal["refuse", "missed"]
+"""What becomes of gold entities whose type a run does not know: an error, or they are missed"""
 
 Pictures = str | Path | Sequence[str | Path] | None
 """The pictures of one sentence: none, one or several files."""
@@ -180,23 +183,29 @@ class Tagger:
         *,
         images: str | Path | None = None,
         mapping: Mapping[str, str] | None = None,
+        unknown: Unknown = "refuse",
     ) -> dict[str, Any]:
         """Scores of a split, in percent, as in metrics.json.
 
         `data`: a data folder, or a file that is the split; by default the data that the run was
         trained on. `images`: the folder of its pictures. `mapping`: types to rename, ``"O"`` drops
-        one. Raises `mmseq.UserError` for data that are missing or broken, have no tags, or a type
-        that the run does not know.
+        one. `unknown`: what of entities whose type the run does not know; ``missed`` counts them as
+        such, as is done with the run's own data. Raises `mmseq.UserError` for data that are missing
+        or broken, have no tags, or a type that the run does not know.
         """
-        return self.scores(choose_split(self.config.data, split, data, images, mapping))
+        found = choose_split(self.config.data, split, data, images, mapping)
+        return self.scored(found, "missed" if data is None else unknown)[0]
 
     def scores(self, split: Split) -> dict[str, Any]:
         """Scores of a split that has been read."""
         return self.scored(split)[0]
 
-    def scored(self, split: Split) -> tuple[dict[str, Any], str]:
-        """Scores of a split, and the checksum of its pictures: empty where the run uses none."""
-        check_known(split, self.labels)
+    def scored(self, split: Split, unknown: Unknown = "refuse") -> tuple[dict[str, Any], str]:
+        """Scores of a split, and the checksum of its pictures: empty where the run uses none.
+        `unknown` as in `evaluate`, of any data.
+        """
+        if unknown == "refuse":
+            check_known(split, self.labels, remedy="count it as missed (`--unknown missed`)")
         if split.facts.untagged is not None:
             untagged = split.examples[split.facts.untagged]
             raise UserError(f"{untagged.where}: has no tags to compare with; use mmseq predict.")

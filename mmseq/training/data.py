@@ -12,11 +12,12 @@ from mmseq.data.sample.cached import sample_ceilings, sample_is_made
 from mmseq.data.source import is_sample, load_data
 from mmseq.data.splits import (
     Split,
-    check_known,
+    missed_line,
     require_split,
     require_tags,
     require_whole,
     types_of,
+    unknown_entities,
 )
 from mmseq.data.tags import label_names
 from mmseq.errors import UserError
@@ -32,10 +33,11 @@ def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
 
 
 def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
-    """The tags of ``train``; `UserError` for a sentence of any split that has none, or others, and
-    for an open word of any but ``train``.
+    """The tags of ``train``; `UserError` for a sentence of any split that has none, and for an open
+    word of any but ``train``.
+
+    Types that only the other splits have are no tags of the run: their entities count as missed.
     """
-    labels = label_names(types_of(splits["train"]))
     if not splits["train"].facts.sentences:
         raise UserError(
             f"{splits['train'].path}: every word is open ('{OPEN}'), so that there is nothing to "
@@ -45,8 +47,7 @@ def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
         require_tags(split)
         if name != "train":
             require_whole(split)
-        check_known(split, labels)
-    return labels
+    return label_names(types_of(splits["train"]))
 
 
 def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
@@ -61,6 +62,8 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
         )
         if facts.open_words or split.left_out:
             lines.append(open_line(name, split))
+        if unknown := unknown_entities(split, splits["train"].facts.tags):
+            lines.append(missed_line(name, unknown, "the training split"))
     return lines
 
 
