@@ -160,6 +160,21 @@ def test_a_text_only_run_of_other_data_is_noted(run, tiny_encoder, tmp_path):
     assert f"{text} was trained on other data than {run}." in notes
 
 
+def test_it_says_whether_scores_with_the_true_pictures_are_what_they_say(run, data, report):
+    found = report.calibration
+    # All 45 are right, so that what is missing to 1 is the error.
+    assert (found.entities, found.unscored) == (45, 0)
+    assert {part.right for part in found.bins} == {1.0}
+    texts = [json.loads(line) for line in (data / "test.jsonl").read_text().splitlines()]
+    pictures = [data / "images" / text["images"][0] for text in texts]
+    tagged = mmseq.load(run).predict([text["tokens"] for text in texts], images=pictures)
+    missing = [1 - span.score for sentence in tagged for span in sentence.spans]
+    assert len(missing) == 45
+    assert found.expected_error == pytest.approx(sum(missing) / 45, abs=1e-4)
+    assert found.brier == pytest.approx(sum(m * m for m in missing) / 45, abs=1e-4)
+    assert report.to_json()["calibration"]["bins"][-1]["right"] == 1.0
+
+
 def test_the_same_seed_gives_the_same_report(run, report):
     assert audit(run).to_json() == report.to_json()
     assert audit(run, seed=1).conditions["true"] == report.conditions["true"]
@@ -309,6 +324,7 @@ def test_the_command_prints_a_table_sentences_and_the_verdict(run, report, run_c
         result.out
     )
     assert sum(line.startswith("helps: ") for line in lines) == 2
+    assert f"expected error {report.calibration.expected_error:.4f}, Brier" in result.out
 
 
 def test_json_on_standard_output_and_in_a_file_are_the_report(run, report, run_cli, tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from mmseq.audit.ambiguous import ambiguous_entities
 from mmseq.audit.changes import find_changes
 from mmseq.audit.comparison import compare_conditions, compare_parts
-from mmseq.audit.conditions import TEXT_ONLY, Tagged, Tags, tag, tag_all
+from mmseq.audit.conditions import TEXT_ONLY, TRUE, Tagged, Tags, tag, tag_all
 from mmseq.audit.naming import named_pictures
 from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
@@ -28,6 +28,8 @@ from mmseq.data.splits import (
 from mmseq.data.tags import spans, split_tag
 from mmseq.errors import UserError
 from mmseq.files import read_json
+from mmseq.scoring.calibration import calibration
+from mmseq.scoring.entity_scores import exact_matches
 from mmseq.tagging.tagger import Tagger, load
 
 
@@ -122,6 +124,7 @@ def audit(
             "alpha": alpha,
             "text_only": str(text_only) if text_only else None,
         },
+        calibration=calibration(tagged.scores, exact_matches(gold, tagged.tags[TRUE][0])),
     )
 
 

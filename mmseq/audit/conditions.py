@@ -15,7 +15,7 @@ from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.data.splits import Split
 from mmseq.errors import UserError
 from mmseq.model.collate import Collator, Prepared
-from mmseq.model.prediction import predict
+from mmseq.model.prediction import Prediction, predict
 from mmseq.pictures.checksums import images_sha256
 from mmseq.tagging.tagger import Tagger
 
@@ -43,6 +43,8 @@ class Tagged:
     """Sentences that kept a content of their own in a permutation: in the worst of them"""
     images_sha256: str = ""
     """Of the split's pictures"""
+    scores: Sequence[float] = ()
+    """Of each entity in the tags with true pictures, in order: its probability, to four digits"""
 
 
 def tag_all(
@@ -76,27 +78,42 @@ def tag_all(
         source = StandIns(encoder, draw, tagger.device)
         return tagger.model.collator(source)
 
-    found = {TRUE: [tags(TRUE, own)]}
+    true = predictions(tagger, collator, sentences, TRUE, scores=True)
+    found = {TRUE: [[prediction.tags for prediction in true]]}
     if dealt:
         found[SHUFFLED] = [tags(f"{SHUFFLED} {n}", given) for n, given in enumerate(dealt, 1)]
     found[BLANK] = [tags(BLANK, own, drawing(lambda path: blank(files[path])))]
     found[NOISE] = [tags(NOISE, own, drawing(lambda path: noise(files[path], seed)))]
     found[NONE] = [tags(NONE, [()] * len(own))]
     checksum = images_sha256(split.examples, pictures.contents if pictures else None)
-    return Tagged(found, own, dealt[0] if dealt else [], worst, checksum)
+    # As a file of predictions has them.
+    scores = [round(score, 4) for prediction in true for score in prediction.span_scores]
+    return Tagged(found, own, dealt[0] if dealt else [], worst, checksum, scores)
 
 
 def tag(tagger: Tagger, collator: Collator, sentences: Sequence[Prepared], title: str) -> Tags:
     """Tags of prepared sentences, in order, with a bar called `title`."""
+    return [found.tags for found in predictions(tagger, collator, sentences, title)]
+
+
+def predictions(
+    tagger: Tagger,
+    collator: Collator,
+    sentences: Sequence[Prepared],
+    title: str,
+    *,
+    scores: bool = False,
+) -> list[Prediction]:
+    """The same, with probabilities if `scores`."""
     with tagger.reporter.progress(title, len(sentences)) as advance:
-        predictions = predict(
+        return predict(
             tagger.model,
             collator,
             sentences,
             device=tagger.device,
+            scores=scores,
             advance=advance,
         )
-    return [prediction.tags for prediction in predictions]
 
 
 def _orders(

@@ -14,6 +14,7 @@ from mmseq.audit.conditions import NONE, SHUFFLED, TRUE
 from mmseq.audit.report import AuditReport
 from mmseq.console import Reporter
 from mmseq.data.tags import spans
+from mmseq.scoring.calibration_table import calibration_table
 from mmseq.scoring.significance import p_text
 
 MOST_TYPES = 6
@@ -28,6 +29,8 @@ def render(report: AuditReport, reporter: Reporter) -> None:
         f"that can be used, {data['entities']} entities"
     )
     reporter.table(condition_table(report))
+    if report.calibration:
+        reporter.table(calibration_table(report.calibration.to_json()))
     if report.named:
         reporter.line(report.named.line())
     for note in report.notes:

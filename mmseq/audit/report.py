@@ -13,6 +13,7 @@ from mmseq.audit.comparison import Comparison
 from mmseq.audit.naming import NamedPictures
 from mmseq.audit.scores import ConditionScores
 from mmseq.audit.verdict import Verdict
+from mmseq.scoring.calibration import Calibration
 
 READING = "micro F1 by exact span and type, seqeval's default reading; strict_f1 by strict IOB2"
 WIDTH = 100
@@ -42,6 +43,8 @@ class AuditReport:
     """What is left out, and why"""
     settings: Mapping[str, Any]
     """``permutations``, ``resamples``, ``seed``, ``alpha``, and ``text_only`` (a run or None)"""
+    calibration: Calibration | None = None
+    """Of the entities predicted with the true pictures"""
 
     def to_json(self) -> dict[str, Any]:
         """The whole report: figures first, sentences last."""
@@ -57,6 +60,7 @@ class AuditReport:
             "true_less_shuffled": {name: asdict(found) for name, found in self.parts.items()},
             "ambiguous": {"entities": names.entities, "by": names.source} if names else None,
             "pictures_named": asdict(self.named) if self.named else None,
+            "calibration": self.calibration.to_json() if self.calibration else None,
             "notes": list(self.notes),
             "changes": {name: asdict(tally) for name, tally in self.changes.tallies.items()},
             "sentences": [change.to_json() for change in self.changes.sentences],

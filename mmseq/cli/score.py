@@ -40,7 +40,8 @@ def score(
     Takes anybody's CoNLL (first column the word, last the tag) or JSONL files of the same
     sentences in the same order; BIOES, and IOB1 if named, are converted first. Prints seqeval's
     default, strict IOB2, and repaired (orphan I- made B-) side by side, then scores that forgive
-    borders or types, what went wrong, and scores by type, length and number of pictures.
+    borders or types, what went wrong, and scores by type, length and number of pictures; where
+    PREDICTED has scores, as `mmseq predict` writes them, also whether these are what they say.
 
     \b
     Examples:

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseq.data.splits import Split
 from mmseq.data.tags import orphans
+from mmseq.scoring.entity_scores import pair_calibration
 from mmseq.scoring.groups import (
     by_entity_length,
     by_name,
@@ -27,12 +28,14 @@ def report(pair: Pair) -> dict[str, Any]:
     default variant. ``orphans``: how many ``I-`` tags make the variants differ, in each file.
     ``relaxed``: `relaxed_scores`. ``errors``: `error_counts`. ``groups``: ``type``,
     ``entity_length``, ``sentence_length``, ``pictures``, and with training data ``name``, each
-    group -> figures (None where undefined). ``data``: file -> ``path``, ``sha256``, ``scheme``,
-    ``sentences``.
+    group -> figures (None where undefined). ``calibration``: that of
+    `mmseq.scoring.calibration`, None where the predictions have no scores. ``data``: file ->
+    ``path``, ``sha256``, ``scheme``, ``sentences``.
     """
     gold, predicted = pair.tags
     scores = score(gold, predicted)
     sentences = pair.sentences()
+    calibrated = pair_calibration(pair)
     groups = {
         "type": by_type(sentences),
         "entity_length": by_entity_length(sentences),
@@ -49,6 +52,7 @@ def report(pair: Pair) -> dict[str, Any]:
         "relaxed": relaxed_scores(sentences),
         "errors": error_counts(sentences),
         "groups": groups,
+        "calibration": calibrated.to_json() if calibrated else None,
         "sentences": len(sentences),
         "data": {name: _facts(split) for name, split in files.items()},
     }

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.scoring.calibration_table import calibration_table
 from mmseq.scoring.metrics import FIGURES, VARIANTS
 from mmseq.scoring.mistakes import MATCHED
 
@@ -48,6 +49,8 @@ def render(report: Mapping[str, Any], console: Console) -> None:
         line(_orphans(report))
     console.print(_errors(report["errors"]))
     console.print(_groups(report["groups"]))
+    if report["calibration"]:
+        console.print(calibration_table(report["calibration"]))
 
 
 def _scores(report: Mapping[str, Any]) -> Table:
