@@ -19,7 +19,6 @@ from mmseq.data.splits import (
     types_of,
 )
 from mmseq.data.tags import label_names
-from mmseq.errors import UserError
 
 
 def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
@@ -36,11 +35,6 @@ def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
     for an open word of any but ``train``.
     """
     labels = label_names(types_of(splits["train"]))
-    if not splits["train"].facts.sentences:
-        raise UserError(
-            f"{splits['train'].path}: every word is open ('{OPEN}'), so that there is nothing to "
-            "learn; give some words their tags."
-        )
     for name, split in splits.items():
         require_tags(split)
         if name != "train":
