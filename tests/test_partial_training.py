@@ -229,6 +229,23 @@ def test_what_cannot_learn_from_open_words_is_named_before_any_work(
     assert run_cli("train", tiny_data, *common, *settings, "--dry-run").code == 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "knows"),
+    [
+        ("decoder", "crf", True),
+        ("decoder", "own", False),
+        ("aux-task", "heeding", True),
+        ("aux-task", "heedless", False),
+        ("fusion", "gate", False),
+    ],
+)
+def test_show_tells_what_knows_open_words(site, run_cli, kind, name, knows):
+    site.add("own", HOOK, parts=PARTS)
+    shown = run_cli("show", kind, name)
+    assert shown.code == 0
+    assert ("It learns from sentences with open words, too." in shown.out) == knows
+
+
 def test_a_task_that_heeds_open_words_learns_beside_them(tiny_encoder, partly, tmp_path, site):
     site.add("own", HOOK, parts=PARTS)
     own = Config.from_layers(

@@ -138,6 +138,8 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         click.echo("It reads fused states, no emissions: no task may refine these beside it.\n")
     if entry.kind == "callback" and not entry.load().steers:
         click.echo("It never asks to stop: a run with it is the same experiment as one without.\n")
+    if _knows_open_words(entry):
+        click.echo("It learns from sentences with open words, too.\n")
     if not options:
         click.echo("It has no options.")
         return
@@ -146,6 +148,15 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         default = "(required)" if option.default is REQUIRED else repr(option.default)
         table.add_row(option.name, escape(option.type_name), escape(default))
     _console().print(table)
+
+
+def _knows_open_words(entry: Entry) -> bool:
+    """Whether training data may leave words open beside it; False where it does not matter."""
+    if entry.kind == "decoder":
+        from mmseq.model.partial import has_partial_loss
+
+        return has_partial_loss(entry.load())
+    return entry.kind == "aux_task" and entry.load().partial
 
 
 def _show_contract(kind: str) -> None:

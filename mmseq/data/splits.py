@@ -79,7 +79,8 @@ def load_folder(
     looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
     enough for `store` are kept there. Sentences of ``train`` all of whose words are open are left
     out. `UserError` for a folder or picture folder that is missing, no file at all, two files for
-    one split, bad content, and with a training split for a mapped type that no split has.
+    one split, bad content, and with a training split for a mapped type that no split has, and
+    where all its words are open.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
@@ -105,7 +106,9 @@ def load_folder(
 
 
 def annotated(split: Split) -> Split:
-    """The split without sentences of which no word's tag is known: nothing is learned from them."""
+    """The split without sentences of which no word's tag is known: nothing is learned from them.
+    `UserError` where it has no others.
+    """
     examples, kept = split.examples, split.examples
     if isinstance(examples, StoredExamples):
         if examples.facts.unknown:
@@ -114,6 +117,11 @@ def annotated(split: Split) -> Split:
         kept = list(filter(is_annotated, examples))
     if kept is examples:
         return split
+    if not kept:
+        raise UserError(
+            f"{split.path}: every word is open ('{OPEN}'), so that there is nothing to learn; give "
+            "some words their tags."
+        )
     return replace(split, examples=kept, left_out=len(examples) - len(kept))
 
 

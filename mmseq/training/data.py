@@ -20,7 +20,6 @@ from mmseq.data.splits import (
     unknown_entities,
 )
 from mmseq.data.tags import label_names
-from mmseq.errors import UserError
 
 
 def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
@@ -38,11 +37,6 @@ def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
 
     Types that only the other splits have are no tags of the run: their entities count as missed.
     """
-    if not splits["train"].facts.sentences:
-        raise UserError(
-            f"{splits['train'].path}: every word is open ('{OPEN}'), so that there is nothing to "
-            "learn; give some words their tags."
-        )
     for name, split in splits.items():
         require_tags(split)
         if name != "train":
