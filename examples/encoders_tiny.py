@@ -52,10 +52,18 @@ MORE = (
 
 OWN: dict[str, dict[str, Any]] = {
     "bamba": {"attn_layer_indices": [1]},
+    "dots1": {"n_routed_experts": 4, "n_shared_experts": 1, "num_experts_per_tok": 2},
+    "funnel": {
+        "architectures": ["FunnelModel"],
+        "block_sizes": [1, 1],
+        "num_hidden_layers": None,
+        "num_blocks": None,
+    },
     "esm": {"vocab_size": 156, "mask_token_id": 4},
     "gpt_neo": {"attention_types": [[["global", "local"], 1]]},
     "layoutlmv3": {"coordinate_size": 6, "shape_size": 4},
-    "led": {"attention_window": 8},
+    "deepseek_v2": {"num_experts_per_tok": 2},
+    "led": {"attention_window": 8, "max_encoder_position_embeddings": 64},
     "lilt": {"hidden_size": 48},
     "mobilebert": {"intra_bottleneck_size": 32},
     "perceiver": {"num_latents": 8, "d_latents": WIDTH, "num_self_attends_per_block": 2},
@@ -89,6 +97,10 @@ def _changes(own: Any, table: Table, vocabulary: int) -> dict[str, Any]:
         if hasattr(value, "model_type"):
             nested = _changes(value, table, vocabulary)
             changes[key] = {"model_type": value.model_type, **nested}
+        elif value is None and key in ("head_dim", *KEY_HEADS):
+            changes[key] = WIDTH // HEADS if key == "head_dim" else HEADS
+        elif key == "rope_parameters" and value and "mrope_section" in value:
+            changes[key] = {**value, "mrope_section": [1, 1, 2]}
         elif key.endswith(("_token_id", "_token_index")) and isinstance(value, int):
             changes[key] = 0 if key == "pad_token_id" else min(value, 4)
         elif isinstance(value, int) and not isinstance(value, bool):

@@ -1,6 +1,8 @@
 """Text encoders of many architectures: those that are served, and why others are not."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,6 +135,21 @@ def test_architectures_that_people_use_are_served(tried, name, tmp_path):
     tried.build(name, tmp_path / "model")
     expected = "its encoder" if name in ("t5", "bart") else ""
     assert tried.served(tmp_path / "model", tmp_path) == expected
+
+
+def test_the_example_goes_on_where_it_stopped(tmp_path):
+    known = {"name": "bert", "result": "as before", "reason": "", "seconds": 1.0}
+    output = tmp_path / "tried.jsonl"
+    output.write_text(json.dumps(known) + "\n")
+    command = [sys.executable, f"{EXAMPLES}/encoders.py", "--json", "--output", str(output)]
+    done = subprocess.run(
+        [*command, "bert", "fnet"], capture_output=True, text=True, timeout=300, check=True
+    )
+    rows = json.loads(done.stdout)
+    assert rows == [json.loads(line) for line in output.read_text().splitlines()]
+    assert rows[0] == known
+    assert (rows[1]["name"], rows[1]["result"]) == ("fnet", "refused")
+    assert rows[1]["reason"].startswith("padding, or a longer sentence beside it")
 
 
 def test_a_tokenizer_written_in_python_is_served(tried, bertweet, tmp_path):

@@ -84,6 +84,22 @@ def test_an_encoder_with_code_of_its_own_asks_nothing_and_runs_nothing(
         ({"model_type": "timm_wrapper", "architecture": "test_vit", "model_args": {}}, "timm"),
         ({"model_type": "dpt", "backbone": "resnet18"}, "dpt"),
         ({"attn_implementation": "someone/attention"}, "someone/attention"),
+        (
+            {
+                "model_type": "clip",
+                "text_config": {"model_type": "clip_text_model", "attn_implementation": "a/b"},
+            },
+            "a/b",
+        ),
+        (
+            {
+                "model_type": "t5gemma2",
+                "is_encoder_decoder": True,
+                "encoder": {"model_type": "x", "vision_config": {"model_type": "timm_wrapper"}},
+                "decoder": {"model_type": "y"},
+            },
+            "vision_config",
+        ),
     ],
 )
 def test_a_text_encoder_names_no_model_of_timm_and_no_kernel_of_the_hub(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ class Pretrained:
     vectors: bool = True
     """It may be given embeddings in the place of ids"""
 
-    def save(self, folder: Path, words: Iterable[str] = ()) -> None:
-        """All but the weights. `UserError` where the saved tokenizer is one written in Python and
-        cuts one of `words` otherwise.
+    def save(self, folder: Path, words: Mapping[str, Sequence[int]]) -> None:
+        """All but the weights. `UserError` where the tokenizer is one written in Python and as it
+        is saved cuts one of `words` (with their sub-words) otherwise.
         """
         self.structure.save_pretrained(folder)
         files = self.tokenizer.save_pretrained(folder)
@@ -60,7 +60,7 @@ class Pretrained:
             form["vectors"] = False
         if not self.tokenizer.is_fast:
             form["tokenizer"] = sorted({Path(f).name for f in files if Path(f).is_file()})
-            if (word := cut_otherwise(self.tokenizer, folder, words)) is not None:
+            if (word := cut_otherwise(folder, words)) is not None:
                 raise UserError(
                     f"text_encoder.model: its tokenizer is not one of the tokenizers library, and "
                     f"as it is saved in {folder} it cuts '{word}' otherwise; take another model."
@@ -115,9 +115,8 @@ def _load(source: str) -> Pretrained:
     structure = network.config
     network = _encoder(network, alone=encoder_alone)
     require_kept(tokenizer, structure)
-    limit = longest_input(network)
-    width = require_suitable(network, tokenizer, limit)
-    vectors = takes_vectors(network, tokenizer, limit)
+    width = require_suitable(network, tokenizer, longest_input(network))
+    vectors = takes_vectors(network, tokenizer)
     return Pretrained(tokenizer, network, structure, width, encoder_alone, vectors)
 
 

@@ -12,7 +12,7 @@ from mmseq.builtins.text.suitable import Unsuitable
 
 DECODER_DEPTHS = ("decoder_layers", "num_decoder_layers")
 """What configs call the number of a decoder's layers"""
-LIMITS = ("max_position_embeddings", "max_encoder_position_embeddings")
+LIMITS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq_len")
 """What configs call the longest input"""
 
 
@@ -28,6 +28,8 @@ def structure_of(source: str) -> Any:
     _require_plain(facts)
     kind = str(facts.get("model_type"))
     nested = {n: v for n, v in facts.items() if isinstance(v, dict) and "model_type" in v}
+    # Of its own kind are settings in a table of their own, as MPT's of attention.
+    nested = {n: v for n, v in nested.items() if v["model_type"] not in ("", kind)}
     text = nested.get("text_config")
     if text and text["model_type"] in MODEL_MAPPING_NAMES:
         _require_plain(text)
@@ -38,7 +40,8 @@ def structure_of(source: str) -> Any:
     if set(nested) == {"encoder", "decoder"} and facts.get("is_encoder_decoder"):
         for part in nested.values():
             _require_plain(part)
-        nested = {}
+        inner = [(n, v) for part in nested.values() for n, v in part.items()]
+        nested = {n: v for n, v in inner if isinstance(v, dict) and "model_type" in v}
     for name in nested:
         raise Unsuitable(f"'{kind}' has another network in it ('{name}')")
     structure = AutoConfig.from_pretrained(source, trust_remote_code=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from mmseq.builtins.text.suitable import Unsuitable
 
 TRIED = ("Paris", "paris", "don't", "#tag", "@user", "3.14", "U.S.", "Größe", "東京", "😀")
 """Words that a saved copy of a Python tokenizer must cut alike, before any of the data are seen"""
+REMEMBERED = 200_000
+"""Words that a Python tokenizer cuts only once; others it cuts each time they come"""
 
 
 class SubWords:
@@ -38,9 +40,12 @@ class SubWords:
         return words
 
     def _cut(self, word: str) -> list[int]:
-        if word not in self.seen:
-            self.seen[word] = cut_word(self.tokenizer, word)
-        return self.seen[word]
+        if word in self.seen:
+            return self.seen[word]
+        found = cut_word(self.tokenizer, word)
+        if len(self.seen) < REMEMBERED:
+            self.seen[word] = found
+        return found
 
 
 def cut_word(tokenizer: Any, word: str) -> list[int]:
@@ -85,7 +90,8 @@ def require_kept(tokenizer: Any, structure: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         structure.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
-        word = cut_otherwise(tokenizer, Path(folder), TRIED)
+        words = {word: cut_word(tokenizer, word) for word in TRIED}
+        word = cut_otherwise(Path(folder), words)
     if word is not None:
         raise Unsuitable(
             "its tokenizer is not one of the tokenizers library, and a saved copy of it cuts "
@@ -93,12 +99,14 @@ def require_kept(tokenizer: Any, structure: Any) -> None:
         )
 
 
-def cut_otherwise(tokenizer: Any, folder: Path, words: Iterable[str]) -> str | None:
-    """The first word that the tokenizer saved in `folder` cuts otherwise than `tokenizer` does."""
+def cut_otherwise(folder: Path, words: Mapping[str, Sequence[int]]) -> str | None:
+    """The first of `words`, each with its sub-words, that the tokenizer saved in `folder` cuts
+    otherwise.
+    """
     try:
         copy = tokenizer_of(str(folder))
     # Whatever keeps the library from reading its own files, no run could keep this tokenizer.
     except Exception:
-        return next(iter(words), None)
-    differing = (w for w in words if cut_word(copy, w) != cut_word(tokenizer, w))
+        return next(iter(words), "")
+    differing = (word for word, ids in words.items() if cut_word(copy, word) != list(ids))
     return next(differing, None)

@@ -174,9 +174,9 @@ class TransformerEncoder(TextEncoder):
     def encode(self, tokens: Sequence[str]) -> WindowedSentence:
         """Sub-words of each word, cut into windows; a word the tokenizer drops becomes UNK."""
         words = self._cut(tokens)
-        unknown = self.tokenizer.unk_token_id
         # A tokenizer without UNK (byte level) drops nothing but the empty string.
-        unknown = unknown if unknown is not None else self.tokenizer.eos_token_id
+        known = (self.tokenizer.unk_token_id, self.tokenizer.eos_token_id)
+        unknown = next((found for found in known if found is not None), 0)
         shapes = () if self.case is None else [1 + SHAPES.index(word_shape(t)) for t in tokens]
         return cut([w or [unknown] for w in words], self.before, self.after, self.window, shapes)
 
