@@ -16,7 +16,6 @@ from mmseq.data.fields import per_word
 from mmseq.data.folder import suiting_reader
 from mmseq.data.source import choose_split
 from mmseq.data.splits import (
-    check_known,
     load_file,
     load_folder,
     missing_pictures,
@@ -24,6 +23,7 @@ from mmseq.data.splits import (
     require_tags,
     types_of,
 )
+from mmseq.data.unknown_types import check_known
 from mmseq.errors import ComponentError, UserError
 from mmseq.registry import plugins
 from mmseq.registry.entries import Entry

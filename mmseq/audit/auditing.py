@@ -17,15 +17,9 @@ from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.console import Reporter
 from mmseq.data.source import choose_split
-from mmseq.data.splits import (
-    Split,
-    check_known,
-    missed_line,
-    require_tags,
-    require_whole,
-    unknown_entities,
-)
+from mmseq.data.splits import Split, require_tags, require_whole
 from mmseq.data.tags import spans, split_tag
+from mmseq.data.unknown_types import check_known, missed_line, unknown_entities
 from mmseq.errors import UserError
 from mmseq.files import read_json
 from mmseq.scoring.calibration import calibration

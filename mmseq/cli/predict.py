@@ -65,7 +65,7 @@ def evaluate(
     """
     from mmseq.console import Reporter, Warnings
     from mmseq.data.source import choose_split
-    from mmseq.data.splits import missed_line, unknown_entities
+    from mmseq.data.unknown_types import missed_line, unknown_entities
     from mmseq.scoring.score_table import score_table
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory

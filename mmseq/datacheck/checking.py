@@ -14,16 +14,9 @@ from mmseq.contracts.example import OPEN, Example
 from mmseq.data.folder import find_split, no_split, not_found
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
-from mmseq.data.splits import (
-    SPLITS,
-    Split,
-    check_known,
-    check_mapping,
-    load_file,
-    rename_types,
-    require_whole,
-)
+from mmseq.data.splits import SPLITS, Split, check_mapping, load_file, rename_types, require_whole
 from mmseq.data.tags import orphans, repair, spans
+from mmseq.data.unknown_types import check_known
 from mmseq.datacheck.fields import further_fields
 from mmseq.errors import UserError
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.config.config import Config
-from mmseq.data.splits import Split, unknown_entities
+from mmseq.data.splits import Split
+from mmseq.data.unknown_types import unknown_entities
 from mmseq.files import write_json
 from mmseq.model.model import Model
 from mmseq.pictures.checksums import images_sha256

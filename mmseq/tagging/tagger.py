@@ -15,8 +15,9 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.data.source import choose_split
-from mmseq.data.splits import Split, check_known, require_whole
+from mmseq.data.splits import Split, require_whole
 from mmseq.data.splitter import split_words
+from mmseq.data.unknown_types import check_known
 from mmseq.errors import UserError
 from mmseq.layers.quantise import quantise
 from mmseq.model.assembly import build_model

@@ -10,16 +10,9 @@ from mmseq.console import Reporter
 from mmseq.contracts.example import OPEN
 from mmseq.data.sample.cached import sample_ceilings, sample_is_made
 from mmseq.data.source import is_sample, load_data
-from mmseq.data.splits import (
-    Split,
-    missed_line,
-    require_split,
-    require_tags,
-    require_whole,
-    types_of,
-    unknown_entities,
-)
+from mmseq.data.splits import Split, require_split, require_tags, require_whole, types_of
 from mmseq.data.tags import label_names
+from mmseq.data.unknown_types import missed_line, unknown_entities
 
 
 def training_splits(data: DataConfig, reporter: Reporter) -> dict[str, Split]:
