@@ -11,17 +11,15 @@ from torch import Tensor
 
 from mmseq.contracts.aux_task import AuxOutput, AuxTask
 from mmseq.errors import ComponentError, UserError
-from mmseq.model.fields import ExtraField, FieldReader
 from mmseq.testing.contract import Outputs
 from mmseq.testing.device import check_device
-from mmseq.testing.drawn import with_fields
 from mmseq.testing.gradients import check_weights, gradients
 from mmseq.testing.invariance import check_batches, check_inputs_kept, check_repeats, undrawn
+from mmseq.testing.own_fields import require_own_fields
 from mmseq.testing.stage import Case, Stage, stages
 from mmseq.testing.state import check_state
 from mmseq.testing.subject import Subject
 from mmseq.testing.tensors import changed, copied, filled
-from mmseq.testing.tiny import tiny_sentences
 from mmseq.testing.world import DRAWN, EVERY, PICTURELESS
 
 SHOWN = 3
@@ -47,7 +45,7 @@ def check_aux_task(
     for view in views:
         right = f"one of {', '.join(offered)} (of what is installed here)"
         subject.require(view in offered, "views", f"nothing offers '{view}'", right)
-    _require_own_fields(subject)
+    require_own_fields(subject)
     learned = subject.fit()
     reasons = []
     for stage in stages():
@@ -68,24 +66,6 @@ def check_aux_task(
     told = "; ".join(list(dict.fromkeys(reasons))[:SHOWN])
     right = "one text encoder and one fusion beside which it has all its views and can be built"
     subject.fail("constructor", f"it cannot be built: {told}", right)
-
-
-def _require_own_fields(subject: Subject) -> None:
-    """What its `check_fields` gives are fields of its `extras`, as the data may have them."""
-    cls, contract = subject.cls, "check_fields"
-    fields = [ExtraField(name, field, "it", True) for name, field in cls.extras.items()]
-    reader = FieldReader(fields)
-    for example in tiny_sentences():
-        with subject.running(contract):
-            own = cls.check_fields(example)
-        right = "a dict from names of its extras to values as in the data"
-        subject.require(isinstance(own, Mapping), contract, f"it gives {own!r}", right)
-        strange = sorted(own.keys() - cls.extras.keys())
-        subject.require(not strange, contract, f"it gives {strange}", right)
-        try:
-            reader.read(with_fields(example, cls.extras, cls), training=True)
-        except UserError as error:
-            subject.fail(contract, str(error).rstrip("."), "values that its extras allow")
 
 
 class _Check:
