@@ -194,6 +194,23 @@ def test_emissions_ten_thousand_apart(kind):
         close(whole, torch.ones(words).double())
 
 
+@each_kind
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_and_in_half_precision_they_are_the_same(kind, context):
+    decoder, given = made(kind, LABELS["two types"]), drawn(LABELS["two types"]).bfloat16()
+    spans_of, tags = torch.tensor([[0, 1, 3], [3, 0, 1]]), MASK * 1
+    right = decoder.scores(given.float(), tags, MASK), decoder.k_best(given.float(), MASK, 3)[1]
+    entities = decoder.span_scores(given.float(), tags, MASK, spans_of)
+    with context():
+        copy = given.clone()
+        found = decoder.scores(copy, tags, MASK), decoder.k_best(copy, MASK, 3)[1]
+        assert decoder.span_scores(copy, tags, MASK, spans_of).equal(entities)
+    for one, other in zip(found, right, strict=True):
+        assert one.dtype == torch.float32
+        assert one.equal(other)
+    assert all(parameter.grad is None for parameter in decoder.parameters())
+
+
 def chain(labels, draw):
     """Starts, steps and ends of a chain that some of it cannot be, -inf."""
     decoder = made("fast", labels, seed=draw)

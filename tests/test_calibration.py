@@ -96,7 +96,8 @@ ENTITY = {"type": "PER", "start": 0, "end": 2, "score": 0.7}
         ({"scores": [0.9, float("nan"), 1]}, [None, 1.0]),
         ({"scores": ["high", True, None]}, [None, None]),
         ({"scores": 0.5, "entities": {"PER": 1}}, [None, None]),
-        ({"entities": ["Anna", {"start": [0], "end": 2}, {"start": 0, "end": 2}]}, [None, None]),
+        ({"entities": ["Anna", {"start": 0, "end": 2}]}, [None, None]),
+        ({"entities": [ENTITY | {"start": [0]}, {"score": 0.5}]}, [None, None]),
     ],
 )
 def test_a_score_is_the_entitys_else_the_least_of_its_words(extras, scores):

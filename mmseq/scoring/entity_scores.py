@@ -37,9 +37,9 @@ def entity_scores(example: Example) -> list[float | None]:
     objects, words = (_list(example, name) for name in ("entities", "scores"))
     # By place alone: types may have been renamed since.
     own = {
-        (entity.get("start"), entity.get("end")): _probability(entity.get("score"))
+        (entity["start"], entity["end"]): _probability(entity["score"])
         for entity in objects
-        if isinstance(entity, dict) and "score" in entity
+        if _has_score(entity) and all(isinstance(entity.get(key), int) for key in ("start", "end"))
     }
     given = [_probability(word) for word in words]
     if len(given) != len(example.tokens):
@@ -53,10 +53,11 @@ def entity_scores(example: Example) -> list[float | None]:
 
 
 def _has_scores(example: Example) -> bool:
-    objects = _list(example, "entities")
-    return bool(_list(example, "scores")) or any(
-        isinstance(entity, dict) and "score" in entity for entity in objects
-    )
+    return bool(_list(example, "scores")) or any(map(_has_score, _list(example, "entities")))
+
+
+def _has_score(entity: object) -> bool:
+    return isinstance(entity, dict) and "score" in entity
 
 
 def _list(example: Example, name: str) -> list[Any]:

@@ -70,8 +70,7 @@ class CrfDecoder(Decoder):
     `class_weights`: of types and tags in the loss, ``{PER = 2.0, "B-LOC" = 3.0}``; a tag goes
     before its type, and what is not named has 1. Every tag but a word's right one is given the
     logarithm of the right one's weight more (softmax-margin, Gimpel & Smith 2010), so that a
-    weight above 1 makes mistakes at such words cost more: recall rises, precision falls. The loss
-    is then no likelihood.
+    weight above 1 makes mistakes at such words cost more. The loss is then no likelihood.
     """
 
     steps: Tensor
