@@ -140,6 +140,13 @@ def test_the_plugin_in_ten_lines_is_that_of_the_readme():
     [
         ("film_fusion", ["mmseq-film::fusion-film", "mmseq-film::preset-film-bert-crf"]),
         ("own_data/reader", ["mmseq-csv::reader-csv"]),
+        ("small_plugins/sentiment", ["mmseq-sentiment::aux_task-sentiment"]),
+        ("small_plugins/caption", ["mmseq-caption::aux_task-caption"]),
+        ("small_plugins/spans", ["mmseq-spans::decoder-spans"]),
+        (
+            "small_plugins/relation",
+            ["mmseq-relation::fusion-relation", "mmseq-relation::aux_task-relation"],
+        ),
     ],
 )
 def test_a_published_plugin_passes_its_own_tests_and_the_contracts(
@@ -158,6 +165,54 @@ def test_a_published_plugin_passes_its_own_tests_and_the_contracts(
     for name in checked:
         assert f"{name} PASSED" in told
     assert told.count(" PASSED ") > len(checked)
+
+
+@pytest.fixture
+def labelled_data(tiny_data, tmp_path):
+    """The tiny data with a sentiment, a caption and a relation of each training sentence, and of no
+    other.
+    """
+    folder = tmp_path / "labelled"
+    shutil.copytree(tiny_data, folder)
+    file = folder / "train.jsonl"
+    records = [json.loads(line) for line in file.read_text().splitlines()]
+    for number, record in enumerate(records):
+        record["sentiment"] = number % 4 - 1
+        record["caption"] = "a colour" if record["images"] else ""
+        record["relation"] = number % 2
+    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [
+        ("sentiment", ["--aux=sentiment"]),
+        ("caption", ["--aux=caption", "--set=aux.caption.words=1"]),
+        ("spans", ["--decoder=spans", "--set=train.epochs=30", "--set=train.learning_rate=0.01"]),
+        ("relation", ["--fusion=relation", "--aux=relation"]),
+    ],
+)
+def test_a_small_plugin_trains_and_predicts(
+    install, run_cli, labelled_data, tiny_encoder, tmp_path, name, chosen
+):
+    install(f"small_plugins/{name}")
+    run = tmp_path / "run"
+    encoder = ("--text-encoder=transformer", f"--set=text_encoder.model={tiny_encoder}")
+    done = run_cli("train", labelled_data, *encoder, *TINY, *chosen, "--output", run)
+    assert done.code == 0, done.err
+    history = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    losses = [record["losses"] for record in history if record["kind"] == "step"]
+    if name == "spans":
+        assert losses[-1]["main"] < losses[0]["main"] / 2
+    else:
+        assert all(step[name] > 0 for step in losses)
+    done = run_cli("predict", run, "--text", "Jordan was seen in Oslo")
+    assert done.code == 0, done.err
+    assert run_cli("evaluate", run).code == 0
+    if name == "spans":
+        done = run_cli("predict", run, "--text", "Jordan", "--best", 2)
+        assert "decoder 'spans' of mmseq-spans 0.1.0 gives the best tags alone" in done.err
 
 
 def test_the_published_fusion_trains(install, run_cli, tiny_data, tiny_encoder, tmp_path):

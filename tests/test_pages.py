@@ -100,7 +100,7 @@ def parse(words):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch, tiny_data, run_cli):
-    """A folder with what the pages name: data with boxes and pictures, plans, configs."""
+    """A folder with what the pages name: data with pictures and further fields, plans, configs."""
     monkeypatch.chdir(tmp_path)
     data = tmp_path / "DATA"
     shutil.copytree(tiny_data, data)
@@ -108,6 +108,7 @@ def place(tmp_path, monkeypatch, tiny_data, run_cli):
         records = [json.loads(line) for line in path.read_text().splitlines()]
         for record in records:
             record["boxes"] = [[i, 0, i + 1, 9] for i, _ in enumerate(record["tokens"])]
+            record |= {"sentiment": 0, "relation": 1}
         path.write_text("".join(json.dumps(record) + "\n" for record in records))
     (tmp_path / "data").mkdir()
     for name in ("twitter2017", "hard", "mine"):
@@ -140,6 +141,11 @@ def test_the_commands_of_a_shell_block(block, place, run_cli, site):
     if block.page.parent.name == "film_fusion":
         shutil.copytree(block.page.parent / "mmseq_film", site.folder / "mmseq_film")
         add_distribution(site, block.page.parent / "pyproject.toml")
+    if block.page.parent.name == "small_plugins":
+        for project in block.page.parent.glob("*/pyproject.toml"):
+            package = f"mmseq_{project.parent.name}"
+            shutil.copytree(project.parent / package, site.folder / package)
+            add_distribution(site, project)
     ran = 0
     for words in command_lines(block.text):
         if not words:
