@@ -97,6 +97,9 @@ def _changes(own: Any, table: Table, vocabulary: int) -> dict[str, Any]:
         if hasattr(value, "model_type"):
             nested = _changes(value, table, vocabulary)
             changes[key] = {"model_type": value.model_type, **nested}
+        elif key in ("initializer_range", "init_std"):
+            # As drawn by default words hardly move each other, and no leak would be seen.
+            changes[key] = 0.2
         elif value is None and key in ("head_dim", *KEY_HEADS):
             changes[key] = WIDTH // HEADS if key == "head_dim" else HEADS
         elif key == "rope_parameters" and value and "mrope_section" in value:

@@ -21,6 +21,8 @@ from transformers import (
     FNetModel,
     FunnelBaseModel,
     FunnelConfig,
+    MraConfig,
+    MraModel,
     OPTConfig,
     OPTModel,
     RobertaConfig,
@@ -304,6 +306,14 @@ def test_a_network_that_gives_fewer_states_than_sub_words_is_refused(tiny_encode
     sizes = {"d_model": 32, "n_head": 4, "d_head": 8, "d_inner": 32, "block_sizes": [1, 1]}
     network = FunnelBaseModel(FunnelConfig(vocab_size=words, **sizes))
     with pytest.raises(Unsuitable, match="it gives 2 states for 3 sub-words"):
+        require_suitable(network, AutoTokenizer.from_pretrained(tiny_encoder))
+
+
+def test_a_network_in_which_words_do_not_see_each_other_is_refused(tiny_encoder, words):
+    """MRA attends to nothing where its kernel is not built, as on a CPU."""
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    network = MraModel(MraConfig(vocab_size=words, intermediate_size=32, **sizes))
+    with pytest.raises(Unsuitable, match="does not depend on the words before it"):
         require_suitable(network, AutoTokenizer.from_pretrained(tiny_encoder))
 
 

@@ -99,7 +99,7 @@ class TrainConfig(BaseModel):
     keep_last: bool = False
     """Keep the folder `last/` of a finished run."""
     init: str = ""
-    """A run whose weights to start from."""
+    """A run whose weights to start from; where it knows other types, those of what is shared."""
 
 
 @dataclass(frozen=True)

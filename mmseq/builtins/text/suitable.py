@@ -23,9 +23,9 @@ def require_suitable(network: Any, tokenizer: Any, limit: int | None = None) -> 
     """The width of its states; `Unsuitable` for a network that cannot be used. `limit`: its longest
     input.
 
-    It has to give a finite state for each sub-word, from ids and a mask alone, in training too, and
-    a sentence has to have the same states alone and padded beside a longer one. Neither its buffers
-    nor the random generators are changed.
+    It has to give a finite state for each sub-word, from ids and a mask alone, in training too. The
+    state has to depend on the sentence's other sub-words and on nothing else: it is the same alone
+    and padded beside a longer one. Neither its buffers nor the random generators are changed.
     """
     _require_embeddings(network, tokenizer)
     long = _some_ids(network, tokenizer)[:limit]
@@ -38,6 +38,7 @@ def require_suitable(network: Any, tokenizer: Any, limit: int | None = None) -> 
         network.eval()
         alone = _states(network, [short], lengths[:1])
         together = _states(network, [short + padding, long], lengths)
+        changed = _states(network, [[long[-1], *short[1:]]], lengths[:1])
         network.train()
         try:
             _states(network, [short], lengths[:1])
@@ -50,6 +51,9 @@ def require_suitable(network: Any, tokenizer: Any, limit: int | None = None) -> 
     for states in (alone, together):
         if not states.isfinite().all():
             raise Unsuitable("its states are not finite")
+    if len(set(long)) > 1 and changed[0, -1].equal(alone[0, -1]):
+        # Without the kernel that they need, some networks of the library attend to nothing.
+        raise Unsuitable("here a word's state does not depend on the words before it")
     if not _alike(together[0, : len(short)], alone[0]):
         raise Unsuitable("padding, or a longer sentence beside it, changes a sentence's states")
     return alone.shape[-1]
