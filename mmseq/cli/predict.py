@@ -104,6 +104,12 @@ def evaluate(
     type=click.IntRange(min=1),
     help="Also the K best ways to tag each sentence, with their probabilities.",
 )
+@click.option(
+    "--splitter",
+    metavar="NAME",
+    help="What cuts strings into words: whitespace, tweet, tweet-split, punctuation, characters "
+    "[what the run has learned].",
+)
 @click.option("--int8", is_flag=True, help=INT8)
 def predict(
     run: Path,
@@ -114,6 +120,7 @@ def predict(
     target: str | None,
     form: str,
     best: int | None,
+    splitter: str | None,
     int8: bool,
 ) -> None:
     """Tag sentences with the tagger in RUN.
@@ -147,7 +154,7 @@ def predict(
     if target is not None:
         require_new(Path(target))
     keep_freed_memory()
-    tagger = load(run, int8=int8)
+    tagger = load(run, int8=int8, splitter=splitter)
     tagger.reporter = Warnings()
     if (image or images) and tagger.model.image_encoder is None:
         flag = "--image" if image else "--images"
