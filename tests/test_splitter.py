@@ -1,14 +1,12 @@
 import random
 import re
 import time
-from itertools import chain, repeat
 from string import ascii_letters
 
 import pytest
 from nltk.tokenize.casual import TweetTokenizer
 
-from mmseq.contracts.example import Example
-from mmseq.data.splitter import SPLITTERS, Word, choose_splitter, split_words
+from mmseq.data.splitter import SPLITTERS, Word, split_words
 from mmseq.errors import UserError
 
 
@@ -124,27 +122,3 @@ def test_long_runs_are_split_in_good_time(piece):
 def test_unknown_splitter_lists_what_there_is():
     with pytest.raises(UserError, match="splitter 'tweets'.*'tweet'"):
         split_words("a", "tweets")
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
-        ("# NBA : @ KDTrey5 wins !", "tweet-split"),
-        ("#NBA : @KDTrey5 wins !", "tweet"),
-        ("Lyon , a city .", "tweet"),
-        ("#NBA: @KDTrey5 wins, again!", "whitespace"),
-        ("TEL: 290, SR @ 6% NO: 12", "whitespace"),
-        ("just some words", "whitespace"),
-    ],
-)
-def test_the_splitter_that_cuts_as_the_training_words_are_cut(sentence, expected):
-    assert choose_splitter([Example(tuple(sentence.split(" ")))]) == expected
-
-
-def test_of_many_sentences_the_first_tell():
-    first, later = Example(("#", "NBA")), Example(("#NBA",))
-    assert choose_splitter(chain(repeat(first, 10_000), repeat(later))) == "tweet-split"
-
-
-def test_no_example_at_all():
-    assert choose_splitter([]) == "whitespace"

@@ -124,6 +124,12 @@ def evaluate(
     type=float,
     help="Leave out entities that score below X, from 0 to 1.",
 )
+@click.option(
+    "--splitter",
+    metavar="NAME",
+    help="What cuts strings into words: whitespace, tweet, tweet-split, punctuation, characters "
+    "[what the run has learned].",
+)
 @click.option("--int8", is_flag=True, help=INT8)
 def predict(
     run: Path,
@@ -135,6 +141,7 @@ def predict(
     form: str,
     best: int | None,
     min_score: float | None,
+    splitter: str | None,
     int8: bool,
 ) -> None:
     """Tag sentences with the tagger in RUN.
@@ -170,7 +177,7 @@ def predict(
     if target is not None:
         require_new(Path(target))
     keep_freed_memory()
-    tagger = load(run, int8=int8)
+    tagger = load(run, int8=int8, splitter=splitter)
     tagger.reporter = Warnings()
     if (image or images) and tagger.model.image_encoder is None:
         flag = "--image" if image else "--images"

@@ -51,7 +51,8 @@ class DataConfig(BaseModel):
     """Folder for sentences of large files; auto: the user's cache, for files from 64 MB; off: keep
     all in memory."""
     splitter: str = "auto"
-    """Word splitter for plain strings; auto: the one that suits the training words."""
+    """What cuts plain strings: whitespace, tweet, tweet-split, punctuation or characters, alone;
+    auto: the one that suits the training words, and what they teach beside it."""
 
     def store(self, key: Literal["features", "cache"], default: Path) -> Path | None:
         """The folder that `data.KEY` names: `default` for auto, None for off. `UserError` where it

@@ -1,4 +1,4 @@
-"""Word splitters: a plain string to words that know where they stand in it."""
+"""Tweets and white space: the splitters of runs that have learned none."""
 
 from __future__ import annotations
 
@@ -8,18 +8,12 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmseq.errors import unknown
 
-if TYPE_CHECKING:
-    from mmseq.contracts.example import Example
-
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
-
-TELLING = 10_000
-"""Sentences that a splitter is chosen by"""
+"""Those that there were before splitters were learned"""
 
 _CHUNK = re.compile(r"\S+")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
@@ -35,6 +29,25 @@ class Word:
     text: str
     start: int
     end: int
+
+
+@dataclass(frozen=True)
+class EarlierSplitter:
+    """Cuts the text of runs from before splitters were learned. `UserError` for another name."""
+
+    base: str
+    longest: int = 0
+    """Not known"""
+    scripts: frozenset[str] = frozenset()
+    """Not known"""
+
+    def __post_init__(self) -> None:
+        if self.base not in SPLITTERS:
+            raise unknown("word splitter", self.base, SPLITTERS)
+
+    def split(self, text: str) -> list[Word]:
+        """`split_words`."""
+        return split_words(text, self.base)
 
 
 def split_words(text: str, name: str) -> list[Word]:
@@ -58,44 +71,24 @@ def split_words(text: str, name: str) -> list[Word]:
     return [Word(text[start:end], start, end) for start, end in places]
 
 
-def choose_splitter(examples: Iterable[Example]) -> str:
-    """The splitter that cuts strings the way the words of `examples` are cut.
-
-    Punctuation that hangs on words (``290,``) more often than it stands alone: ``whitespace``.
-    Else ``tweet-split`` where ``#`` and ``@`` stand apart from their names more often than not.
-    The first `TELLING` sentences decide: going through a million on disk takes long.
-    """
-    attached = alone = apart = joined = 0
-    for example in islice(examples, TELLING):
-        for token, following in zip(example.tokens, (*example.tokens[1:], ""), strict=True):
-            if token in ("#", "@"):
-                apart += following[:1].isalnum()
-            elif token[0] in "#@":
-                joined += token[1:2].isalnum()
-            elif token[-1] in ",.;:!?":
-                if len(token) == 1:
-                    alone += 1
-                else:
-                    # Not the full stop: abbreviations keep theirs in any scheme.
-                    attached += token[-1] != "." and token[-2].isalnum()
-    if attached > alone or not (attached or alone or apart or joined):
-        return "whitespace"
-    return "tweet-split" if apart > joined else "tweet"
-
-
 def _tweet(chunk: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
     """Starts and ends of the words in a string without white space."""
     if chunk.isascii() and chunk.isalpha():
         # Most are: to nltk, too, letters alone are one word.
         yield 0, len(chunk)
         return
-    plain, origin = _plain(chunk)
-    for start, end in _cut(_whole(_matches(plain), plain), plain, signs_apart=signs_apart):
+    text, origin = plain(chunk)
+    for start, end in tweet_places(text, signs_apart=signs_apart):
         # Each plain character stands for what lies between two places of the chunk.
         yield origin[start], origin[end]
 
 
-def _plain(chunk: str) -> tuple[str, list[int]]:
+def tweet_places(text: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
+    """The same in a string whose HTML entities are replaced."""
+    return _cut(_whole(_matches(text), text), text, signs_apart=signs_apart)
+
+
+def plain(chunk: str) -> tuple[str, list[int]]:
     """`chunk` with HTML entities replaced, and for each place in it the place in `chunk`."""
     characters: list[str] = []
     origin: list[int] = []

@@ -16,8 +16,12 @@ METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 """What the Hub calls a figure, and what people do"""
 
 
-def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]) -> str:
-    """README.md of a run: what it is, what it scores, how to use it."""
+def model_card(
+    config: Config, metrics: Mapping[str, Any], labels: Sequence[str], splitter: str = ""
+) -> str:
+    """README.md of a run: what it is, what it scores, how to use it. `splitter`: a sentence on how
+    it cuts strings.
+    """
     parts = [
         f"| {choice.entry.kind} | {choice.name} | {choice.entry.provider} |"
         for choice in config.choices
@@ -69,6 +73,7 @@ def model_card(config: Config, metrics: Mapping[str, Any], labels: Sequence[str]
             f"Best epoch: {metrics['best_epoch']}. Versions: `metrics.json`; every setting: "
             "`config.toml`.",
             "",
+            *([splitter, ""] if splitter else []),
             "```python",
             "import mmseq",
             "",

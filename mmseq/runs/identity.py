@@ -29,6 +29,7 @@ ASIDE: Mapping[str, str] = MappingProxyType(
         "data.image_folder": "where the pictures lie; their checksums say what they are",
         "data.features": "where features are kept: they are rounded alike, kept or not",
         "data.cache": "where sentences are kept: batches are the same from there",
+        "data.splitter": "how strings are cut to be tagged: training and scores have words",
         "train.keep_last": "what is kept of a finished run",
         "train.checkpoint_steps": "how often an unfinished run is saved: resumed, it is the same",
     }

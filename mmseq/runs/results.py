@@ -16,6 +16,7 @@ from mmseq.pictures.features import FeatureTable
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.card import model_card
+from mmseq.runs.splitter import splitter_text
 from mmseq.runs.weights import save_weights
 
 
@@ -50,7 +51,7 @@ def write_results(
         "pictures_reused": pictures.reused if pictures else 0,
     }
     write_json(folder / "timing.json", {**timing, **computed})
-    card = model_card(config, metrics, model.labels)
+    card = model_card(config, metrics, model.labels, splitter_text(folder))
     (folder / "README.md").write_text(card, encoding="utf-8")
     write_json(folder / "metrics.json", metrics)
 

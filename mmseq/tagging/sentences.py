@@ -88,6 +88,8 @@ class Sentence:
     example: Example
     text: str
     places: tuple[tuple[int, int], ...]
+    raw: bool = False
+    """Whether it was given as a string and cut into words here"""
 
 
 def wordless(best: int | None) -> Prediction:

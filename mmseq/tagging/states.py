@@ -71,7 +71,7 @@ def _before_training(tagger: Tagger) -> Tagger:
         take_initial_weights(model, config)
     except UserError as error:
         raise UserError(f"{tagger.folder}: cannot be built as before training: {error}") from error
-    before = Tagger(tagger.folder, config, model, tagger.device)
+    before = Tagger(tagger.folder, config, model, tagger.device, tagger.splitter)
     before.reporter = tagger.reporter
     return before
 

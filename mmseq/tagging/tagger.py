@@ -16,7 +16,7 @@ from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.data.source import choose_split
 from mmseq.data.splits import Split, require_whole
-from mmseq.data.splitter import split_words
+from mmseq.data.splitting.written import spaced_places
 from mmseq.data.unknown_types import check_known
 from mmseq.errors import UserError
 from mmseq.layers.quantise import quantise
@@ -28,11 +28,13 @@ from mmseq.pictures.checksums import images_sha256
 from mmseq.pictures.ready import ready_pictures
 from mmseq.pictures.table import FeatureTable
 from mmseq.runs import folder as runs
+from mmseq.runs.splitter import AnySplitter, read_splitter
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.tagging.device import usable_device
 from mmseq.tagging.least import check_min_score
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
+from mmseq.tagging.unlike import Unlike
 
 T = TypeVar("T")
 
@@ -70,8 +72,17 @@ class Tagger:
     Works offline from the run folder alone, whichever way the model was trained.
     """
 
-    def __init__(self, folder: Path, config: Config, model: Model, device: torch.device) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        model: Model,
+        device: torch.device,
+        splitter: AnySplitter | None = None,
+    ) -> None:
+        """`splitter`: what cuts strings; without one the run's own."""
         self.folder = folder
+        self.splitter = splitter or read_splitter(folder, config)
         self.config = config
         self.model = model.to(device).eval()
         self.device = device
@@ -132,17 +143,17 @@ class Tagger:
         """One sentence in the form that `stream` takes; `file` and `line` for messages."""
         paths = () if images is None else (images,) if isinstance(images, str | Path) else images
         if isinstance(sentence, str):
-            words = split_words(sentence, self.config.data.splitter)
+            words = self.splitter.split(sentence)
             text, tokens = sentence, tuple(word.text for word in words)
             places = tuple((word.start, word.end) for word in words)
         else:
             tokens = tuple(sentence)
-            text, places = " ".join(tokens), _joined(tokens)
+            text, places = spaced_places(tokens)
         _require_whole(text)
         _require_whole(name)
         files = tuple(Path(path) for path in paths)
         example = Example(tokens, None, files, name, extras or {}, file, line)
-        return Sentence(example, text, places)
+        return Sentence(example, text, places, raw=isinstance(sentence, str))
 
     def stream(
         self,
@@ -169,7 +180,10 @@ class Tagger:
     ) -> Iterator[tuple[list[Sentence], Collator, Callable[[], Sequence[Prepared]]]]:
         """Chunks, and what gives their sentences prepared."""
         iterator, first = iter(sentences), True
+        unlike = Unlike(self.splitter, self.reporter)
         while chunk := list(islice(iterator, CHUNK)):
+            for sentence in chunk:
+                unlike.look(sentence)
             filled = [s.example for s in chunk if s.example.tokens]
             collator = self.collator(filled)
             # The first has nothing to be made beside; one sentence needs no thread.
@@ -268,15 +282,20 @@ class Tagger:
             )
 
 
-def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tagger:
+def load(
+    folder: str | Path, *, device: str = "auto", int8: bool = False, splitter: str | None = None
+) -> Tagger:
     """Load a finished run. `device`: ``auto``, ``cpu``, ``cuda``. `int8`: the text encoder's linear
     layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
+    `splitter`: what cuts strings into words in place of what the run has learned: ``whitespace``,
+    ``tweet``, ``tweet-split``, ``punctuation`` or ``characters``.
 
     Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
-    plugin that is not installed, and where `device` or `int8` cannot be had.
+    plugin that is not installed, where `device` or `int8` cannot be had, and for another splitter.
     """
     folder = Path(folder)
     config, labels = runs.open_run(folder)
+    cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)
     try:
         model, _ = build_model(config, labels, assets=folder / "assets")
@@ -287,7 +306,7 @@ def load(folder: str | Path, *, device: str = "auto", int8: bool = False) -> Tag
     load_weights(model, folder / "model.safetensors")
     if int8:
         quantise(model.text_encoder, model.title("text_encoder"))
-    return Tagger(folder, config, model, place)
+    return Tagger(folder, config, model, place, cutting)
 
 
 def _require_whole(text: str) -> None:
@@ -298,11 +317,3 @@ def _require_whole(text: str) -> None:
         raise UserError(
             f"{text!a}: holds half a character (\\ud800 to \\udfff) or bytes that are not UTF-8."
         ) from error
-
-
-def _joined(tokens: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    places, start = [], 0
-    for token in tokens:
-        places.append((start, start + len(token)))
-        start += len(token) + 1
-    return tuple(places)

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmseq.config.config import Config, DataConfig
-from mmseq.contracts.example import Example
+from mmseq.config.config import Config
 from mmseq.data.source import is_sample
-from mmseq.data.splitter import SPLITTERS, choose_splitter
-from mmseq.errors import unknown
 from mmseq.model.model import Model
 from mmseq.training.rounds import with_length
 
 
-def splitter_of(data: DataConfig, examples: Sequence[Example]) -> str:
-    """The word splitter that the config names, or that suits the training words; `UserError` for
-    one that does not exist.
-    """
-    if data.splitter == "auto":
-        return choose_splitter(examples)
-    if data.splitter not in SPLITTERS:
-        raise unknown("word splitter", data.splitter, SPLITTERS)
-    return data.splitter
-
-
-def carried_out(config: Config, model: Model, splitter: str, sentences: int) -> Config:
+def carried_out(config: Config, model: Model, sentences: int) -> Config:
     """The config of the run as it is: what was left open is filled in (its length, by the number of
     training `sentences`), a text-only run has no image encoder, and paths are absolute.
     """
     config = with_length(config, sentences)
-    changes: dict[str, Any] = {"data.splitter": splitter}
+    changes: dict[str, Any] = {}
     if model.image_encoder is None and config.single["image_encoder"] is not None:
         changes["image_encoder.name"] = "none"
     if not is_sample(config.data):

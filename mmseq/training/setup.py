@@ -24,6 +24,7 @@ from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.identity import own_contents
+from mmseq.runs.splitter import write_splitter
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
@@ -31,7 +32,8 @@ from mmseq.training.initial import build_seeded, require_trainable, take_initial
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
 from mmseq.training.partial import require_partial
-from mmseq.training.resolved import carried_out, splitter_of
+from mmseq.training.resolved import carried_out
+from mmseq.training.splitting import Splitting, say, splitting_of
 
 
 @dataclass
@@ -42,6 +44,7 @@ class Setup:
     """As it is carried out"""
     folder: Path
     splits: dict[str, Split]
+    splitting: Splitting
     model: Model
     fitted: dict[str, Any]
     callbacks: dict[str, Callback]
@@ -65,6 +68,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
         setup.folder = runs.new_folder(None, _stem(config))
     if setup.accelerator.is_main_process:
         runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
+        write_splitter(setup.folder, setup.splitting.splitter, setup.splitting.returned)
     setup.accelerator.wait_for_everyone()
     require_seen(setup.folder)
     return setup
@@ -86,13 +90,14 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     _make_ready(setup)
     if setup.accelerator.is_main_process:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)
+        write_splitter(folder, setup.splitting.splitter, setup.splitting.returned)
     return setup
 
 
 def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     """Data and model of a run, nothing written and no picture opened."""
     splits = training_splits(config.data, reporter)
-    splitter = splitter_of(config.data, splits["train"].examples)
+    splitting = splitting_of(config.data, splits["train"].examples)
     labels = training_labels(splits)
     require_partial(config, splits["train"])
     accelerator = make_accelerator(config.train)
@@ -104,7 +109,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
         )
     model, fitted = build_seeded(config, labels, splits["train"].examples)
-    config = carried_out(config, model, splitter, len(splits["train"].examples))
+    config = carried_out(config, model, len(splits["train"].examples))
     require_trainable(model, config, splits)
     callbacks = {
         name: calls.build_callback(choice.entry.full_title, choice.entry.load(), choice.options)
@@ -112,7 +117,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     }
     for line in data_lines(config.data, splits):
         reporter.line(line)
-    return Setup(config, folder, splits, model, fitted, callbacks, accelerator, reporter)
+    say(splitting, reporter)
+    return Setup(config, folder, splits, splitting, model, fitted, callbacks, accelerator, reporter)
 
 
 def _make_ready(setup: Setup) -> None:
