@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmseq.tagging.tagger import one_ahead
+from mmseq.tagging.ahead import one_ahead
 
 
 def noted(notes, count, error=None):

@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 
@@ -31,33 +31,11 @@ from mmseq.runs import folder as runs
 from mmseq.runs.splitter import AnySplitter, read_splitter
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
+from mmseq.tagging.ahead import one_ahead
 from mmseq.tagging.device import usable_device
 from mmseq.tagging.least import check_min_score
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
 from mmseq.tagging.unlike import Unlike
-
-T = TypeVar("T")
-
-
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, each fetched before the one before it is handed out.
-
-    An error is raised at its place, behind the items before it; an interruption at once.
-    """
-    iterator = iter(items)
-    waiting: list[T] = []
-    while True:
-        try:
-            item = next(iterator)
-        except StopIteration:
-            yield from waiting
-            return
-        except Exception:
-            yield from waiting
-            raise
-        yield from waiting
-        waiting = [item]
-
 
 Unknown = Literal["refuse", "missed"]
 """What becomes of gold entities whose type a run does not know: an error, or they are missed"""
