@@ -223,6 +223,13 @@ def test_what_comes_back():
     assert come_back(Splitter("whitespace").pieces, texts, written=False).entities == 1
 
 
+def test_a_word_that_holds_white_space_never_comes_back():
+    told = [Example(("New York", "!"), ("B-LOC", "O")), Example(("555 12",), ("B-NUM",))]
+    splitter, back = choose([*told, *examples("we win !")])
+    assert words(splitter, "New York!") == ["New", "York", "!"]
+    assert (back.sentences, back.entities, back.of_entities) == (1, 0, 2)
+
+
 def test_a_splitter_is_data():
     splitter = choose_splitter(examples("Tony O'Neil is in 北 京 .", "Cruz ' s dog #NBA"))
     record = json.loads(json.dumps(splitter.record()))

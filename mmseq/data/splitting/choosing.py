@@ -13,7 +13,14 @@ from mmseq.contracts.example import Example
 from mmseq.data.splitting.bases import BASES
 from mmseq.data.splitting.characters import scripts
 from mmseq.data.splitting.joints import Joined, joined
-from mmseq.data.splitting.returning import Returned, Texts, come_back, is_unspaced, texts_of
+from mmseq.data.splitting.returning import (
+    Returned,
+    Texts,
+    come_back,
+    is_unbroken,
+    is_unspaced,
+    texts_of,
+)
 from mmseq.data.splitting.splitter import LONGEST_WHOLE, Pieces, Splitter
 
 Seen = Counter[tuple[str, Pieces]]
@@ -74,8 +81,9 @@ class Learner:
         splitter = Splitter(self.base)
         if self.base == "whitespace":
             return splitter
-        seen: Seen = Counter(string for text in texts for string in text.written)
-        splitter = Splitter(self.base, self._joints(seen, {w for t in texts for w in t.spaced}))
+        seen: Seen = Counter(s for text in texts for s in text.written if is_unbroken(s[0]))
+        alone = {s for text in texts for s in text.spaced if is_unbroken(s[0])}
+        splitter = Splitter(self.base, self._joints(seen, alone))
         named = {t.spaced[i][0] for t in texts for s, e in t.entities for i in range(s, e)}
         return replace(splitter, whole=self._whole(splitter, seen, named))
 

@@ -89,7 +89,7 @@ def _back(pieces: Callable[[str], Pieces], strings: Strings) -> list[bool]:
     """Of each word, whether it is found. Words that all are leave no room for others."""
     found: list[bool] = []
     for string, words in strings:
-        own = pieces(string)
+        own = pieces(string) if is_unbroken(string) else ()
         if own == words:
             found += [True] * len(words)
         else:
@@ -117,3 +117,8 @@ def _string(text: str, group: Sequence[tuple[int, int]]) -> tuple[str, Pieces]:
 def is_unspaced(token: str) -> bool:
     """Whether a word has letters of a script without spaces."""
     return not token.isascii() and any(sort_of(character) == UNSPACED for character in token)
+
+
+def is_unbroken(string: str) -> bool:
+    """Whether it holds no white space. Words of some data do; cut from a text none ever does."""
+    return len(string.split()) <= 1
