@@ -245,12 +245,25 @@ class Mood(Tags):
     def loss(self, scores, targets):
         mean = (scores * targets.mask[..., None]).sum(dim=1) / targets.mask.sum(dim=1)[:, None]
         moods = targets.extras["mood"][:, 0].long()
-        lengths = mean.new_tensor(self.lengths(targets.texts["caption"]))
+        lengths = self.moved(torch.tensor(self.lengths(targets.texts["caption"])), mean)
         told = nn.functional.cross_entropy(mean[:, :3], moods, reduction="sum")
         return told + (mean[:, 3:].sum(dim=1) - lengths).square().sum()
 
     def lengths(self, captions):
         return [len(caption) / 20 for caption in captions]
+
+    def moved(self, lengths, mean):
+        return lengths.to(mean)
+
+
+class MoodByDevice(Mood):
+    def moved(self, lengths, mean):
+        return lengths.to(device=mean.device)
+
+
+class MoodLeftBehind(Mood):
+    def moved(self, lengths, mean):
+        return lengths.to(mean.dtype)
 
 
 class Levels(Mood):
@@ -273,7 +286,7 @@ class Levels(Mood):
         return -first[torch.arange(len(right)), right].sum()
 
 
-@pytest.mark.parametrize("right", [Mood, Levels])
+@pytest.mark.parametrize("right", [Mood, MoodByDevice, Levels])
 def test_a_task_may_read_fields_of_its_own(right):
     check_aux_task(right)
 
@@ -324,6 +337,7 @@ class LevelsUnmapped(Levels):
 
 
 FIELDS = {
+    MoodLeftBehind: r"device \(a tensor made on the CPU\): .*sub mixes one of shape \(6,\)",
     RefinesByMood: "extras: it refines, .*'mood' would be absent.*Right: fields that are there",
     NotNamed: r"'mood' is not among .* \(none\); name it .*extras = \{'mood': …\}",
     TextNotNamed: r"'caption' is not among .* \(none\).*mmseq.PerWord, PerSentence or Text",

@@ -47,6 +47,9 @@ class Strays(TorchFunctionMode):
                 self._keep(result)
             return result
         name = getattr(func, "__name__", "")
+        if name in ("to", "type_as") and _to_another(args[1:], kwargs):
+            # Where it is there already, it comes back as it was.
+            self._made.pop(id(args[0]), None)
         given = [tensor for _, tensor in places((args, kwargs))]
         strays = [t for t in given if id(t) in self._made and t.dim()]
         if strays and name not in MOVERS and name not in MIXERS:
@@ -63,6 +66,13 @@ class Strays(TorchFunctionMode):
 
     def _keep(self, tensor: Tensor) -> None:
         self._made[id(tensor)] = tensor
+
+
+def _to_another(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Does a call of `Tensor.to` name a device, itself or by another tensor?"""
+    return any(
+        isinstance(value, Tensor | torch.device | str) for value in (*args, *kwargs.values())
+    )
 
 
 @contextmanager
