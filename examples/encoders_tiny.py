@@ -42,6 +42,8 @@ MORE = (
     (r"(mamba_n_heads|mamba_num_heads)", 8),
     (r"(mamba_d_head|mamba_head_dim|mamba_headdim)", 8),
     (r"(rotary_dim|time_step_rank|mamba_dt_rank)", 8),
+    (r"(mamba_d_ssm)", 64),
+    (r"(mamba_chunk_size|chunk_size)", 16),
     (r"(lru_width|attention_hidden_size)", WIDTH),
     (r"(hidden_size_per_layer_input|ple_embed_dim)", 8),
     (r"(vocab_size_per_layer_input|additional_vocab_size|entity_vocab_size)", "vocabulary"),
