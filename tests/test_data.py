@@ -12,7 +12,6 @@ from mmseq.config.config import DataConfig
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
 from mmseq.data import folder as lookup
-from mmseq.data.fields import per_word
 from mmseq.data.folder import suiting_reader
 from mmseq.data.source import choose_split
 from mmseq.data.splits import (
@@ -25,6 +24,7 @@ from mmseq.data.splits import (
 )
 from mmseq.data.unknown_types import check_known
 from mmseq.errors import ComponentError, UserError
+from mmseq.model.field_values import per_word
 from mmseq.registry import plugins
 from mmseq.registry.entries import Entry
 from mmseq.registry.registry import Registry

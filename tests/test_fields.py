@@ -9,11 +9,11 @@ from mmseq.contracts.aux_task import AuxOutput, AuxTask
 from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerSentence, PerWord, Text, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
-from mmseq.data.fields import per_sentence, read_field, text_of
 from mmseq.data.splits import load_file
 from mmseq.data.store import ExampleStore
 from mmseq.errors import ComponentError, UserError
 from mmseq.model.collate import Collator
+from mmseq.model.field_values import per_sentence, read_field, text_of
 from mmseq.model.fields import ExtraField, FieldReader, fields_read, told
 from mmseq.model.guard import ReadFields
 

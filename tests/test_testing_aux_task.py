@@ -6,7 +6,7 @@ from torch import nn
 
 import mmseq
 from mmseq import AuxOutput, Sizes
-from mmseq.data.fields import read_field
+from mmseq.model.field_values import read_field
 from mmseq.testing import ContractError, check_aux_task, tiny_sentences
 from mmseq.testing.drawn import with_fields
 

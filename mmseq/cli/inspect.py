@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from mmseq.data.fields import Field
+    from mmseq.model.field_values import Field
 
 
 READING = ("text_encoder", "fusion", "aux_task")

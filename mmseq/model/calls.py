@@ -28,6 +28,7 @@ from mmseq.model.gathering import image_states
 from mmseq.model.guard import (
     ReadViews,
     blamed,
+    read_by,
     require,
     require_finite,
     require_graph,
@@ -179,11 +180,6 @@ def count(title: str, part: AuxTask | Decoder, targets: Targets) -> int:
     return found
 
 
-def _read(decoder: Decoder, given: Tensor) -> dict[str, Tensor]:
-    """What a decoder gets, by the name that messages give it."""
-    return {"states" if decoder.reads == "fused" else "emissions": given}
-
-
 def loss(
     title: str,
     decoder: Decoder,
@@ -195,7 +191,7 @@ def loss(
 ) -> Tensor:
     """The main loss, summed over its items; of a batch with open words by what is `allowed`."""
     what = "loss" if allowed is None else "partial_loss"
-    with blamed(title, **_read(decoder, emissions), tags=tags):
+    with blamed(title, **read_by(decoder, emissions), tags=tags):
         if allowed is None:
             main = decoder.loss(emissions, tags, mask)
         else:
@@ -213,7 +209,7 @@ def decode(
     """The best tags: (B, W) long, labels at every real word. `labels`: their number; by
     default that of the emissions.
     """
-    with blamed(title, **_read(decoder, emissions), mask=mask):
+    with blamed(title, **read_by(decoder, emissions), mask=mask):
         tags = decoder.decode(emissions, mask)
     require_labels(title, "what decode gives", tags, mask, labels or emissions.shape[-1])
     return tags
@@ -221,7 +217,7 @@ def decode(
 
 def scores(title: str, decoder: Decoder, emissions: Tensor, tags: Tensor, mask: Tensor) -> Tensor:
     """(B, W): the probability of each word's tag."""
-    with blamed(title, **_read(decoder, emissions), mask=mask):
+    with blamed(title, **read_by(decoder, emissions), mask=mask):
         words = decoder.scores(emissions, tags, mask)
     require(title, "scores", words, Tensor, mask.shape)
     return words
@@ -231,7 +227,7 @@ def span_scores(
     title: str, decoder: Decoder, emissions: Tensor, tags: Tensor, mask: Tensor, spans: Tensor
 ) -> Tensor:
     """(N,): probabilities of `spans` (N, 3), each its sentence, first word and end."""
-    with blamed(title, **_read(decoder, emissions), mask=mask, spans=spans):
+    with blamed(title, **read_by(decoder, emissions), mask=mask, spans=spans):
         whole = decoder.span_scores(emissions, tags, mask, spans)
     require(title, "span_scores", whole, Tensor, (len(spans),))
     return whole
@@ -241,7 +237,7 @@ def k_best(
     title: str, decoder: Decoder, emissions: Tensor, mask: Tensor, number: int
 ) -> tuple[Tensor, Tensor]:
     """The best tag sequences (B, number, W) and their log-probabilities (B, number)."""
-    with blamed(title, **_read(decoder, emissions), mask=mask):
+    with blamed(title, **read_by(decoder, emissions), mask=mask):
         paths, logs = decoder.k_best(emissions, mask, number)
     require(title, "paths of k_best", paths, Tensor, (len(mask), number, mask.shape[1]))
     require(title, "log-probabilities of k_best", logs, Tensor, (len(mask), number))

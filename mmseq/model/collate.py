@@ -14,10 +14,10 @@ from mmseq.contracts.example import OPEN, Example
 from mmseq.contracts.image_encoder import Pictures
 from mmseq.contracts.states import Targets
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
-from mmseq.data.fields import FieldValue
 from mmseq.data.store import StoredExamples
 from mmseq.model import calls
 from mmseq.model.batch import Batch
+from mmseq.model.field_values import FieldValue
 from mmseq.model.fields import ExtraField, FieldReader
 
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerSentence, PerWord, Text
-from mmseq.data.fields import Field, FieldValue, read_field, require_alike
 from mmseq.errors import ComponentError, UserError
+from mmseq.model.field_values import Field, FieldValue, read_field, require_alike
 from mmseq.model.guard import ReadFields
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from mmseq.contracts.decoder import Decoder
 from mmseq.errors import ComponentError, UserError, one_line
 
 T = TypeVar("T")
@@ -36,6 +37,11 @@ class ReadFields(dict[str, T]):
             f"'{name}' is not among such fields that are read here ({read}); name it in the class: "
             f"extras = {{'{name}': …}}, with mmseq.PerWord, PerSentence or Text"
         )
+
+
+def read_by(decoder: Decoder, given: Tensor) -> dict[str, Tensor]:
+    """What a decoder gets, by the name that messages give it."""
+    return {"states" if decoder.reads == "fused" else "emissions": given}
 
 
 @contextmanager

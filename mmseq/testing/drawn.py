@@ -10,7 +10,7 @@ from typing import Any
 from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerSentence, PerWord, Text
-from mmseq.data.fields import Field
+from mmseq.model.field_values import Field
 
 LEAST, MOST = -1.0, 1000.0
 """Numbers are drawn from between them, as far as the bounds of their field let them"""

@@ -14,10 +14,10 @@ from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.decoder import Decoder
 from mmseq.contracts.states import ImageStates, PerWord, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder
-from mmseq.data.fields import Field
 from mmseq.data.tags import label_names
 from mmseq.model.batch import Batch
 from mmseq.model.collate import Collator, Prepared
+from mmseq.model.field_values import Field
 from mmseq.model.fields import ExtraField
 from mmseq.model.gathering import image_states
 from mmseq.pictures.features import FeatureTable, compute_features
