@@ -52,6 +52,13 @@ def test_rows_and_cells_of_shared_tags_are_put_in_their_place():
     assert taken["fusion.gate"].tolist() == [1] * 5
 
 
+def test_columns_of_the_head_are_no_tags_though_they_are_as_many():
+    given = {"head.weight": torch.arange(25.0).reshape(5, 5)}
+    taken = by_tags({"head.weight": -torch.ones(5, 5)}, given, OWN, GIVEN)
+    rows = [[0, 1, 2, 3, 4], [15, 16, 17, 18, 19], [20, 21, 22, 23, 24]]
+    assert taken["head.weight"].tolist() == [*rows, [-1] * 5, [-1] * 5]
+
+
 def test_fewer_and_more_tags():
     given = {"head.bias": torch.arange(5.0), "decoder.hidden": torch.ones(7)}
     own = {"head.bias": -torch.ones(3), "decoder.hidden": torch.zeros(7)}

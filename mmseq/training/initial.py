@@ -42,8 +42,10 @@ def take_initial_weights(
     others = set(tags) != set(model.labels)
 
     def suited(own: Weights, given: Weights) -> Weights:
-        # A head of another size belongs to another run than labels.json: it is refused.
-        whole = len(given.get("head.weight", ())) == len(tags)
+        # A head of another size belongs to another run than labels.json: it is refused. Where the
+        # decoder reads fused states there is none.
+        head = given.get("head.weight")
+        whole = head is None or len(head) == len(tags)
         return by_tags(own, given, model.labels, tags) if whole else given
 
     # Its weighting stood at the end of a training; here another begins.

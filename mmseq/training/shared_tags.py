@@ -28,7 +28,9 @@ def by_tags(
     for name in own.keys() & given.keys():
         part = name.partition(".")[0]
         if part in ("head", "decoder"):
-            taken[name] = _placed(own[name], given[name], pairs, lengths)
+            # The head's columns are of the fused states, though there may be as many as tags.
+            axes = 1 if part == "head" else own[name].dim()
+            taken[name] = _placed(own[name], given[name], pairs, lengths, axes)
         elif part == "tasks" and set(own_tags) != set(given_tags):
             alike = own[name].shape == given[name].shape
             if not alike or _hangs_on(own[name], own_tags, given_tags):
@@ -48,17 +50,22 @@ def difference(own_tags: Sequence[str], given_tags: Sequence[str]) -> str:
 
 
 def _placed(
-    own: Tensor, given: Tensor, pairs: Sequence[tuple[int, int]], lengths: tuple[int, int]
+    own: Tensor,
+    given: Tensor,
+    pairs: Sequence[tuple[int, int]],
+    lengths: tuple[int, int],
+    axes: int,
 ) -> Tensor:
     """`own` with what `given` has for the tags of `pairs`: their numbers here, and there.
 
-    `lengths`: the number of tags here, and there. A dimension of those sizes is one of tags.
+    `lengths`: the number of tags here, and there. Of the first `axes` dimensions, one of those
+    sizes is one of tags.
     """
     if own.dim() != given.dim():
         return given
     here, there = [], []
-    for sizes in zip(own.shape, given.shape, strict=True):
-        if sizes == lengths:
+    for axis, sizes in enumerate(zip(own.shape, given.shape, strict=True)):
+        if axis < axes and sizes == lengths:
             here.append(torch.tensor([new for new, _ in pairs], dtype=torch.long))
             there.append(torch.tensor([old for _, old in pairs], dtype=torch.long))
         elif sizes[0] == sizes[1]:
