@@ -298,7 +298,7 @@ def test_pictures_for_a_run_that_uses_none(run_cli, tiny_encoder, tiny_data, tmp
 
 
 def test_a_full_disk_in_prediction_names_the_file(run_cli, finished, tmp_path, monkeypatch):
-    def full(tagger, sentences, best):
+    def full(tagger, sentences, best, min_score):
         yield from ()
         raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -71,7 +71,7 @@ for count in (1, 5, 64, 65, 129):
     right = {}
     for sentence in sentences[: len(known)]:
         batch = setup.collator.batch([sentence]).to(device)
-        right[id(sentence)] = _decode(model, batch, list(model.tasks), True, 0)[0]
+        right[id(sentence)] = _decode(model, batch, list(model.tasks), True, 0, 0.0)[0]
     found[count] = [
         [a.tags, b.tags, a.scores, b.scores]
         for a, b in zip(given, [right[id(s)] for s in sentences], strict=True)
