@@ -54,7 +54,8 @@ def read_json(path: Path) -> Any:
     """A JSON file; `UserError` where it is damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    # Of lists in lists without end.
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: damaged or unreadable ({error}).") from error
 
 

@@ -164,20 +164,26 @@ def test_mapping_applies_to_what_is_counted(data):
     assert report["splits"]["train"]["entities"] == {"PER": 1, "PLACE": 2}
 
 
-def test_types_that_the_training_split_lacks_are_problems(tmp_path):
+def test_types_that_the_training_split_lacks_are_counted(tmp_path):
     (tmp_path / "train.txt").write_text("a\tB-PER\n")
     (tmp_path / "valid.txt").write_text("a\tO\nb\tB-PER\n\nc\tO\nd\tI-LOC\ne\tB-LOC\n")
     (tmp_path / "test.txt").write_text("a\tB-PER\n")
-    assert check_folder(tmp_path)["problems"] == [
-        f"valid: {tmp_path / 'valid.txt'}:5: the training split does not know the type of tag "
-        "'I-LOC' (it knows PER); rename it (`--map LOC=…`) or ignore it (`--map LOC=O`)."
-    ]
-    assert check_folder(tmp_path, mapping={"LOC": "PER"})["problems"] == []
+    report = check_folder(tmp_path)
+    assert (report["unknown"], report["problems"]) == ({"valid": {"LOC": 2}}, [])
+    line = "valid: entities of types that the training split does not know count as missed: LOC 2"
+    assert line in printed(report)
+    assert check_folder(tmp_path, mapping={"LOC": "PER"})["unknown"] == {}
     # Without tags, or without training data, there is nothing to compare with.
     (tmp_path / "train.txt").write_text("a\n")
-    assert check_folder(tmp_path)["problems"] == []
+    assert check_folder(tmp_path)["unknown"] == {}
     (tmp_path / "train.txt").unlink()
-    assert check_folder(tmp_path)["problems"] == []
+    assert check_folder(tmp_path)["unknown"] == {}
+
+
+def test_a_training_split_of_open_words_alone_is_a_problem(tmp_path):
+    (tmp_path / "train.txt").write_text("a\t?\nb\t?\n\nc\t?\n")
+    (problem,) = check_folder(tmp_path)["problems"]
+    assert problem.startswith(f"train: {tmp_path / 'train.txt'}: every word is open ('?')")
 
 
 def test_percentiles_are_the_lengths_so_many_sentences_do_not_exceed():

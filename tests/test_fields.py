@@ -34,6 +34,9 @@ def test_numbers_of_a_sentence_are_a_list():
         (MOOD, "good", "'mood': 'good' is not a number"),
         (MOOD, True, "True is not a number"),
         (MOOD, float("inf"), "inf is not a number"),
+        # What a float does not hold, and what one of 32 bits does not.
+        (MOOD, 10**400, "10+ … is not a number"),
+        (MOOD, 1e39, r"1e\+39 is not a number"),
         (MOOD, [], r"\[\] is not a number"),
         (MOOD, [[1]], r"\[\[1\]\] is not a number"),
         (MOOD, [1, 2], "has 2 numbers; task reads 1: give as many"),

@@ -158,6 +158,7 @@ def test_another_base_can_be_asked_for(run, run_cli):
     ("content", "what"),
     [
         ("{", "damaged or unreadable"),
+        ("[" * 100_000, "damaged or unreadable"),
         ("[]", "damaged: not an object"),
         ('{"base": "tweets", "joints": {}, "whole": [], "scripts": []}', "'tweets'"),
         ('{"base": "tweet", "joints": [], "whole": [], "scripts": []}', "damaged: joints"),

@@ -242,13 +242,13 @@ def require_whole(split: Split) -> None:
         word = (example.tags or ()).index(OPEN)
         raise UserError(
             f"{split.where(example, word)}: the tag of '{example.tokens[word]}' is open "
-            f"('{OPEN}'), which only training data may leave so; give the word its tag, or leave "
-            "out the sentence."
+            f"('{OPEN}'), which is for training alone; give the word its tag, or leave out the "
+            "sentence."
         )
     if split.left_out:
         raise UserError(
             f"{split.path}: all words of {split.left_out} of its sentences are open ('{OPEN}'), "
-            "which only training data may leave so."
+            "which is for training alone; give words their tags, or leave out the sentences."
         )
 
 

@@ -14,9 +14,17 @@ from mmseq.contracts.example import OPEN, Example
 from mmseq.data.folder import find_split, no_split, not_found
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
-from mmseq.data.splits import SPLITS, Split, check_mapping, load_file, rename_types, require_whole
+from mmseq.data.splits import (
+    SPLITS,
+    Split,
+    annotated,
+    check_mapping,
+    load_file,
+    rename_types,
+    require_whole,
+)
 from mmseq.data.tags import orphans, repair, spans
-from mmseq.data.unknown_types import check_known
+from mmseq.data.unknown_types import unknown_entities
 from mmseq.datacheck.fields import further_fields
 from mmseq.errors import UserError
 
@@ -60,13 +68,14 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
-    problems += _unknown_types(splits) + _open_words(splits)
+    problems += _open_words(splits)
     pictures = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
     return {
         "folder": str(folder),
         "problems": list(dict.fromkeys(problems)),
+        "unknown": _unknown_types(splits),
         "splits": {name: _split(split, pictures, subwords) for name, split in splits.items()},
         "shared": {
             f"{a.name}-{b.name}": {
@@ -78,28 +87,27 @@ def check_folder(
     }
 
 
-def _unknown_types(splits: Mapping[str, Split]) -> list[str]:
-    """Types that the tags of ``train`` lack, with their first place: a tagger cannot find them, and
-    in training they count as missed.
+def _unknown_types(splits: Mapping[str, Split]) -> dict[str, dict[str, int]]:
+    """Of each split that has any: its entities of types that the tags of ``train`` lack, by type. A
+    tagger cannot find them, and in training they count as missed.
     """
     train = splits.get("train")
-    if train is None or not train.facts.tags:
-        return []
-    found = []
-    for name, split in splits.items():
-        try:
-            check_known(split, train.facts.tags, "the training split")
-        except UserError as error:
-            found.append(f"{name}: {error}")
-    return found
+    if train is None or train.facts.untagged is not None:
+        return {}
+    found = {name: unknown_entities(split, train.facts.tags) for name, split in splits.items()}
+    return {name: types for name, types in found.items() if types}
 
 
 def _open_words(splits: Mapping[str, Split]) -> list[str]:
-    """What training would refuse: open words outside ``train``, the first of each split."""
+    """What training would refuse: nothing but open words in ``train``, and the first one of every
+    other split.
+    """
     found = []
     for name, split in splits.items():
         try:
-            if name != "train":
+            if name == "train":
+                annotated(split)
+            else:
                 require_whole(split)
         except UserError as error:
             found.append(f"{name}: {error}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mmseq.contracts.example import Example
+from mmseq.data.numbers import is_number
 
 Form = tuple[str, int]
 """A kind of field and how many numbers it has: (``text``, 0), (``word``, k), (``sentence``, k)"""
@@ -56,9 +57,9 @@ def _forms(value: Any, words: int) -> set[Form]:
     if isinstance(value, str):
         return {("text", 0)}
     if not isinstance(value, list | tuple):
-        return {("sentence", 1)} if _is_number(value) else {OTHER}
+        return {("sentence", 1)} if is_number(value) else {OTHER}
     found: set[Form] = set()
-    if value and all(map(_is_number, value)):
+    if value and all(map(is_number, value)):
         found.add(("sentence", len(value)))
     sizes = {len(entry) if isinstance(entry, list | tuple) else 1 for entry in value}
     if len(value) == words and len(sizes) == 1 and 0 not in sizes and _numbers(value) is not None:
@@ -70,7 +71,7 @@ def _numbers(value: Any) -> list[float] | None:
     """All numbers in it; None where there is anything else."""
     entries = value if isinstance(value, list | tuple) else [value]
     flat = [n for e in entries for n in (e if isinstance(e, list | tuple) else [e])]
-    return flat if all(map(_is_number, flat)) else None
+    return flat if all(map(is_number, flat)) else None
 
 
 def _told(forms: set[Form]) -> str:
@@ -79,7 +80,3 @@ def _told(forms: set[Form]) -> str:
     if kind not in UNITS:
         return kind
     return f"{size} number{'s' * (size > 1)}{UNITS[kind]}"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

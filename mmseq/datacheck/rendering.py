@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.data.unknown_types import missed_line
+
 
 def render(report: Mapping[str, Any], console: Console) -> None:
     """Print a report of `mmseq.datacheck.checking.check_folder`."""
@@ -22,6 +24,9 @@ def render(report: Mapping[str, Any], console: Console) -> None:
             table.add_row(*cells)
         console.print(table)
     for line in (*_findings(splits), *_shared(report["shared"])):
+        console.print(line, markup=False, highlight=False)
+    for name, types in report["unknown"].items():
+        line = missed_line(name, types, "the training split")
         console.print(line, markup=False, highlight=False)
     for problem in report["problems"]:
         console.print(f"Problem: {problem}", markup=False, highlight=False)

@@ -4,14 +4,15 @@ and text.
 
 from __future__ import annotations
 
-import math
-from textwrap import shorten
 from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerSentence, PerWord, Text
+from mmseq.data.numbers import is_number
 from mmseq.errors import UserError
 
+SHOWN = 60
+"""Characters of a wrong value in a message"""
 Field = PerWord | PerSentence | Text
 FieldValue = list[list[float]] | list[float] | str
 """Of one sentence: a list of numbers for each word, one for all of it, or text"""
@@ -64,7 +65,7 @@ def per_word(
         raise UserError(f"{need} has {size} for {count} words; it needs one entry a word.")
     rows = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
     for index, row in enumerate(rows):
-        if not all(_is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
+        if not all(is_number(v) for v in row) or len(row) != len(rows[0]) or not row:
             raise UserError(
                 f"{need}, entry {index + 1}: {values[index]!r} is not a number or a list of as "
                 "many numbers as the first; correct it."
@@ -81,7 +82,7 @@ def per_sentence(
     """
     value = _there(example, field, "a number or a list of numbers for the sentence", reader)
     numbers = list(value) if isinstance(value, list | tuple) else [value]
-    if not numbers or not all(_is_number(v) for v in numbers):
+    if not numbers or not all(is_number(v) for v in numbers):
         raise UserError(
             f"{example.where}: field '{field}': {_shown(value)} is not a number or a list of "
             f"numbers, which {reader} reads of a sentence; correct it."
@@ -122,7 +123,8 @@ def _there(example: Example, field: str, form: str, reader: str) -> Any:
 
 
 def _shown(value: object) -> str:
-    return shorten(repr(value), 60, placeholder=" …")
+    text = repr(value)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 2].rstrip(', ')} …"
 
 
 def _require_size(
@@ -143,7 +145,3 @@ def _require_within(
             f"{example.where}: field {place}: {row} has a number outside {field.low:g} to "
             f"{field.high:g}, which {reader} reads; scale or correct it."
         )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoModel, PreTrainedModel
@@ -27,6 +28,11 @@ from mmseq.errors import UserError
 from mmseq.files import read_json, write_json
 from mmseq.packaged import resolve_package_path
 
+LIBRARIES = (
+    *(OSError, ValueError, KeyError, RuntimeError, ImportError),
+    *(SafetensorError, StrictDataclassError),
+)
+"""What the libraries raise over files that are not there, damaged or of another kind"""
 FORM = "form.json"
 """Of a run's encoder, where it is not a whole model with a tokenizer of the tokenizers library"""
 
@@ -85,7 +91,7 @@ def load_pretrained(model: str) -> Pretrained:
             f"text_encoder.model: '{model}' cannot be loaded as a text encoder: {error}; take "
             "another, or leave it out for the packaged encoder (--offline)."
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except LIBRARIES as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"text_encoder.model: '{model}' cannot be loaded ({reason}). Give a Hub id that can be "
