@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from mmseq.builtins.decoding.crf import LinearChain, by_word, full_precision
-from mmseq.builtins.decoding.crf_fast import LARGEST, FastChain
+from mmseq.builtins.decoding.crf_fast import FastChain
 from mmseq.builtins.decoding.decoders import CrfDecoder, SoftmaxDecoder
+from mmseq.builtins.decoding.posterior import LARGEST
 from mmseq.contracts.states import Sizes
 
 BOTH = pytest.mark.parametrize("chain", [LinearChain, FastChain])

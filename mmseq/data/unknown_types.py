@@ -12,7 +12,7 @@ from mmseq.errors import UserError
 
 def unknown_entities(split: Split, labels: Iterable[str]) -> dict[str, int]:
     """Number of entities of each type that is not among `labels`, sorted by type."""
-    known = {tagging.split_tag(label)[1] for label in labels} - {""}
+    known = _types(labels)
     if known.issuperset(types_of(split)):
         return {}
     kinds = Counter(kind for e in split.examples for _, _, kind in tagging.spans(e.tags or ()))
@@ -32,7 +32,7 @@ def check_known(
 
     `remedy`: what else to do than to rename or ignore the type.
     """
-    known = {tagging.split_tag(label)[1] for label in labels} - {""}
+    known = _types(labels)
     if known.issuperset(types_of(split)):
         return
     for example in split.examples:
@@ -47,3 +47,7 @@ def check_known(
                     f"({named if known else 'its training data have no types'}); "
                     f"{' or '.join(ways)}."
                 )
+
+
+def _types(labels: Iterable[str]) -> set[str]:
+    return {tagging.split_tag(label)[1] for label in labels} - {""}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from mmseq.contracts.example import Example
+from mmseq.data.numbers import is_number
 from mmseq.data.tags import spans
 from mmseq.scoring.calibration import Calibration, calibration
 from mmseq.scoring.pairs import Pair
@@ -66,5 +67,4 @@ def _list(example: Example, name: str) -> list[Any]:
 
 
 def _probability(value: object) -> float | None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if number and 0 <= value <= 1 else None  # type: ignore[operator, arg-type]
+    return float(value) if is_number(value) and 0 <= value <= 1 else None

@@ -14,8 +14,6 @@ from mmseq.builtins.decoding.posterior import LARGEST, posterior
 from mmseq.builtins.decoding.span_scores import entities
 from mmseq.builtins.decoding.viterbi import viterbi
 
-__all__ = ["LARGEST", "FastChain"]
-
 
 class FastChain(LinearChain):
     """The same CRF with the same parameters, without a graph of its recursion.
@@ -71,18 +69,21 @@ class FastChain(LinearChain):
         return find(by_word(emissions, mask), *self.parts(), mask, spread, tags)
 
     def _spread(self) -> float:
-        """The largest difference within start, transitions or end, of what can be; infinite
-        without 64 bits.
-        """
-        parts = [part.detach() for part in self.parts()]
-        if parts[0].device.type == "mps":
+        """`widest` as a number, infinite without 64 bits."""
+        if self.crf.transitions.device.type == "mps":
             return float("inf")
+        # Looked at once: on a GPU every look waits for it.
+        return self.widest().item()
+
+    @torch.no_grad()
+    def widest(self) -> Tensor:
+        """The largest difference within start, transitions or end, of what can be: scalar."""
+        parts = self.parts()
         spreads = [part.max() - part.min() for part in parts]
         if self.bound:
             low = [part.masked_fill(part == -torch.inf, torch.inf).min() for part in parts]
             spreads = [part.max() - least for part, least in zip(parts, low, strict=True)]
-        # Looked at once: on a GPU every look waits for it.
-        return torch.stack(spreads).max().item()
+        return torch.stack(spreads).max()
 
 
 class _NegativeLogLikelihood(torch.autograd.Function):

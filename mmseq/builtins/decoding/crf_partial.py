@@ -78,7 +78,7 @@ def _log_partition(
     return log_partition(emissions, ways, parts, mask).sum()
 
 
-def _width(chain: LinearChain, emissions: Tensor, ways: Tensor | None, mask: Tensor) -> float:
+def _width(chain: FastChain, emissions: Tensor, ways: Tensor | None, mask: Tensor) -> float:
     """How much the logarithm of one step's factors may differ; infinite without 64 bits.
 
     Among all sequences a tag that vanishes has a neighbour that is nearly as good. Where few are
@@ -86,8 +86,7 @@ def _width(chain: LinearChain, emissions: Tensor, ways: Tensor | None, mask: Ten
     """
     if emissions.device.type == "mps":
         return float("inf")
-    spreads = [part.detach().max() - part.detach().min() for part in chain.parts()]
-    widest = torch.stack(spreads).max()
+    widest = chain.widest()
     if ways is not None:
         held = emissions.detach()
         high = held.masked_fill(~ways, -torch.inf).amax(dim=2)
