@@ -7,15 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from mmseq.builtins.imgid import picture_of
 from mmseq.contracts.example import OPEN, Example
 from mmseq.contracts.reader import Reader
-from mmseq.data.folder import PICTURE_SUFFIXES
+from mmseq.data.picture_folder import has_picture_suffix
+from mmseq.data.picture_names import elsewhere
 from mmseq.data.reading import decoded
 from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError
 
 _BLANK = " \t"
-_PICTURE = "IMGID:"
 
 
 class ConllReader(Reader):
@@ -42,8 +43,8 @@ class ConllReader(Reader):
                 if sentence.started:
                     yield sentence.example()
                     sentence = _Sentence(path, sentence.number + 1)
-            elif line.startswith(_PICTURE):
-                sentence.add_picture(number, line)
+            elif (picture := picture_of(line)) is not None:
+                sentence.add_picture(number, line, picture)
             else:
                 has_tag = sentence.add_word(number, line)
                 tagged = tagged or number * has_tag
@@ -73,10 +74,9 @@ class _Sentence:
     def started(self) -> bool:
         return bool(self._pictures or self._tokens)
 
-    def add_picture(self, number: int, line: str) -> None:
-        name = line.removeprefix(_PICTURE).strip(_BLANK)
+    def add_picture(self, number: int, line: str, name: str) -> None:
         if not name:
-            raise UserError(f"{self._path}:{number}: '{_PICTURE}' without a name; add it.")
+            raise UserError(f"{self._path}:{number}: '{line}' without a name; add it.")
         if self._tokens:
             raise UserError(
                 f"{self._path}:{number}: '{line}' stands inside a sentence; put a blank line "
@@ -107,7 +107,7 @@ class _Sentence:
         if not self._tokens:
             raise UserError(
                 f"{self._path}:{self._picture_line}: no word follows "
-                f"'{_PICTURE}{self._pictures[-1]}'; add the words or remove the line."
+                f"'IMGID:{self._pictures[-1]}'; add the words or remove the line."
             )
         return Example(
             tuple(self._tokens),
@@ -120,8 +120,7 @@ class _Sentence:
 
 
 def _picture(name: str) -> Path:
-    known = Path(name).suffix.lower() in PICTURE_SUFFIXES
-    return Path(name if known else f"{name}.jpg")
+    return Path(name if has_picture_suffix(name) or elsewhere(name) else f"{name}.jpg")
 
 
 class JsonlReader(Reader):

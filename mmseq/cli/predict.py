@@ -204,6 +204,10 @@ def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool
 
 
 def _require_file(flag: str, path: str) -> None:
+    from mmseq.data.picture_names import elsewhere
+
+    if not Path(path).exists() and (reason := elsewhere(path)):
+        raise UserError(f"{flag} {path}: {reason}.")
     if Path(path).is_dir():
         raise UserError(f"{flag} {path}: is a folder; give a file.")
     if not Path(path).exists():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
@@ -13,8 +12,6 @@ from mmseq.registry.plugins import registry
 
 ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 
 SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
 """What a reader's `suffixes` must be, for messages"""
@@ -168,35 +165,3 @@ def not_found(path: Path, what: str) -> UserError:
     guess = closest(path.name, (entry.name for entry in parent.iterdir()))
     hint = f"did you mean {path.with_name(guess)}?" if guess and path.name else "check the path."
     return UserError(f"No {what} {path}: {hint}")
-
-
-class PictureFolder:
-    """Picture names to files, each directory listed once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._listed: dict[Path, frozenset[str]] = {}
-
-    def find(self, name: Path) -> Path:
-        """The file for `name`, trying other picture endings; if there is none, where it should be.
-
-        An absolute name stays as it is.
-        """
-        if name.is_absolute():
-            return name
-        path = self._folder / name
-        files = self._list(path.parent)
-        if path.name in files:
-            return path
-        stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
-        for suffix in PICTURE_SUFFIXES:
-            for candidate in (stem + suffix, stem + suffix.upper()):
-                if candidate in files:
-                    return path.with_name(candidate)
-        return path
-
-    def _list(self, directory: Path) -> frozenset[str]:
-        if directory not in self._listed:
-            names = os.listdir(directory) if directory.is_dir() else ()
-            self._listed[directory] = frozenset(names)
-        return self._listed[directory]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
 from mmseq.data.folder import (
-    PictureFolder,
     file_names,
     find_split,
     no_split,
@@ -19,9 +19,10 @@ from mmseq.data.folder import (
     reader_of,
     require_folder,
 )
+from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
-from mmseq.data.sentences import Facts, is_annotated, renamed
+from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
@@ -149,10 +150,7 @@ def load_file(
     else:
         read = list(read_examples(path, entry))
         found = scheme_of(read, scheme, split.path, split.where)
-        examples = [
-            replace(example, images=tuple(find(image) for image in example.images))
-            for example in as_bio(read, found)
-        ]
+        examples = [with_files(example, find) for example in as_bio(read, found)]
     return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
 
 
@@ -264,7 +262,8 @@ def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
     for example in examples:
         for path in example.images:
             if path not in exists:
-                exists[path] = path.is_file()
+                # A name may be too long for a path, which pathlib raises.
+                exists[path] = os.path.isfile(path)
             if not exists[path]:
                 missing.append((example, path))
     return missing

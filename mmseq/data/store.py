@@ -33,11 +33,11 @@ from uuid import uuid4
 from zlib import crc32
 
 from mmseq.contracts.example import Example
-from mmseq.data.sentences import Facts, renamed
+from mmseq.data.sentences import Facts, renamed, with_files
 from mmseq.errors import UserError
 from mmseq.files import replacing
 
-FORMAT = 2
+FORMAT = 3
 NUMBERS = ("starts.i64", "words.i32", "sums.u32")
 """Files of numbers, whose checksums stand in facts.json"""
 LARGE = 64 << 20
@@ -110,9 +110,10 @@ class StoredExamples(Sequence[Example]):
                 f"checksum); delete the folder {self.folder}, it will be made again."
             )
         tokens, tags, images, name, extras, begin = json.loads(bytes(line))
-        files = tuple(self._find(Path(image)) for image in images)
+        names = tuple(map(Path, images))
         tags = None if tags is None else tuple(tags)
-        example = Example(tuple(tokens), tags, files, name, extras, self._file, begin)
+        example = Example(tuple(tokens), tags, names, name, extras, self._file, begin)
+        example = with_files(example, self._find)
         return renamed(example, self._mapping) if self._mapping else example
 
     def encoded_lengths(self, encoder: str) -> Sequence[int] | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.picture_names import shown
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
 from mmseq.data.splits import SPLITS, Split, check_mapping, load_file, rename_types, require_whole
@@ -61,13 +62,15 @@ def check_folder(
     except UserError as error:
         problems.append(str(error))
     problems += _unknown_types(splits) + _open_words(splits)
-    pictures = _open_all(
+    pictures, frames = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
     return {
         "folder": str(folder),
         "problems": list(dict.fromkeys(problems)),
-        "splits": {name: _split(split, pictures, subwords) for name, split in splits.items()},
+        "splits": {
+            name: _split(split, pictures, frames, subwords) for name, split in splits.items()
+        },
         "shared": {
             f"{a.name}-{b.name}": {
                 "sentences": _shared_sentences(a, b),
@@ -109,6 +112,7 @@ def _open_words(splits: Mapping[str, Split]) -> list[str]:
 def _split(
     split: Split,
     pictures: Mapping[Path, tuple[str, str]],
+    frames: Mapping[Path, int],
     subwords: Callable[[Sequence[str]], int] | None,
 ) -> dict[str, Any]:
     tagged = [example for example in split.examples if example.tags is not None]
@@ -133,7 +137,7 @@ def _split(
         },
         "orphans": _orphans(split, tagged),
         "duplicates": _duplicates(split),
-        "pictures": _pictures(split, pictures),
+        "pictures": _pictures(split, pictures, frames),
         "fields": {
             name: {**found, **{what: _finding(found[what]) for what in ("missing", "odd")}}
             for name, found in further_fields(split.examples).items()
@@ -200,35 +204,56 @@ def _mentions(split: Split) -> dict[Path, str]:
     return {path: e.where for e in reversed(split.examples) for path in reversed(e.images)}
 
 
-def _open_all(paths: set[Path]) -> dict[Path, tuple[str, str]]:
-    """Kind and reason for each picture that cannot be used."""
-    from mmseq.pictures.opening import PictureProblem, open_picture
+def _open_all(paths: set[Path]) -> tuple[dict[Path, tuple[str, str]], dict[Path, int]]:
+    """Kind and reason for each picture that cannot be used, and how many pages or frames of each
+    file that can stand behind the first.
+    """
+    from mmseq.pictures.frames import further_frames
+    from mmseq.pictures.opening import PictureProblem, decode_picture, read_picture
 
-    def problem(path: Path) -> tuple[str, str] | None:
+    def look(path: Path) -> tuple[str, str] | int:
         try:
-            open_picture(path)
+            data = read_picture(path)
+            decode_picture(data, path)
         except PictureProblem as error:
             return error.kind, error.reason
-        return None
+        return further_frames(data)
 
     ordered = sorted(paths)
     with ThreadPoolExecutor() as pool:
-        results = zip(ordered, pool.map(problem, ordered), strict=True)
-        return {path: found for path, found in results if found}
+        found = dict(zip(ordered, pool.map(look, ordered), strict=True))
+    problems = {path: result for path, result in found.items() if isinstance(result, tuple)}
+    return problems, {
+        p: result for p, result in found.items() if isinstance(result, int) and result
+    }
 
 
-def _pictures(split: Split, problems: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
+def _pictures(
+    split: Split, problems: Mapping[Path, tuple[str, str]], frames: Mapping[Path, int]
+) -> dict[str, Any]:
     mentions = [(path, example) for example in split.examples for path in example.images]
     bad: dict[str, list[dict[str, str]]] = {"missing": [], "unreadable": [], "tiny": []}
     for path, example in mentions:
         if path in problems:
             kind, reason = problems[path]
-            bad[kind].append({"where": example.where, "path": str(path), "reason": reason})
+            bad[kind].append({"where": example.where, "path": shown(path), "reason": reason})
+    distinct = {path for path, _ in mentions}
+    several = {path: e.where for path, e in reversed(mentions) if path in frames}
     return {
         "referenced": len(mentions),
-        "distinct": len({path for path, _ in mentions}),
+        "distinct": len(distinct),
+        "files": sum(problems.get(path, ("",))[0] != "missing" for path in distinct),
         "sentences_without": sum(not example.images for example in split.examples),
         **{kind: _finding(found) for kind, found in bad.items()},
+        "frames": {
+            **_finding(
+                [
+                    {"where": where, "path": str(path), "further": frames[path]}
+                    for path, where in reversed(several.items())
+                ]
+            ),
+            "further": sum(frames[path] for path in several),
+        },
     }
 
 

@@ -73,7 +73,13 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
         *(lengths(unit) for unit in units),
         row("pictures: mentions", lambda s: s["pictures"]["referenced"]),
         row("  distinct", lambda s: s["pictures"]["distinct"]),
+        row("  of these there as a file", lambda s: s["pictures"]["files"]),
         *(unusable(kind) for kind in ("missing", "unreadable", "tiny")),
+        *(
+            [row("  pages or frames not used", lambda s: s["pictures"]["frames"]["further"])]
+            if any(s["pictures"]["frames"]["count"] for s in splits.values())
+            else []
+        ),
         row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
         *(field(name) for name in sorted({name for s in splits.values() for name in s["fields"]})),
     ]
@@ -94,6 +100,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
                 ("pictures missing", pictures["missing"], _picture_place),
                 ("pictures unreadable", pictures["unreadable"], _picture_place),
                 ("pictures tiny", pictures["tiny"], _picture_place),
+                ("files with pages or frames behind the first", pictures["frames"], _frames_place),
             )
             if found["count"]
         ]
@@ -125,6 +132,10 @@ def _tag_place(found: Mapping[str, str]) -> str:
 
 def _picture_place(found: Mapping[str, str]) -> str:
     return f"{found['where']} {found['path']} ({found['reason']})"
+
+
+def _frames_place(found: Mapping[str, Any]) -> str:
+    return f"{found['where']} {found['path']} ({found['further']} more)"
 
 
 def _line(what: str, found: Mapping[str, Any], show: Callable[[Any], str]) -> str:

@@ -15,6 +15,9 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mmseq.data.picture_names import elsewhere, shown
+from mmseq.pictures.forms import foreign_form
+
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
 MAX_PIXELS = 100_000_000
@@ -32,7 +35,7 @@ class PictureProblem(Exception):
     """A picture that cannot be used: missing, unreadable or tiny."""
 
     def __init__(self, path: Path, kind: Kind, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{shown(path)}: {reason}")
         self.path = path
         self.kind: Kind = kind
         self.reason = reason
@@ -55,8 +58,13 @@ def read_picture(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise PictureProblem(path, "missing", "no such file") from None
+        raise PictureProblem(path, "missing", elsewhere(path) or "no such file") from None
+    except IsADirectoryError:
+        reason = "is a folder; name the picture in it"
+        raise PictureProblem(path, "unreadable", reason) from None
     except (OSError, ValueError) as error:
+        if reason := elsewhere(path):
+            raise PictureProblem(path, "missing", reason) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureProblem(path, "unreadable", reason) from error
 
@@ -74,7 +82,9 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
         except PictureProblem:
             raise
         except UnidentifiedImageError:
-            raise PictureProblem(path, "unreadable", "not a picture") from None
+            form = foreign_form(data)
+            reason = f"not a picture but {form}" if form else "not a picture"
+            raise PictureProblem(path, "unreadable", reason) from None
         except Exception as error:  # Pillow's decoders raise nearly everything
             reason = " ".join(str(error).split()) or type(error).__name__
             raise PictureProblem(path, "unreadable", reason) from error

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import Example
-from mmseq.data.folder import PictureFolder, reader_of, suiting_reader
+from mmseq.data.folder import reader_of, suiting_reader
+from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import decoded, read_examples
+from mmseq.data.sentences import with_files
 from mmseq.errors import UserError, unknown
 from mmseq.registry.plugins import registry
 from mmseq.tagging.sentences import Sentence
@@ -81,10 +83,9 @@ def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
 
 
 def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:
-    files = [folder.find(image) for image in example.images]
     return tagger.sentence(
         example.tokens,
-        files,
+        list(with_files(example, folder.find).images),
         dict(example.extras),
         example.id,
         file=example.file,
@@ -114,8 +115,8 @@ def _from_json(
         raise UserError(f'{where}: "images" is not a list of file names.')
     name = str(record.pop("id", number))
     record.pop("tags", None)
-    files = [folder.find(Path(image)) for image in images]
     try:
+        files = [folder.find(Path(image)) for image in images]
         return tagger.sentence(sentence, files, record, name, file=path, line=number)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
