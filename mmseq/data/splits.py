@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
 from mmseq.data.folder import (
-    file_names,
     find_split,
     no_split,
     not_found,
     reader_of,
     require_folder,
+    unread_files,
 )
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
 from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
+from mmseq.data.split_files import file_names
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
@@ -74,10 +75,11 @@ def load_folder(
 ) -> dict[str, Split]:
     """The splits that `folder` has, in the order of `splits`.
 
-    Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
-    ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
-    looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
-    enough for `store` are kept there. Sentences of ``train`` all of whose words are open are left
+    Files are ``train|valid|test`` (``dev`` for ``valid``; where there is none, what others call
+    them) with an ending that `reader` reads; with ``auto`` any registered reader's. `mapping`
+    renames types (to ``O``: drops). Pictures are looked up in `image_folder`, else in ``images`` in
+    `folder`. Sentences of files that are large enough for `store` are kept there. Sentences of
+    ``train`` all of whose words are open are left
     out. `UserError` for a folder or picture folder that is missing, no file at all, two files for
     one split, bad content, and with a training split for a mapped type that no split has, and
     where all its words are open.
@@ -223,7 +225,9 @@ def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split
     if name in splits:
         return splits[name]
     names = " or ".join(f"{stem}.txt, {stem}.jsonl" for stem in file_names(name))
-    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).")
+    unread = unread_files(folder, SPLITS) if folder.is_dir() else ""
+    more = f" {unread}" if unread else ""
+    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).{more}")
 
 
 def require_tags(split: Split) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
-from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.folder import find_split, no_split, not_found, unread_files
 from mmseq.data.picture_names import shown
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
@@ -68,6 +68,7 @@ def check_folder(
     return {
         "folder": str(folder),
         "problems": list(dict.fromkeys(problems)),
+        "notes": [line] if (line := unread_files(folder, SPLITS, reader)) else [],
         "splits": {
             name: _split(split, pictures, frames, subwords) for name, split in splits.items()
         },
