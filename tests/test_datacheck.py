@@ -175,7 +175,10 @@ def test_types_that_the_training_split_lacks_are_problems(tmp_path):
     assert check_folder(tmp_path, mapping={"LOC": "PER"})["problems"] == []
     # Without tags, or without training data, there is nothing to compare with.
     (tmp_path / "train.txt").write_text("a\n")
-    assert check_folder(tmp_path)["problems"] == []
+    assert check_folder(tmp_path)["problems"] == [
+        f"train: 1 of 1 sentences. {tmp_path / 'train.txt'}:1: the sentence has no tags; 'train' "
+        "needs them."
+    ]
     (tmp_path / "train.txt").unlink()
     assert check_folder(tmp_path)["problems"] == []
 

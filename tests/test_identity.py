@@ -29,6 +29,8 @@ OTHERS = {
     "data.splits": ["train", "valid"],
     "data.image_folder": "a copy of the pictures",
     "data.reader": "jsonl",
+    "data.fields": {"images": "images"},
+    "data.tag_names": ["O"],
     "data.scheme": "bio",
     "data.map": {"LOC": "PLACE"},
     "data.images": "strict",

@@ -170,7 +170,7 @@ def test_jsonl_words_may_hold_line_separators(jsonl):
         ('{"tokens": ["\\ud83d"]}', "half a character"),
         ({"tokens": ["a", "b"], "tags": ["O"]}, '2 "tokens" but 1 "tags"'),
         ({"tokens": ["a"], "tags": ["PER"]}, "\"tags\", entry 1: 'PER'"),
-        ({"tokens": ["a"], "tags": [0]}, '"tags", entry 1 is 0 (int)'),
+        ({"tokens": ["a"], "tags": [0]}, '"tags", entry 1 is 0: numbers need'),
         ({"tokens": ["a"], "tags": "O"}, '"tags" is "O" (str)'),
         ({"tokens": ["a"], "images": {"a": 1}}, '"images" is {"a": 1} (dict)'),
         ({"tokens": ["a"], "images": [""]}, '"images" has an empty name'),

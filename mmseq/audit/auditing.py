@@ -16,6 +16,7 @@ from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.console import Reporter
+from mmseq.data.naming import Naming
 from mmseq.data.source import choose_split
 from mmseq.data.splits import Split, require_tags, require_whole
 from mmseq.data.tags import spans, split_tag
@@ -41,13 +42,14 @@ def audit(
     alpha: float = 0.05,
     show: int = 10,
     reporter: Reporter | None = None,
+    naming: Naming | None = None,
 ) -> AuditReport:
     """Does the picture help the model of `run` on `data` (by default its own)?
 
-    `data`, `split`, `images` and `mapping` as for ``mmseq evaluate``; `text_only` is a run without
-    pictures to compare with. `permutations` of the pictures; `resamples` of the tests; `seed` of
-    permutations, noise and resamples; `alpha`: adjusted p below which a difference is shown;
-    `show`: sentences to read at most. Raises `UserError` for a text-only `run`, data without
+    `data`, `split`, `images`, `mapping` and `naming` as for ``mmseq evaluate``; `text_only` is a
+    run without pictures to compare with. `permutations` of the pictures; `resamples` of the tests;
+    `seed` of permutations, noise and resamples; `alpha`: adjusted p below which a difference is
+    shown; `show`: sentences to read at most. Raises `UserError` for a text-only `run`, data without
     tags, entities or usable pictures, a `text_only` run that has pictures or other types, and too
     few resamples to show anything; `ValueError` for fewer than one permutation.
     """
@@ -68,7 +70,7 @@ def audit(
             "a run trained with pictures."
         )
     other = _text_only(text_only, tagger) if text_only else None
-    found = choose_split(tagger.config.data, split, data, images, mapping)
+    found = choose_split(tagger.config.data, split, data, images, mapping, naming=naming)
     require_tags(found)
     require_whole(found)
     if data is not None:

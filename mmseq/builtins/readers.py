@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from mmseq.builtins.imgid import picture_of
 from mmseq.contracts.example import OPEN, Example
 from mmseq.contracts.reader import Reader
+from mmseq.data.json_fields import (
+    OWN,
+    JsonFields,
+    checked_fields,
+    checked_tag_names,
+    named_tags,
+    picture_names,
+    take,
+)
 from mmseq.data.picture_folder import has_picture_suffix
 from mmseq.data.picture_names import elsewhere
 from mmseq.data.reading import decoded
@@ -126,8 +135,12 @@ def _picture(name: str) -> Path:
 class JsonlReader(Reader):
     """One object per line: "tokens" and, if present, "id", "tags", "images"; the rest is kept.
 
-    "images" is a list of file names or one name; null among the "tags" leaves a word open. Further
-    fields become `Example.extras` as they are. Blank lines are skipped. UTF-8.
+    "images" is a list of file names or one name; null among the "tags" leaves a word open. Where
+    one of "tokens", "tags" and "images" is absent, the field that others call so is read
+    (``words``, ``ner_tags``, ``labels``, ``image``, ``image_id`` …), unless `fields` says which:
+    ``{"tags": "ner_tags"}``; an empty name: none. Numbers as tags are places in `tag_names`, from
+    0. Further fields, others' names among them, become `Example.extras` as they are. Blank lines
+    are skipped. UTF-8.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl",)
@@ -136,14 +149,54 @@ class JsonlReader(Reader):
         '{"tokens": ["in", "Oslo"], "tags": ["O", "B-LOC"], "mood": "calm"}\n'
     )
 
+    def __init__(
+        self, fields: Mapping[str, str] | None = None, tag_names: Sequence[str] | None = None
+    ) -> None:
+        self.fields = checked_fields(fields)
+        self.tag_names = checked_tag_names(tag_names)
+
     def read(self, path: Path) -> Iterator[Example]:
+        fields = JsonFields(self.fields)
         for number, line in _lines(path):
             if line.strip(_BLANK):
-                yield _from_json(path, number, line)
+                yield self._example(path, number, line, fields)
+        for note in fields.lines(path):
+            self.note(note)
+
+    def _example(self, path: Path, number: int, line: str, fields: JsonFields) -> Example:
+        where = f"{path}:{number}"
+        record = _object(where, line)
+        names = {own: fields.name(record, own, where) for own in OWN}
+        name, found = names["tokens"], {own: take(record, names[own]) for own in OWN}
+        if name is None:
+            raise UserError(f'{where}: the object needs "tokens", a list of words.')
+        tokens = _strings(where, name, found["tokens"])
+        if not tokens:
+            raise UserError(f'{where}: "{name}" is empty; add its words or remove the line.')
+        for index, token in enumerate(tokens):
+            if not token.strip(" \t\r\n"):
+                raise UserError(f'{where}: "{name}", entry {index + 1}: an empty word; remove it.')
+        tags = found["tags"]
+        if tags is not None:
+            tags = _tags(where, str(names["tags"]), tags, len(tokens), self.tag_names)
+        pictures = _strings(where, names["images"] or "images", picture_names(found["images"]))
+        if "" in pictures:
+            raise UserError(f'{where}: "{names["images"]}" has an empty name; remove it.')
+        title = record.pop("id", None)
+        if title is not None and (isinstance(title, bool) or not isinstance(title, str | int)):
+            raise UserError(f'{where}: "id" is {title!r}; make it a string.')
+        return Example(
+            tokens,
+            tags,
+            tuple(Path(picture) for picture in pictures),
+            f"{path.stem}-{number}" if title in (None, "") else str(title),
+            record,
+            path,
+            number,
+        )
 
 
-def _from_json(path: Path, number: int, line: str) -> Example:
-    where = f"{path}:{number}"
+def _object(where: str, line: str) -> dict[str, Any]:
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -151,46 +204,24 @@ def _from_json(path: Path, number: int, line: str) -> Example:
         raise UserError(f"{where}: not JSON ({reason}); write one object per line.") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
-    if "tokens" not in record:
-        raise UserError(f'{where}: the object needs "tokens", a list of words.')
-    tokens = _strings(where, "tokens", record.pop("tokens"))
-    if not tokens:
-        raise UserError(f'{where}: "tokens" is empty; add its words or remove the line.')
-    for index, token in enumerate(tokens):
-        if not token.strip(" \t\r\n"):
-            raise UserError(f'{where}: "tokens", entry {index + 1}: an empty word; remove it.')
-    tags = record.pop("tags", None)
-    if tags is not None:
-        tags = _tags(where, tags, len(tokens))
-    images = record.pop("images", None)
-    images = [images] if isinstance(images, str) else images
-    pictures = () if images is None else _strings(where, "images", images)
-    if "" in pictures:
-        raise UserError(f'{where}: "images" has an empty name; remove it.')
-    name = record.pop("id", None)
-    if name is not None and (isinstance(name, bool) or not isinstance(name, str | int)):
-        raise UserError(f'{where}: "id" is {name!r}; make it a string.')
-    return Example(
-        tokens,
-        tags,
-        tuple(Path(picture) for picture in pictures),
-        f"{path.stem}-{number}" if name in (None, "") else str(name),
-        record,
-        path,
-        number,
-    )
+    return record
 
 
-def _tags(where: str, value: Any, words: int) -> tuple[str, ...]:
+def _tags(
+    where: str, name: str, value: Any, words: int, tag_names: Sequence[str]
+) -> tuple[str, ...]:
     if isinstance(value, list):
         value = [OPEN if tag is None else tag for tag in value]
-    tags = _strings(where, "tags", value)
+        value = named_tags(where, name, value, tag_names)
+    tags = _strings(where, name, value)
     if len(tags) != words:
-        raise UserError(f'{where}: {words} "tokens" but {len(tags)} "tags"; give every word a tag.')
+        raise UserError(
+            f'{where}: {words} "tokens" but {len(tags)} "{name}"; give every word a tag.'
+        )
     for index, tag in enumerate(tags):
         if not is_tag(tag):
             raise UserError(
-                f"{where}: \"tags\", entry {index + 1}: '{tag}' is not a tag; {TAG_FORM}."
+                f"{where}: \"{name}\", entry {index + 1}: '{tag}' is not a tag; {TAG_FORM}."
             )
     return tags
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
 
 
 @click.group()
@@ -35,6 +40,7 @@ def data() -> None:
     help="Tagging scheme of the files [auto].",
 )
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@naming_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(
     folder: str,
@@ -43,11 +49,12 @@ def check(
     scheme: str,
     renamed: tuple[str, ...],
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Count and check what DATA holds: types, lengths, orphan tags, duplicates, pictures.
 
     Lengths are given in words and, where the packaged encoder is installed, in its sub-words.
-    Exit code 1 if something cannot be read.
+    Exit code 1 if something cannot be read, or train has a sentence without tags.
 
     \b
     Example:
@@ -65,6 +72,7 @@ def check(
         mapping=renamings(renamed),
         image_folder=Path(images) if images else None,
         subwords=_sub_words(),
+        naming=naming,
     )
     if as_json:
         click.echo(json.dumps(report, indent=2))
@@ -87,10 +95,17 @@ def check(
     default="auto",
     help="Tagging scheme of the file [auto].",
 )
+@naming_options
 @click.option("--first", type=click.IntRange(min=1), metavar="N", help="Only the first N [all].")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 def show(
-    file: Path, images: str | None, reader: str, scheme: str, first: int | None, as_json: bool
+    file: Path,
+    images: str | None,
+    reader: str,
+    scheme: str,
+    first: int | None,
+    as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Print the sentences of FILE as they are read: line, pictures, words, tags in BIO.
 
@@ -114,6 +129,7 @@ def show(
         reader=reader,
         scheme=scheme,  # type: ignore[arg-type]
         image_folder=Path(images) if images else None,
+        naming=naming,
     )
     for example in split.examples[:first]:
         if as_json:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from mmseq.cli.data import renamings
+from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
     from mmseq.tagging.sentences import Span, TaggedSentence
 
 INT8 = "Text encoder's linear layers in 8 bits: faster on a CPU, a little less exact."
@@ -39,6 +41,7 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
     default="refuse",
     help="What of types in DATA that RUN does not know [refuse].",
 )
+@naming_options
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
@@ -51,6 +54,7 @@ def evaluate(
     unknown: Literal["refuse", "missed"],
     int8: bool,
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
@@ -74,7 +78,9 @@ def evaluate(
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
-    found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
+    found = choose_split(
+        tagger.config.data, split, data, images, renamings(renamed), reader, naming
+    )
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:
@@ -130,6 +136,7 @@ def evaluate(
     help="What cuts strings into words: whitespace, tweet, tweet-split, punctuation, characters "
     "[what the run has learned].",
 )
+@naming_options
 @click.option("--int8", is_flag=True, help=INT8)
 def predict(
     run: Path,
@@ -143,6 +150,7 @@ def predict(
     min_score: float | None,
     splitter: str | None,
     int8: bool,
+    naming: Naming | None,
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
@@ -188,7 +196,8 @@ def predict(
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
-    stream = sentences(tagger, source or "-", form, Path(images) if images else None)
+    folder = Path(images) if images else None
+    stream = sentences(tagger, source or "-", form, folder, naming)
     _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
 
 

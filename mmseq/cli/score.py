@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mmseq.cli.data import renamings
+from mmseq.cli.naming import naming_options
+
+if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
 
 
 @click.command()
@@ -25,6 +30,7 @@ from mmseq.cli.data import renamings
     default="auto",
     help="Tagging scheme of the files [auto: BIO or BIOES, named for each].",
 )
+@naming_options
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def score(
@@ -34,6 +40,7 @@ def score(
     scheme: str,
     renamed: tuple[str, ...],
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Score the tags of the file PREDICTED by those of the file GOLD.
 
@@ -57,6 +64,7 @@ def score(
         train=train,
         scheme=scheme,  # type: ignore[arg-type]
         mapping=renamings(renamed),
+        naming=naming,
     )
     found = report(pair)
     if as_json:

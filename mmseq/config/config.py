@@ -37,6 +37,11 @@ class DataConfig(BaseModel):
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"
     """A registered reader; auto: by the file's ending."""
+    fields: dict[str, str] = Field(default_factory=dict)
+    """Fields of JSON files, `{tags = "ner_tags", images = "photo"}`; empty: tokens, tags and
+    images, or what others call them."""
+    tag_names: list[str] = Field(default_factory=list)
+    """Tags that are numbers in the files, by number from 0: `["O", "B-PER", "I-PER"]`."""
     scheme: Literal["auto", "bio", "bioes", "iob1"] = "auto"
     """Tagging scheme of the files; auto tells BIO from BIOES."""
     map: dict[str, str] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,8 +13,11 @@ from mmseq.contracts.example import Example
 class Reader(ABC):
     """A file to examples.
 
-    It has no options, since files are read by their ending. The engine itself reports a file that
-    cannot be opened or is not UTF-8.
+    It has no options of its own, since files are read by their ending. A constructor that takes
+    `fields` gets what the user says of the names of fields (``data.fields``, ``--fields``), a
+    mapping such as ``{"tags": "ner_tags"}``, and one that takes `tag_names` the names of tags that
+    are numbers, from 0 (``data.tag_names``, ``--tag-names``); both are empty where nothing is said.
+    The engine itself reports a file that cannot be opened or is not UTF-8.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
@@ -24,9 +27,18 @@ class Reader(ABC):
     example_file: ClassVar[str] = ""
     """A small file of the format, two sentences or more: `mmseq show` prints it, checks read it"""
 
+    on_note: Callable[[str], None] | None = None
+
     @abstractmethod
     def read(self, path: Path) -> Iterator[Example]:
         """Examples in file order; `UserError` naming file, line and remedy for a bad line.
         Tags as written, `mmseq.OPEN` where a word is left without one among others; pictures as
         file names, which the engine looks up.
         """
+
+    def note(self, line: str) -> None:
+        """Say something of a file that is no fault, such as what of it is not read: it is shown to
+        the user once.
+        """
+        if self.on_note is not None:
+            self.on_note(line)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
+from mmseq.data.naming import Naming
 from mmseq.errors import ComponentError, UserError, one_line
 
 if TYPE_CHECKING:
@@ -34,8 +36,13 @@ def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
             ) from error
 
 
-def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
-    """What the reader `entry` makes of a file, one by one.
+def read_examples(
+    path: Path,
+    entry: Entry,
+    naming: Naming | None = None,
+    note: Callable[[str], None] | None = None,
+) -> Iterator[Example]:
+    """What the reader `entry` makes of a file, one by one; `note` gets what it says of the file.
 
     `UserError` for a file that cannot be read; `ComponentError` naming the reader for what it
     raises else, and for examples of the wrong types.
@@ -43,7 +50,10 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     place = f"{entry.full_title} on {path}"
     after = "at its beginning"
     try:
-        for number, example in enumerate(entry.load()().read(path), 1):
+        reader = entry.load()(**(naming.options(entry) if naming else {}))
+        if isinstance(reader, Reader):
+            reader.on_note = note
+        for number, example in enumerate(reader.read(path), 1):
             if fault := _fault(example):
                 known = isinstance(example, Example) and example.file
                 where = f", {example.where}" if known else f", the sentence {after}"

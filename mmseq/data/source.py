@@ -8,6 +8,7 @@ from typing import Any
 
 from mmseq.config.config import DataConfig
 from mmseq.data.folder import suiting_reader
+from mmseq.data.naming import Naming
 from mmseq.data.sample.cached import sample_folder
 from mmseq.data.splits import (
     Split,
@@ -40,6 +41,7 @@ def load_data(
         image_folder=Path(data.image_folder) if data.image_folder else None,
         splits=tuple(splits),
         store=_example_store(data, tell),
+        naming=Naming(data.fields, data.tag_names),
     )
 
 
@@ -57,8 +59,12 @@ def choose_split(
     images: str | Path | None = None,
     mapping: Mapping[str, str] | None = None,
     reader: str | None = None,
+    naming: Naming | None = None,
 ) -> Split:
-    """The split `name` of a run's `own` data, or of other data: a folder, or the split's file."""
+    """The split `name` of a run's `own` data, or of other data: a folder, or the split's file.
+
+    Names of fields and of tags are the run's where `naming` says nothing else.
+    """
     settings: dict[str, Any] = {}
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
@@ -66,6 +72,7 @@ def choose_split(
         settings = {"path": str(data), "image_folder": "", "reader": reader, "scheme": "auto"}
     elif reader is not None:
         settings["reader"] = reader
+    settings |= naming.said() if naming else {}
     if images is not None:
         settings["image_folder"] = str(images)
     if mapping:
@@ -79,5 +86,6 @@ def choose_split(
             reader=options.reader,
             mapping=options.map,
             image_folder=folder,
+            naming=Naming(options.fields, options.tag_names),
         )
     return require_split(load_data(options, (name,)), name, Path(options.path))

@@ -19,6 +19,7 @@ from mmseq.data.folder import (
     require_folder,
     unread_files,
 )
+from mmseq.data.naming import Naming
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import read_examples, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
@@ -50,6 +51,8 @@ class Split:
     word_per_line: bool = False
     left_out: int = 0
     """Sentences of the file that are not among them, since all their words are open"""
+    notes: tuple[str, ...] = ()
+    """What its reader says of the file, such as what of it is not read"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -72,6 +75,7 @@ def load_folder(
     image_folder: Path | None = None,
     splits: Sequence[str] = SPLITS,
     store: ExampleStore | None = None,
+    naming: Naming | None = None,
 ) -> dict[str, Split]:
     """The splits that `folder` has, in the order of `splits`.
 
@@ -93,12 +97,15 @@ def load_folder(
             scheme=scheme,
             image_folder=image_folder,
             store=store,
+            naming=naming,
         )
         for name, path in found.items()
         if path is not None
     }
     if not loaded:
         raise no_split(folder, tuple(splits), reader)
+    if naming:
+        naming.check([reader_of(split.path, reader) for split in loaded.values()])
     if "train" in loaded:
         # Data for a finished run need not have every type that the run's mapping names.
         check_mapping(loaded.values(), mapping or {})
@@ -136,6 +143,7 @@ def load_file(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     store: ExampleStore | None = None,
+    naming: Naming | None = None,
 ) -> Split:
     """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
     if not path.is_file():
@@ -145,15 +153,17 @@ def load_file(
     entry = reader_of(path, reader)
     find = PictureFolder(image_folder or path.parent / "images").find
     split = Split(name or path.stem, path, _digest(path), [], "none", entry.load().word_per_line)
+    file = _Rereading(path, entry, naming or Naming())
     examples: Sequence[Example]
     if store is not None and path.stat().st_size >= store.least:
-        stored = _stored(store, split, _Rereading(path, entry), scheme, find)
+        stored = _stored(store, split, file, scheme, find)
         examples, found = stored, stored.scheme
     else:
-        read = list(read_examples(path, entry))
+        read = list(file)
         found = scheme_of(read, scheme, split.path, split.where)
         examples = [with_files(example, find) for example in as_bio(read, found)]
-    return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
+    split = replace(split, examples=examples, scheme=found, notes=tuple(file.notes))
+    return rename_types(split, mapping or {})
 
 
 def _digest(path: Path) -> str:
@@ -166,11 +176,15 @@ def _digest(path: Path) -> str:
 class _Rereading:
     """The examples of a file, read again on each pass over them."""
 
-    def __init__(self, path: Path, entry: Entry) -> None:
-        self.path, self.entry = path, entry
+    def __init__(self, path: Path, entry: Entry, naming: Naming) -> None:
+        self.path, self.entry, self.naming = path, entry, naming
+        self.notes: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Example]:
-        return read_examples(self.path, self.entry)
+        return read_examples(self.path, self.entry, self.naming, self._note)
+
+    def _note(self, line: str) -> None:
+        self.notes[line] = None
 
 
 def _stored(
@@ -181,7 +195,8 @@ def _stored(
     find: Callable[[Path], Path],
 ) -> StoredExamples:
     """The sentences of a file in the store, put there if they are not."""
-    way = {"reader": examples.entry.full_title, "scheme": scheme}
+    said = examples.naming.options(examples.entry)
+    way = {"reader": examples.entry.full_title, "scheme": scheme, **said}
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
     if stored is not None:
@@ -234,7 +249,12 @@ def require_tags(split: Split) -> None:
     """`UserError` naming the first sentence without tags."""
     if split.facts.untagged is not None:
         example = split.examples[split.facts.untagged]
-        raise UserError(f"{example.where}: the sentence has no tags; '{split.name}' needs them.")
+        raise UserError(
+            " ".join(
+                (f"{example.where}: the sentence has no tags; '{split.name}' needs them.",)
+                + split.notes
+            )
+        )
 
 
 def require_whole(split: Split) -> None:

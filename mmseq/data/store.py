@@ -151,7 +151,7 @@ class ExampleStore:
     tell: Callable[[str], None] = lambda line: None
     """Told of what takes long"""
 
-    def folder(self, digest: str, way: Mapping[str, str]) -> Path:
+    def folder(self, digest: str, way: Mapping[str, Any]) -> Path:
         """Of the file with this SHA-256, read this way."""
         key = json.dumps([FORMAT, digest, way], sort_keys=True)
         return self.root / sha256(key.encode()).hexdigest()[:32]

@@ -11,11 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
-from mmseq.data.folder import find_split, no_split, not_found, unread_files
+from mmseq.data.folder import find_split, no_split, not_found, reader_of, unread_files
+from mmseq.data.naming import Naming
 from mmseq.data.picture_names import shown
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
-from mmseq.data.splits import SPLITS, Split, check_mapping, load_file, rename_types, require_whole
+from mmseq.data.splits import (
+    SPLITS,
+    Split,
+    check_mapping,
+    load_file,
+    rename_types,
+    require_tags,
+    require_whole,
+)
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.data.unknown_types import check_known
 from mmseq.datacheck.fields import further_fields
@@ -34,6 +43,7 @@ def check_folder(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     subwords: Callable[[Sequence[str]], int] | None = None,
+    naming: Naming | None = None,
 ) -> dict[str, Any]:
     """A report on a data folder, fit for JSON; options as in `mmseq.data.splits.load_folder`.
 
@@ -49,7 +59,12 @@ def check_folder(
         try:
             if path := find_split(folder, name, reader):
                 splits[name] = load_file(
-                    path, name=name, reader=reader, scheme=scheme, image_folder=image_folder
+                    path,
+                    name=name,
+                    reader=reader,
+                    scheme=scheme,
+                    image_folder=image_folder,
+                    naming=naming,
                 )
         except UserError as error:
             problems.append(str(error))
@@ -61,7 +76,9 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
-    problems += _unknown_types(splits) + _open_words(splits)
+    problems += _no_tags(splits) + _unknown_types(splits) + _open_words(splits)
+    if naming:
+        problems += _not_told(naming, splits, reader)
     pictures, frames = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
@@ -80,6 +97,27 @@ def check_folder(
             for a, b in combinations(splits.values(), 2)
         },
     }
+
+
+def _no_tags(splits: Mapping[str, Split]) -> list[str]:
+    """What training would refuse: sentences of ``train`` without tags, the first of them."""
+    if (train := splits.get("train")) is None:
+        return []
+    untagged = sum(example.tags is None for example in train.examples)
+    try:
+        require_tags(train)
+    except UserError as error:
+        return [f"train: {untagged:,} of {len(train.examples):,} sentences. {error}"]
+    return []
+
+
+def _not_told(naming: Naming, splits: Mapping[str, Split], reader: str) -> list[str]:
+    """Names that no reader of these files is told."""
+    try:
+        naming.check([reader_of(split.path, reader) for split in splits.values()])
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _unknown_types(splits: Mapping[str, Split]) -> list[str]:
@@ -122,6 +160,7 @@ def _split(
         "file": str(split.path),
         "sha256": split.sha256,
         "scheme": split.scheme,
+        "notes": list(split.notes),
         "sentences": len(split.examples),
         "words": sum(len(example.tokens) for example in split.examples),
         "entities": dict(sorted(entities.items())),

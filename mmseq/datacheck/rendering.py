@@ -21,7 +21,8 @@ def render(report: Mapping[str, Any], console: Console) -> None:
         for cells in _rows(splits):
             table.add_row(*cells)
         console.print(table)
-    for line in (*_findings(splits), *_shared(report["shared"]), *report["notes"]):
+    notes = [note for split in splits.values() for note in split["notes"]]
+    for line in (*notes, *_findings(splits), *_shared(report["shared"]), *report["notes"]):
         console.print(line, markup=False, highlight=False)
     for problem in report["problems"]:
         console.print(f"Problem: {problem}", markup=False, highlight=False)

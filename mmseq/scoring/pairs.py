@@ -9,6 +9,8 @@ from pathlib import Path
 from unicodedata import normalize
 
 from mmseq.contracts.example import Example
+from mmseq.data.folder import reader_of
+from mmseq.data.naming import Naming
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.splits import Split, check_mapping, load_file, rename_types, require_whole
 from mmseq.data.tags import spans
@@ -61,16 +63,20 @@ def read_pair(
     train: Path | None = None,
     scheme: SchemeOption = "auto",
     mapping: Mapping[str, str] | None = None,
+    naming: Naming | None = None,
 ) -> Pair:
     """Two files, each in any format that a reader knows, and the training file if one is given.
 
-    Sentences are paired by their order. `scheme` and `mapping` are as in
+    Sentences are paired by their order. `scheme`, `mapping` and `naming` are as in
     `mmseq.data.splits.load_folder` and go for every file.
     `UserError` where a file is missing, cannot be read or has a sentence
     without tags, or (but for the training file) an open word, where a type to rename is in none of
     them, and at the first word in which the two differ.
     """
-    files = [_tagged(path, scheme) for path in (gold, predicted, train) if path is not None]
+    paths = [path for path in (gold, predicted, train) if path is not None]
+    files = [_tagged(path, scheme, naming) for path in paths]
+    if naming:
+        naming.check([reader_of(path) for path in paths])
     for split in files[:2]:
         require_whole(split)
     check_mapping(files, mapping or {})
@@ -84,13 +90,16 @@ def read_pair(
     return pair
 
 
-def _tagged(path: Path, scheme: SchemeOption) -> Split:
+def _tagged(path: Path, scheme: SchemeOption, naming: Naming | None) -> Split:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give a file.")
-    split = load_file(path, scheme=scheme)
+    split = load_file(path, scheme=scheme, naming=naming)
     for example in split.examples:
         if example.tags is None:
-            raise UserError(f"{example.where}: the sentence has no tags; give every word a tag.")
+            notes = "".join(f" {note}" for note in split.notes)
+            raise UserError(
+                f"{example.where}: the sentence has no tags; give every word a tag.{notes}"
+            )
     return split
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.folder import reader_of, suiting_reader
+from mmseq.data.json_fields import JsonFields, checked_fields, picture_names, take
+from mmseq.data.naming import Naming
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import decoded, read_examples
 from mmseq.data.sentences import with_files
@@ -35,12 +37,17 @@ def check_format(form: str, source: str | None) -> None:
         raise UserError(f"--format {form} from standard input: give the file with --input.")
 
 
-def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> Iterator[Sentence]:
+def sentences(
+    tagger: Tagger, source: str, form: str, images: Path | None, naming: Naming | None = None
+) -> Iterator[Sentence]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
-    beside the file. JSON objects may have ``text`` in place of ``tokens``.
+    beside the file. JSON objects may have ``text`` in place of ``tokens``. `naming`: names of
+    fields, by default the run's.
     """
+    data = tagger.config.data
+    naming = naming or Naming(data.fields, data.tag_names)
     standard = source == "-"
     path = Path("standard input" if standard else source)
     guessed = form == "auto"
@@ -54,16 +61,19 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
         for number, line in _lines(path, standard):
             yield tagger.sentence(line, name=str(number))
     elif form == "jsonl":
+        fields = JsonFields(checked_fields(naming.fields))
         for number, line in _lines(path, standard):
             if line.strip():
-                yield _from_json(tagger, line, path, number, folder)
+                yield _from_json(tagger, line, path, number, folder, fields)
+        for note in fields.lines(path):
+            tagger.reporter.warning(note)
     else:
         try:
             reader = reader_of(path, form)
         except UserError as error:
             raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
         try:
-            for example in read_examples(path, reader):
+            for example in read_examples(path, reader, naming, tagger.reporter.warning):
                 yield _from_example(tagger, example, folder)
         except UserError as error:
             # Tweets in a .txt file look like columns without tags.
@@ -94,7 +104,12 @@ def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Se
 
 
 def _from_json(
-    tagger: Tagger, line: str, path: Path, number: int, folder: PictureFolder
+    tagger: Tagger,
+    line: str,
+    path: Path,
+    number: int,
+    folder: PictureFolder,
+    fields: JsonFields,
 ) -> Sentence:
     where = f"{path}:{number}"
     try:
@@ -103,14 +118,13 @@ def _from_json(
         raise UserError(f"{where}: broken JSON ({error}).") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
-    given = record.pop("tokens", None)
+    given = take(record, fields.name(record, "tokens", where))
     text = record.pop("text", None)
     sentence = given if given is not None else text
     words = isinstance(sentence, list) and all(isinstance(w, str) and w for w in sentence)
     if not words and not isinstance(sentence, str):
         raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string).')
-    images = record.pop("images", None) or []
-    images = [images] if isinstance(images, str) else images
+    images = picture_names(take(record, fields.name(record, "images", where)))
     if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
         raise UserError(f'{where}: "images" is not a list of file names.')
     name = str(record.pop("id", number))
