@@ -176,8 +176,8 @@ def test_types_that_the_training_split_lacks_are_problems(tmp_path):
     # Without tags, or without training data, there is nothing to compare with.
     (tmp_path / "train.txt").write_text("a\n")
     assert check_folder(tmp_path)["problems"] == [
-        f"train: 1 of 1 sentences. {tmp_path / 'train.txt'}:1: the sentence has no tags; 'train' "
-        "needs them."
+        "train: 1 of 1 sentences have no tags, from which training learns; the first is "
+        f"{tmp_path / 'train.txt'}:1."
     ]
     (tmp_path / "train.txt").unlink()
     assert check_folder(tmp_path)["problems"] == []

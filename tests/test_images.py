@@ -161,6 +161,14 @@ def test_what_is_no_picture_is_named_as_what_it_is(tmp_path, data, form):
     assert problem.reason.startswith(f"not a picture but {form}")
 
 
+def test_a_name_that_differs_in_capitals_is_told(tmp_path):
+    (tmp_path / "Photo.JPG").write_bytes(b"")
+    reason = "no such file; Photo.JPG is there, but capitals count"
+    assert problem_of(tmp_path / "photo.jpg").reason == reason
+    assert problem_of(tmp_path / "other.jpg").reason == "no such file"
+    assert problem_of(tmp_path / "none" / "photo.jpg").reason == "no such file"
+
+
 @pytest.mark.parametrize("data", [b"not a picture", b"<xml/>", b"{}", b"\xff\xd8 cut"])
 def test_nothing_is_guessed_of_other_files(tmp_path, data):
     path = tmp_path / "a.jpg"

@@ -54,6 +54,13 @@ class GivesNothing(Lines):
         list(super().read(path))
 
 
+class TakesNames(Lines):
+    """Right: what the engine tells readers that take it."""
+
+    def __init__(self, *, fields=None, tag_names=None) -> None:
+        self.fields, self.tag_names = fields, tag_names
+
+
 class HasOptions(Lines):
     def __init__(self, *, mark: str = "/") -> None:
         self.mark = mark
@@ -83,8 +90,9 @@ READERS = {
 check_slashes = partial(check_reader, text=SLASH, broken={"a/O\nb/X\n": 2})
 
 
-def test_a_right_reader_passes():
-    check_slashes(Lines)
+@pytest.mark.parametrize("right", [Lines, TakesNames])
+def test_a_right_reader_passes(right):
+    check_slashes(right)
 
 
 @pytest.mark.parametrize(

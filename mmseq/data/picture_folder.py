@@ -21,9 +21,19 @@ FOREIGN_SUFFIXES = (".heic", ".heif", ".svg", ".pdf")
 """Endings of what people take for pictures and nobody here can open"""
 
 
+_KNOWN = frozenset((*PICTURE_SUFFIXES, *FOREIGN_SUFFIXES))
+
+
 def has_picture_suffix(name: str) -> bool:
     """Whether it ends as files of pictures do, in upper or lower case."""
-    return Path(name).suffix.lower() in (*PICTURE_SUFFIXES, *FOREIGN_SUFFIXES)
+    return bool(_parts(name)[1])
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """A name without its ending, and the ending in small letters where it is a picture's."""
+    stem, dot, ending = name.rpartition(".")
+    suffix = f".{ending.lower()}"
+    return (stem, suffix) if dot and stem and suffix in _KNOWN else (name, "")
 
 
 class PictureFolder:
@@ -32,6 +42,8 @@ class PictureFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._listed: dict[Path, _Listing] = {}
+        # As they stand in names, which are many: paths are slow to make and compare.
+        self._directories: dict[str, Path] = {}
 
     def find(self, name: Path) -> Path:
         """The file for `name`; if there is none, where it should be. An absolute name is looked up
@@ -42,35 +54,39 @@ class PictureFolder:
         the folder's own name before the file's. What can be no file here, such as a URL, stays as
         it is. `UserError` where a name fits several files that differ.
         """
-        wanted = self._folder / name
-        spellings = [name]
-        if "\\" in str(name):
-            spellings.append(Path(str(name).replace("\\", "/")))
+        spellings = [str(name)]
+        if "\\" in spellings[0]:
+            spellings.append(spellings[0].replace("\\", "/"))
         for spelling in spellings:
-            if found := self._found(self._folder / spelling):
+            if found := self._found(spelling):
                 return found
         if elsewhere(name):
             return name
         for spelling in spellings:
-            if spelling.parts[:1] == (self._folder.name,):
-                return self._found(self._folder.parent / spelling) or wanted
-        return wanted
+            first, _, rest = os.path.normpath(spelling).partition(os.sep)
+            if rest and first == self._folder.name:
+                return self._found(rest) or self._folder / name
+        return self._folder / name
 
-    def _found(self, path: Path) -> Path | None:
-        directory = self._directory(path.parent)
+    def _found(self, wanted: str) -> Path | None:
+        """The file, or else the folder, that is called so; an absolute name is one."""
+        head, name = os.path.split(wanted)
+        if head not in self._directories:
+            self._directories[head] = self._directory(self._folder / head)
+        directory = self._directories[head]
         listing = self._list(directory)
-        if path.name in listing.files:
-            return directory / path.name
-        fitting = [directory / name for name in listing.fitting(path.name)]
+        if name in listing.files:
+            return directory / name
+        fitting = [directory / file for file in listing.fitting(name)]
         if len(fitting) > 1 and not _equal(fitting):
             names = " and ".join(str(file) for file in fitting)
             raise UserError(
-                f"picture '{path.name}' fits {names}; write the whole name, with its ending, or "
+                f"picture '{wanted}' fits {names}; write the whole name, with its ending, or "
                 "keep one of them."
             )
         if fitting:
             return fitting[0]
-        return directory / path.name if path.name in listing.folders else None
+        return directory / name if name in listing.folders else None
 
     def _directory(self, directory: Path) -> Path:
         """The same directory as it is called here, where its name is in another Unicode form."""
@@ -94,7 +110,8 @@ class _Listing:
     """The names in a directory."""
 
     def __init__(self, directory: Path) -> None:
-        files, folders = set(), set()
+        files: set[str] = set()
+        folders: set[str] = set()
         self.exists = False
         # What cannot be listed has nothing to offer; who opens a picture in it is told why.
         with suppress(OSError, ValueError), os.scandir(directory) as entries:
@@ -108,33 +125,29 @@ class _Listing:
         """Files by their name without a picture's ending, in NFC."""
         found: dict[str, list[str]] = {}
         for name in self.files:
-            found.setdefault(_stem(name), []).append(name)
+            found.setdefault(normalize("NFC", _parts(name)[0]), []).append(name)
         return found
 
     def fitting(self, name: str) -> Sequence[str]:
         """Files that `name` may mean, the likeliest first; those of the best kind alone."""
-        same = self._by_stem.get(_stem(name), [])
+        stem, suffix = _parts(name)
+        same = self._by_stem.get(normalize("NFC", stem), [])
+        if len(same) < 2:
+            return same
         whole = normalize("NFC", name)
         kinds: Iterable[list[str]] = (
             [file for file in same if normalize("NFC", file) == whole],
-            [file for file in same if _suffix(file) == _suffix(name)],
-            [file for file in same if _suffix(file) not in FOREIGN_SUFFIXES],
+            [file for file in same if _parts(file)[1] == suffix],
+            [file for file in same if _parts(file)[1] not in FOREIGN_SUFFIXES],
             same,
         )
         return sorted(next(filter(None, kinds), []), key=_rank)
 
 
-def _stem(name: str) -> str:
-    return normalize("NFC", Path(name).stem if has_picture_suffix(name) else name)
-
-
-def _suffix(name: str) -> str:
-    return Path(name).suffix.lower() if has_picture_suffix(name) else ""
-
-
 def _rank(name: str) -> tuple[int, bool, str]:
     known = ("", *PICTURE_SUFFIXES, *FOREIGN_SUFFIXES)
-    return (known.index(_suffix(name)) or len(known), not name.endswith(_suffix(name)), name)
+    suffix = _parts(name)[1]
+    return (known.index(suffix) or len(known), not name.endswith(suffix), name)
 
 
 def _equal(files: Sequence[Path]) -> bool:

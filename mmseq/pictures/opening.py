@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -58,7 +59,7 @@ def read_picture(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise PictureProblem(path, "missing", elsewhere(path) or "no such file") from None
+        raise PictureProblem(path, "missing", elsewhere(path) or _absent(Path(path))) from None
     except IsADirectoryError:
         reason = "is a folder; name the picture in it"
         raise PictureProblem(path, "unreadable", reason) from None
@@ -67,6 +68,23 @@ def read_picture(path: Path) -> bytes:
             raise PictureProblem(path, "missing", reason) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureProblem(path, "unreadable", reason) from error
+
+
+def _absent(path: Path) -> str:
+    """That a file is not there, and one whose name differs in capitals if that is."""
+    near = _in_small_letters(path.parent).get(path.stem.casefold())
+    if near is None or near == path.name:
+        return "no such file"
+    return f"no such file; {near} is there, but capitals count"
+
+
+@lru_cache(maxsize=16)
+def _in_small_letters(directory: Path) -> dict[str, str]:
+    """Names in a directory by what they are without capitals and ending; for messages alone."""
+    try:
+        return {Path(name).stem.casefold(): name for name in sorted(os.listdir(directory))}
+    except OSError:
+        return {}
 
 
 def decode_picture(data: bytes, path: Path) -> Image.Image:

@@ -61,7 +61,9 @@ def sentences(
         for number, line in _lines(path, standard):
             yield tagger.sentence(line, name=str(number))
     elif form == "jsonl":
-        fields = JsonFields(checked_fields(naming.fields))
+        said = checked_fields(naming.fields)
+        # Tags are not looked at.
+        fields = JsonFields({own: name for own, name in said.items() if own != "tags"})
         for number, line in _lines(path, standard):
             if line.strip():
                 yield _from_json(tagger, line, path, number, folder, fields)
