@@ -29,6 +29,7 @@ OTHERS = {
     "data.splits": ["train", "valid"],
     "data.image_folder": "a copy of the pictures",
     "data.reader": "jsonl",
+    "data.columns": {"tag": 2},
     "data.scheme": "bio",
     "data.map": {"LOC": "PLACE"},
     "data.images": "strict",

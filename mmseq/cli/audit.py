@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.output import new_file, require_new
 
@@ -20,6 +21,8 @@ from mmseq.cli.output import new_file, require_new
     help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--text-only", metavar="RUN", help="A run without pictures to compare with.")
 @click.option(
@@ -64,6 +67,8 @@ def audit(
     data: str | None,
     split: str,
     images: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     text_only: str | None,
     permutations: int,
@@ -97,6 +102,8 @@ def audit(
         split=split,
         images=images,
         mapping=renamings(renamed),
+        columns=columns,
+        scheme=scheme,
         text_only=text_only,
         permutations=permutations,
         resamples=resamples,

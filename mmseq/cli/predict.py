@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
@@ -32,6 +33,8 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option(
     "--unknown",
@@ -47,6 +50,8 @@ def evaluate(
     split: str,
     images: str | None,
     reader: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     unknown: Literal["refuse", "missed"],
     int8: bool,
@@ -74,7 +79,18 @@ def evaluate(
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
-    found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
+    found = choose_split(
+        tagger.config.data,
+        split,
+        data,
+        images,
+        renamings(renamed),
+        reader,
+        columns=columns,
+        scheme=scheme,
+    )
+    for note in found.notes:
+        reporter.warning(note)
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:
@@ -112,6 +128,7 @@ def evaluate(
     default="auto",
     help="Format of the input: text, or a reader [by its ending; standard input: text].",
 )
+@columns_option("Columns of the input: word=2, or names of its first line [first and last].")
 @click.option(
     "--best",
     metavar="K",
@@ -139,6 +156,7 @@ def predict(
     images: str | None,
     target: str | None,
     form: str,
+    columns: Columns | None,
     best: int | None,
     min_score: float | None,
     splitter: str | None,
@@ -174,6 +192,8 @@ def predict(
         _require_file("--input", str(source))
     if text is None:
         check_format(form, source)
+    if columns and source in (None, "-"):
+        raise UserError("--columns belongs to --input with a file of columns.")
     if target is not None:
         require_new(Path(target))
     keep_freed_memory()
@@ -188,7 +208,7 @@ def predict(
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
-    stream = sentences(tagger, source or "-", form, Path(images) if images else None)
+    stream = sentences(tagger, source or "-", form, Path(images) if images else None, columns)
     _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
 
 

@@ -37,8 +37,11 @@ class DataConfig(BaseModel):
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"
     """A registered reader; auto: by the file's ending."""
-    scheme: Literal["auto", "bio", "bioes", "iob1"] = "auto"
-    """Tagging scheme of the files; auto tells BIO from BIOES."""
+    columns: dict[str, int | str] = Field(default_factory=dict)
+    """Columns of the files, `{word = 2, tag = 3}`: from 1, -1 the last, or names of the first line;
+    empty: the word is the first, the tag the last."""
+    scheme: Literal["auto", "bio", "bioes", "bmes", "iob1", "io"] = "auto"
+    """Tagging scheme of the files; auto tells BIO, BIOES and BMES; io: types without prefix."""
     map: dict[str, str] = Field(default_factory=dict)
     """Types to rename, `OTHER = "MISC"`; to "O" drops a type."""
     images: Literal["lenient", "strict"] = "lenient"

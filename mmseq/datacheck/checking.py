@@ -11,18 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
+from mmseq.data.columns import Columns, check_columns
 from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.hearing import SHOWN, Hearing
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
-from mmseq.data.splits import SPLITS, Split, check_mapping, load_file, rename_types, require_whole
+from mmseq.data.splits import (
+    SPLITS,
+    Split,
+    check_mapping,
+    load_file,
+    rename_types,
+    require_whole,
+)
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.data.unknown_types import check_known
 from mmseq.datacheck.fields import further_fields
+from mmseq.datacheck.words import odd_words
 from mmseq.errors import UserError
 
 PERCENTILES = (50, 90, 95, 99)
-SHOWN = 5
-"""How many places of each finding are named"""
 
 
 def check_folder(
@@ -33,25 +41,46 @@ def check_folder(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     subwords: Callable[[Sequence[str]], int] | None = None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """A report on a data folder, fit for JSON; options as in `mmseq.data.splits.load_folder`.
 
     `subwords` gives the length of a sentence as the text encoder will see it. What cannot be read
-    is a line in ``problems``, and the rest is still checked. Every picture is opened once.
+    is a line in ``problems``, one for each kind of fault of a file, and the rest is still checked:
+    other files, and sentences without a fault. Every picture is opened once.
     """
     problems: list[str] = []
     splits: dict[str, Split] = {}
     if image_folder is not None and not image_folder.is_dir():
         problems.append(str(not_found(image_folder, "picture folder")))
         image_folder = None
+    faulty: set[str] = set()
+    paths: list[Path] = []
     for name in SPLITS:
+        hearing = Hearing(counting=True)
         try:
             if path := find_split(folder, name, reader):
-                splits[name] = load_file(
-                    path, name=name, reader=reader, scheme=scheme, image_folder=image_folder
+                paths.append(path)
+                split = load_file(
+                    path,
+                    name=name,
+                    reader=reader,
+                    scheme=scheme,
+                    image_folder=image_folder,
+                    columns=columns,
+                    hearing=hearing,
                 )
+                if split.examples:
+                    splits[name] = split
         except UserError as error:
-            problems.append(str(error))
+            problems += [*hearing.lines(), str(error)]
+        else:
+            problems += hearing.lines()
+        faulty |= {name} if hearing.faults else set()
+    try:
+        check_columns(paths, reader, columns)
+    except UserError as error:
+        problems.append(str(error))
     if not splits and not problems:
         problems.append(str(no_split(folder, SPLITS, reader)))
     try:
@@ -60,7 +89,10 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
-    problems += _unknown_types(splits) + _open_words(splits)
+    if "train" not in faulty:
+        # Of sentences that are left out, types may be missing.
+        problems += _unknown_types(splits)
+    problems += _open_words(splits)
     pictures = _open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
@@ -117,6 +149,7 @@ def _split(
         "file": str(split.path),
         "sha256": split.sha256,
         "scheme": split.scheme,
+        "notes": list(split.notes),
         "sentences": len(split.examples),
         "words": sum(len(example.tokens) for example in split.examples),
         "entities": dict(sorted(entities.items())),
@@ -133,6 +166,7 @@ def _split(
         },
         "orphans": _orphans(split, tagged),
         "duplicates": _duplicates(split),
+        "odd_words": odd_words(split),
         "pictures": _pictures(split, pictures),
         "fields": {
             name: {**found, **{what: _finding(found[what]) for what in ("missing", "odd")}}

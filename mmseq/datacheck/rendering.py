@@ -21,7 +21,8 @@ def render(report: Mapping[str, Any], console: Console) -> None:
         for cells in _rows(splits):
             table.add_row(*cells)
         console.print(table)
-    for line in (*_findings(splits), *_shared(report["shared"])):
+    notes = [note for split in splits.values() for note in split["notes"]]
+    for line in (*notes, *_findings(splits), *_shared(report["shared"])):
         console.print(line, markup=False, highlight=False)
     for problem in report["problems"]:
         console.print(f"Problem: {problem}", markup=False, highlight=False)
@@ -83,7 +84,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
     """One line for each kind of finding of each split, with the first places."""
     lines = []
     for name, split in splits.items():
-        pictures = split["pictures"]
+        pictures, words = split["pictures"], split["odd_words"]
         lines += [
             _line(f"{name}: {what}", found, show)
             for what, found, show in (
@@ -91,11 +92,16 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
                 ("open words", split["open"], str),
                 ("orphan I- tags", split["orphans"], _tag_place),
                 ("sentences with the same words", split["duplicates"], " = ".join),
+                ("words of invisible characters alone", words["unseen"], str),
+                ("words with white space at their ends", words["spaced"], str),
                 ("pictures missing", pictures["missing"], _picture_place),
                 ("pictures unreadable", pictures["unreadable"], _picture_place),
                 ("pictures tiny", pictures["tiny"], _picture_place),
             )
             if found["count"]
+        ]
+        lines += [
+            _line(f"{name}: words with {odd}", found, str) for odd, found in words["odd"].items()
         ]
         lines += [
             _line(f"{name}: {what} field '{field}'", found[kind], str)

@@ -47,6 +47,7 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
             f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
             f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
+        lines += split.notes
         if facts.open_words or split.left_out:
             lines.append(open_line(name, split))
         if unknown := unknown_entities(split, splits["train"].facts.tags):
