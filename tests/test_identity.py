@@ -29,6 +29,7 @@ OTHERS = {
     "data.splits": ["train", "valid"],
     "data.image_folder": "a copy of the pictures",
     "data.reader": "jsonl",
+    "data.columns": {"tag": 2},
     "data.fields": {"images": "images"},
     "data.tag_names": ["O"],
     "data.scheme": "bio",

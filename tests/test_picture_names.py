@@ -6,8 +6,8 @@ from unicodedata import normalize
 
 import pytest
 
+from mmseq.builtins.conll import ConllReader
 from mmseq.builtins.imgid import picture_of
-from mmseq.builtins.readers import ConllReader
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.picture_names import elsewhere, shown
 from mmseq.errors import UserError
@@ -167,7 +167,7 @@ def test_a_folder_of_very_many_pictures_is_listed_once(tmp_path):
         ("imgid:123.jpg ", "123.jpg"),
         ("ImgId : a b.png", "a b.png"),
         ("  IMGID:123", "123"),
-        ("\ufeffIMGID:123\u200b", "123"),
+        ("\ufeffIMGID:123\u200b", "123\u200b"),
         ("IMGID=123", "123"),
         ("IMGID\uff1a123", "123"),
         ("IMGID:123\tO", "123"),

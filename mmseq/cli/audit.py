@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @naming_options
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--text-only", metavar="RUN", help="A run without pictures to compare with.")
@@ -70,6 +73,8 @@ def audit(
     data: str | None,
     split: str,
     images: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     text_only: str | None,
     permutations: int,
@@ -104,6 +109,8 @@ def audit(
         split=split,
         images=images,
         mapping=renamings(renamed),
+        columns=columns,
+        scheme=scheme,
         naming=naming,
         text_only=text_only,
         permutations=permutations,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
@@ -34,6 +35,8 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option(
     "--unknown",
@@ -50,6 +53,8 @@ def evaluate(
     split: str,
     images: str | None,
     reader: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     unknown: Literal["refuse", "missed"],
     int8: bool,
@@ -79,8 +84,18 @@ def evaluate(
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
     found = choose_split(
-        tagger.config.data, split, data, images, renamings(renamed), reader, naming
+        tagger.config.data,
+        split,
+        data,
+        images,
+        renamings(renamed),
+        reader,
+        naming,
+        columns=columns,
+        scheme=scheme,
     )
+    for note in found.notes:
+        reporter.warning(note)
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:
@@ -118,6 +133,7 @@ def evaluate(
     default="auto",
     help="Format of the input: text, or a reader [by its ending; standard input: text].",
 )
+@columns_option("Columns of the input: word=2, or names of its first line [first and last].")
 @click.option(
     "--best",
     metavar="K",
@@ -146,6 +162,7 @@ def predict(
     images: str | None,
     target: str | None,
     form: str,
+    columns: Columns | None,
     best: int | None,
     min_score: float | None,
     splitter: str | None,
@@ -182,6 +199,8 @@ def predict(
         _require_file("--input", str(source))
     if text is None:
         check_format(form, source)
+    if columns and source in (None, "-"):
+        raise UserError("--columns belongs to --input with a file of columns.")
     if target is not None:
         require_new(Path(target))
     keep_freed_memory()
@@ -197,7 +216,7 @@ def predict(
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
     folder = Path(images) if images else None
-    stream = sentences(tagger, source or "-", form, folder, naming)
+    stream = sentences(tagger, source or "-", form, folder, columns, naming)
     _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
 
 

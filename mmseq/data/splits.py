@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
+from mmseq.data.columns import Columns, check_columns
 from mmseq.data.folder import (
     find_split,
     no_split,
@@ -19,10 +20,11 @@ from mmseq.data.folder import (
     require_folder,
     unread_files,
 )
+from mmseq.data.hearing import Hearing
 from mmseq.data.naming import Naming
 from mmseq.data.picture_folder import PictureFolder
-from mmseq.data.reading import read_examples, unreadable
-from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
+from mmseq.data.reading import Rereading, takes_columns, unreadable
+from mmseq.data.schemes import SchemeOption, as_bio, is_right, scheme_of
 from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
 from mmseq.data.split_files import file_names
 from mmseq.data.store import ExampleStore, StoredExamples
@@ -30,7 +32,7 @@ from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
 
 if TYPE_CHECKING:
-    from mmseq.registry.entries import Entry
+    pass
 
 
 SPLITS = ("train", "valid", "test")
@@ -47,7 +49,7 @@ class Split:
     examples: Sequence[Example]
     """In memory, or read from disk each time they are asked for"""
     scheme: str
-    """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
+    """Of the file: ``bio``, ``bioes``, ``bmes``, ``iob1`` or ``io``; ``none`` without tags"""
     word_per_line: bool = False
     left_out: int = 0
     """Sentences of the file that are not among them, since all their words are open"""
@@ -75,6 +77,7 @@ def load_folder(
     image_folder: Path | None = None,
     splits: Sequence[str] = SPLITS,
     store: ExampleStore | None = None,
+    columns: Columns | None = None,
     naming: Naming | None = None,
 ) -> dict[str, Split]:
     """The splits that `folder` has, in the order of `splits`.
@@ -82,11 +85,11 @@ def load_folder(
     Files are ``train|valid|test`` (``dev`` for ``valid``; where there is none, what others call
     them) with an ending that `reader` reads; with ``auto`` any registered reader's. `mapping`
     renames types (to ``O``: drops). Pictures are looked up in `image_folder`, else in ``images`` in
-    `folder`. Sentences of files that are large enough for `store` are kept there. Sentences of
-    ``train`` all of whose words are open are left
-    out. `UserError` for a folder or picture folder that is missing, no file at all, two files for
-    one split, bad content, and with a training split for a mapped type that no split has, and
-    where all its words are open.
+    `folder`. Sentences of files that are large enough for `store` are kept there. Readers that take
+    `columns`, or the names in `naming`, get them. Sentences of ``train`` all of whose words are
+    open are left out. `UserError` for a folder or picture folder that is missing, no file at all,
+    two files for one split, bad content, and with a training split for a mapped type that no split
+    has, and where all its words are open.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
@@ -97,6 +100,7 @@ def load_folder(
             scheme=scheme,
             image_folder=image_folder,
             store=store,
+            columns=columns,
             naming=naming,
         )
         for name, path in found.items()
@@ -104,6 +108,7 @@ def load_folder(
     }
     if not loaded:
         raise no_split(folder, tuple(splits), reader)
+    check_columns([split.path for split in loaded.values()], reader, columns)
     if naming:
         naming.check([reader_of(split.path, reader) for split in loaded.values()])
     if "train" in loaded:
@@ -143,26 +148,36 @@ def load_file(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     store: ExampleStore | None = None,
+    columns: Columns | None = None,
+    hearing: Hearing | None = None,
     naming: Naming | None = None,
 ) -> Split:
-    """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
+    """One file as a split, with the options of `load_folder`; `name` is its stem unless given.
+
+    Where `hearing` counts faults, the sentences without any are read.
+    """
     if not path.is_file():
         raise not_found(path, "data file")
     if image_folder is not None:
         require_folder(image_folder, "picture folder")
     entry = reader_of(path, reader)
+    hearing = hearing or Hearing()
     find = PictureFolder(image_folder or path.parent / "images").find
     split = Split(name or path.stem, path, _digest(path), [], "none", entry.load().word_per_line)
-    file = _Rereading(path, entry, naming or Naming())
+    said = dict(columns or {}) if takes_columns(entry) else {}
+    file = Rereading(path, entry, said, hearing, naming or Naming())
     examples: Sequence[Example]
     if store is not None and path.stat().st_size >= store.least:
         stored = _stored(store, split, file, scheme, find)
         examples, found = stored, stored.scheme
+        hearing.notes.update(dict.fromkeys(stored.notes))
     else:
         read = list(file)
-        found = scheme_of(read, scheme, split.path, split.where)
+        found = scheme_of(read, scheme, split.path, split.where, hearing)
+        if hearing.faults:
+            read = [example for example in read if is_right(example, found)]
         examples = [with_files(example, find) for example in as_bio(read, found)]
-    split = replace(split, examples=examples, scheme=found, notes=tuple(file.notes))
+    split = replace(split, examples=examples, scheme=found, notes=tuple(hearing.notes))
     return rename_types(split, mapping or {})
 
 
@@ -173,30 +188,16 @@ def _digest(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
-class _Rereading:
-    """The examples of a file, read again on each pass over them."""
-
-    def __init__(self, path: Path, entry: Entry, naming: Naming) -> None:
-        self.path, self.entry, self.naming = path, entry, naming
-        self.notes: dict[str, None] = {}
-
-    def __iter__(self) -> Iterator[Example]:
-        return read_examples(self.path, self.entry, self.naming, self._note)
-
-    def _note(self, line: str) -> None:
-        self.notes[line] = None
-
-
 def _stored(
     store: ExampleStore,
     split: Split,
-    examples: _Rereading,
+    examples: Rereading,
     scheme: SchemeOption,
     find: Callable[[Path], Path],
 ) -> StoredExamples:
     """The sentences of a file in the store, put there if they are not."""
-    said = examples.naming.options(examples.entry)
-    way = {"reader": examples.entry.full_title, "scheme": scheme, **said}
+    way = {"reader": examples.entry.full_title, "scheme": scheme, "columns": examples.columns}
+    way |= examples.naming.options(examples.entry)
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
     if stored is not None:
@@ -204,7 +205,7 @@ def _stored(
     found = scheme_of(examples, scheme, split.path, split.where)
     # Another process may be putting its own, which is the same, in place of a damaged one.
     for _ in range(3):
-        store.write(folder, split.path, as_bio(examples, found), found)
+        store.write(folder, split.path, as_bio(examples, found), found, examples.hearing.notes)
         stored = store.open(folder, split.path, find)
         if stored is not None:
             return stored

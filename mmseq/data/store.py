@@ -6,8 +6,8 @@ A folder for each file and way of reading it:
                  starts.i64        where each begins, and where the last ends
                  words.i32         how many words each has
                  sums.u32          the CRC-32 of each
-                 facts.json        what is said of them as a whole, the scheme of the file, and
-                                   the CRC-32 of the files of numbers
+                 facts.json        what is said of them as a whole, the scheme of the file, what
+                                   its reader says, and the CRC-32 of the files of numbers
                  lengths-….i32     how long a text encoder finds each, and the CRC-32 of that
 
 The folder gets its name when all of it is written; another process that writes the same at the same
@@ -52,6 +52,7 @@ class StoredExamples(Sequence[Example]):
         self.folder, self._file, self._find = folder, file, find
         facts = _facts(folder)
         self.scheme = str(facts.pop("scheme"))
+        self.notes = tuple(facts.pop("notes"))
         self.facts = Facts(**(facts | {"tags": tuple(facts["tags"])}))
         self._mapping: Mapping[str, str] = {}
         self._chosen: Sequence[int] | None = None
@@ -163,15 +164,24 @@ class ExampleStore:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
-        """Keep sentences, pictures as the file names them; `UserError` where that cannot be."""
+    def write(
+        self,
+        folder: Path,
+        file: Path,
+        examples: Iterable[Example],
+        scheme: str,
+        notes: Iterable[str] = (),
+    ) -> None:
+        """Keep sentences, pictures as the file names them, and what is said of the file;
+        `UserError` where that cannot be.
+        """
         self.tell(f"{file}: making its sentences ready on disk (once) …")
         beside = self.root / f".{folder.name}-{uuid4().hex}"
         try:
             # Not a temporary folder of the system's, which nobody else may read: the store may be
             # shared.
             beside.mkdir(parents=True)
-            _write(beside, file, examples, scheme)
+            _write(beside, file, examples, scheme, notes)
             self._put(beside, folder)
         except OSError as error:
             raise UserError(
@@ -204,7 +214,9 @@ class ExampleStore:
         return True
 
 
-def _write(folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
+def _write(
+    folder: Path, file: Path, examples: Iterable[Example], scheme: str, notes: Iterable[str]
+) -> None:
     position, starts, words, sums = 0, array("q", [0]), array("i"), array("I")
 
     def written() -> Iterator[Example]:
@@ -223,7 +235,7 @@ def _write(folder: Path, file: Path, examples: Iterable[Example], scheme: str) -
     for name, numbers in zip(NUMBERS, (starts, words, sums), strict=True):
         with (folder / name).open("wb") as target:
             numbers.tofile(target)
-    known = {**asdict(facts), "scheme": scheme}
+    known = {**asdict(facts), "scheme": scheme, "notes": list(notes)}
     own = {name: _sum(folder / name) for name in NUMBERS}
     record = {"facts": known, "sums": own, "sum": _sum_of(known, own)}
     (folder / "facts.json").write_text(json.dumps(record), encoding="utf-8")

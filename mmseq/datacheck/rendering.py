@@ -90,7 +90,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
     """One line for each kind of finding of each split, with the first places."""
     lines = []
     for name, split in splits.items():
-        pictures = split["pictures"]
+        pictures, words = split["pictures"], split["odd_words"]
         lines += [
             _line(f"{name}: {what}", found, show)
             for what, found, show in (
@@ -98,12 +98,17 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
                 ("open words", split["open"], str),
                 ("orphan I- tags", split["orphans"], _tag_place),
                 ("sentences with the same words", split["duplicates"], " = ".join),
+                ("words of invisible characters alone", words["unseen"], str),
+                ("words with white space at their ends", words["spaced"], str),
                 ("pictures missing", pictures["missing"], _picture_place),
                 ("pictures unreadable", pictures["unreadable"], _picture_place),
                 ("pictures tiny", pictures["tiny"], _picture_place),
                 ("files with pages or frames behind the first", pictures["frames"], _frames_place),
             )
             if found["count"]
+        ]
+        lines += [
+            _line(f"{name}: words with {odd}", found, str) for odd, found in words["odd"].items()
         ]
         lines += [
             _line(f"{name}: {what} field '{field}'", found[kind], str)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from unicodedata import normalize
 
 from mmseq.contracts.example import Example
+from mmseq.data.columns import Columns, check_columns
 from mmseq.data.folder import reader_of
 from mmseq.data.naming import Naming
 from mmseq.data.schemes import SchemeOption
-from mmseq.data.splits import Split, check_mapping, load_file, rename_types, require_whole
+from mmseq.data.splits import (
+    Split,
+    check_mapping,
+    load_file,
+    rename_types,
+    require_whole,
+)
 from mmseq.data.tags import spans
 from mmseq.errors import UserError
 
@@ -40,6 +47,12 @@ class Pair:
     train: Split | None = None
 
     @property
+    def notes(self) -> list[str]:
+        """What is said of the files."""
+        files = (self.gold, self.predicted, self.train)
+        return [note for split in files if split is not None for note in split.notes]
+
+    @property
     def tags(self) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
         """BIO tags, gold and predicted."""
         gold, predicted = (
@@ -61,20 +74,27 @@ def read_pair(
     predicted: Path,
     *,
     train: Path | None = None,
+    columns: Sequence[Columns] = (),
     scheme: SchemeOption = "auto",
     mapping: Mapping[str, str] | None = None,
     naming: Naming | None = None,
 ) -> Pair:
     """Two files, each in any format that a reader knows, and the training file if one is given.
 
-    Sentences are paired by their order. `scheme`, `mapping` and `naming` are as in
+    Sentences are paired by their order. `columns`: of all files; or two, the second of `predicted`.
+    `scheme`, `mapping` and `naming` are as in
     `mmseq.data.splits.load_folder` and go for every file.
     `UserError` where a file is missing, cannot be read or has a sentence
     without tags, or (but for the training file) an open word, where a type to rename is in none of
     them, and at the first word in which the two differ.
     """
+    own = columns[0] if columns else None
+    chosen = (own, columns[-1] if columns else None, own)
     paths = [path for path in (gold, predicted, train) if path is not None]
-    files = [_tagged(path, scheme, naming) for path in paths]
+    check_columns([path for path in paths if path.is_file()], "auto", own)
+    files = [
+        _tagged(path, scheme, given, naming) for path, given in zip(paths, chosen, strict=False)
+    ]
     if naming:
         naming.check([reader_of(path) for path in paths])
     for split in files[:2]:
@@ -90,10 +110,12 @@ def read_pair(
     return pair
 
 
-def _tagged(path: Path, scheme: SchemeOption, naming: Naming | None) -> Split:
+def _tagged(
+    path: Path, scheme: SchemeOption, columns: Columns | None, naming: Naming | None
+) -> Split:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give a file.")
-    split = load_file(path, scheme=scheme, naming=naming)
+    split = load_file(path, scheme=scheme, columns=columns, naming=naming)
     for example in split.examples:
         if example.tags is None:
             notes = "".join(f" {note}" for note in split.notes)
