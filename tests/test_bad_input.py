@@ -229,7 +229,7 @@ def test_plain_text_in_a_file_that_looks_like_columns(run_cli, finished, tmp_pat
     source = tmp_path / "x.txt"
     source.write_text("Jordan is\nso tired\n")
     wrong = run_cli("predict", finished, "--input", source)
-    told(wrong, f"{source}:1: 'is', the last column, is not a tag; ", "; for plain text, a line ")
+    told(wrong, f"{source}:1: 'is' is not a tag; ", "; for plain text, a line ")
     told(wrong, "each: --format text.")
     assert "--format" not in told(run_cli("predict", finished, "--input", source, "--format",
                                           "conll"), "is not a tag")  # fmt: skip

@@ -20,7 +20,7 @@ from mmseq.training.step import Stepper
 OPTIONS = {
     # A reader is checked on files with a mistake in that line, too.
     ("reader", "conll"): {
-        "broken": {"Anna\tB-PER\nran\tQ\n": 2, b"Anna\tB-PER\n\xff\tO\n": 2, "IMGID:1\n\n": 1},
+        "broken": {"Anna\tB-PER\nran\n": 2, b"Anna\tB-PER\n\xff\tO\n": 2, "IMGID:1\n\n": 1},
     },
     ("reader", "jsonl"): {"broken": {'{"tokens": ["a"]}\n{"tokens": 3}\n': 2}},
     # Its default reads a package of word vectors that need not be installed.

@@ -175,7 +175,12 @@ def test_types_that_the_training_split_lacks_are_counted(tmp_path):
     assert check_folder(tmp_path, mapping={"LOC": "PER"})["unknown"] == {}
     # Without tags, or without training data, there is nothing to compare with.
     (tmp_path / "train.txt").write_text("a\n")
-    assert check_folder(tmp_path)["unknown"] == {}
+    report = check_folder(tmp_path)
+    assert report["unknown"] == {}
+    assert report["problems"] == [
+        "train: 1 of 1 sentences have no tags, from which training learns; the first is "
+        f"{tmp_path / 'train.txt'}:1."
+    ]
     (tmp_path / "train.txt").unlink()
     assert check_folder(tmp_path)["unknown"] == {}
 
@@ -257,3 +262,26 @@ def test_further_fields_are_told_with_their_kind_and_where_one_is_missing_or_odd
     assert [cell.strip() for cell in row.split("│")[2:4]] == ["3", "1 (2 numbers a sentence)"]
     assert f"train: sentences without field 'caption': 1. {file}:2" in told
     assert f"train: sentences with another field 'mixed': 2. {file}:2; {file}:3" in told
+
+
+def test_files_that_exist_and_pages_behind_the_first_are_counted(tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    pages = [Image.new("RGB", (32, 32), colour) for colour in ("red", "green", "blue")]
+    pages[0].save(images / "scan.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(images / "one.png")
+    rows = [["scan.tif", "one.png"], ["scan"], ["gone.png"], ["https://a.example/b.jpg"]]
+    lines = [json.dumps({"tokens": ["a"], "tags": ["O"], "images": row}) for row in rows]
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    report = check_folder(tmp_path)
+    pictures = report["splits"]["train"]["pictures"]
+    counts = {name: pictures[name] for name in ("referenced", "distinct", "files")}
+    assert counts == {"referenced": 5, "distinct": 4, "files": 2}
+    place = {"where": f"{tmp_path / 'train.jsonl'}:1", "path": str(images / "scan.tif")}
+    assert pictures["frames"] == {"count": 1, "first": [{**place, "further": 2}], "further": 2}
+    missing = [(found["path"], found["reason"]) for found in pictures["missing"]["first"]]
+    assert missing == [
+        (str(images / "gone.png"), "no such file"),
+        ("https://a.example/b.jpg", "is a URL; download it and name the file"),
+    ]
+    assert "pages or frames not used" in printed(report)

@@ -14,7 +14,7 @@ import mmseq
 from mmseq.config.config import Config, DataConfig
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
-from mmseq.data import splits as data
+from mmseq.data import reading
 from mmseq.data.sentences import Facts
 from mmseq.data.source import load_data
 from mmseq.data.splits import load_file, load_folder
@@ -80,7 +80,7 @@ def test_the_file_is_read_once_for_each_content_and_scheme(tmp_path, store, monk
         raise AssertionError("it is read again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(data, "read_examples", reads)
+        patch.setattr(reading, "read_examples", reads)
         assert load_file(path, store=store).examples[0].tokens == ("Anna", "Lee", "ran")
         for other in ({"scheme": "iob1"}, {"reader": "conll", "scheme": "bioes"}):
             with pytest.raises(AssertionError, match="read again"):

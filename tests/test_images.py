@@ -133,6 +133,46 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path, side):
 def test_postscript_is_not_handed_to_another_program(tmp_path):
     path = tmp_path / "a.eps"
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n%%EndComments\n")
+    assert problem_of(path).reason.startswith("not a picture but EPS")
+
+
+@pytest.mark.parametrize(
+    ("data", "form"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0", "HEIC"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0", "a video"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- made by -->\n<svg/>", "SVG"),
+        (b"%PDF-1.7\n", "PDF"),
+        (b"<!DOCTYPE html><html><svg/></html>", "a web page"),
+        (b"<html><body>404</body></html>", "a web page"),
+        (b"8BPS\0\1", "a Photoshop file"),
+        (b"\xff\x0a\x10\x20", "JPEG XL"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "a pointer of Git LFS"),
+        (b"PK\x03\x04\0", "a ZIP archive"),
+    ],
+)
+def test_what_is_no_picture_is_named_as_what_it_is(tmp_path, data, form):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
+    problem = problem_of(path)
+    assert problem.kind == "unreadable"
+    assert problem.reason.startswith(f"not a picture but {form}")
+
+
+def test_a_name_that_differs_in_capitals_is_told(tmp_path):
+    (tmp_path / "Photo.JPG").write_bytes(b"")
+    reason = "no such file; Photo.JPG is there, but capitals count"
+    assert problem_of(tmp_path / "photo.jpg").reason == reason
+    assert problem_of(tmp_path / "other.jpg").reason == "no such file"
+    assert problem_of(tmp_path / "none" / "photo.jpg").reason == "no such file"
+
+
+@pytest.mark.parametrize("data", [b"not a picture", b"<xml/>", b"{}", b"\xff\xd8 cut"])
+def test_nothing_is_guessed_of_other_files(tmp_path, data):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(data)
     assert problem_of(path).reason == "not a picture"
 
 

@@ -126,7 +126,7 @@ def test_a_jsonl_sentence_is_named_by_its_line(tmp_path):
     ("predicted", "options", "words"),
     [
         ("Rome\ncalls\n\nKevin\nDurant\n", [], ["predicted.txt:1: ", "no tags"]),
-        ("Rome\tLOC\n", [], ["predicted.txt:1: 'LOC', the last column"]),
+        ("Rome\tLOC\n", [], ["predicted.txt:1: 'LOC' is not a tag"]),
         ("", [], ["predicted.txt: holds no sentence"]),
         (GOLD, ["--map", "PRE=LOC"], ["'PRE'", "'PER'"]),
         (GOLD, ["--map", "PER"], ["--map PER: ", "--map OLD=NEW"]),

@@ -54,9 +54,21 @@ class GivesNothing(Lines):
         list(super().read(path))
 
 
+class TakesNames(Lines):
+    """Right: what the engine tells readers that take it."""
+
+    def __init__(self, *, fields=None, tag_names=None) -> None:
+        self.fields, self.tag_names = fields, tag_names
+
+
 class HasOptions(Lines):
     def __init__(self, *, mark: str = "/") -> None:
         self.mark = mark
+
+
+class TakesAnyColumn(Lines):
+    def __init__(self, columns=None) -> None:
+        self.columns = columns
 
 
 SLASH = "Anna/B-PER ran/O\nin/O Oslo/B-LOC\n"
@@ -78,13 +90,31 @@ READERS = {
     TagsMissing: "tags of .*tuple of 2",
     GivesNothing: "read: .*NoneType.*mmseq.Example",
     HasOptions: "options: .*mark.*ending",
+    TakesAnyColumn: "columns = .'no such name': 1.: no error.*UserError",
     Crashes: "an empty file: .*KeyError",
 }
 check_slashes = partial(check_reader, text=SLASH, broken={"a/O\nb/X\n": 2})
 
 
-def test_a_right_reader_passes():
-    check_slashes(Lines)
+@pytest.mark.parametrize("right", [Lines, TakesNames])
+def test_a_right_reader_passes(right):
+    check_slashes(right)
+
+
+class KeepsWhatIsFaulty(Lines):
+    """Right while faults are raised; where they are counted, it yields the sentence nonetheless."""
+
+    def example(self, path, number, pairs):
+        good = [pair for pair in pairs if pair[0] and pair[2][:1] in ("O", "B", "I") and pair[2]]
+        if len(good) < len(pairs):
+            self.fault(f"{path}:{number}", "write word/TAG.")
+        tokens, _, tags = zip(*pairs, strict=True)
+        return Example(tokens, tuple(p[2] for p in good), (), f"{number}", file=path, line=number)
+
+
+def test_a_reader_that_keeps_a_faulty_sentence_is_refused():
+    with pytest.raises(ContractError, match="fault: . words, tags .*left out"):
+        check_slashes(KeepsWhatIsFaulty)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from mmseq.audit.report import AuditReport
 from mmseq.audit.scores import condition_scores
 from mmseq.audit.verdict import verdict
 from mmseq.console import Reporter
+from mmseq.data.naming import Naming
 from mmseq.data.source import choose_split
 from mmseq.data.splits import Split, require_tags, require_whole
 from mmseq.data.tags import spans, split_tag
@@ -41,15 +42,19 @@ def audit(
     alpha: float = 0.05,
     show: int = 10,
     reporter: Reporter | None = None,
+    columns: Mapping[str, int | str] | None = None,
+    scheme: str | None = None,
+    naming: Naming | None = None,
 ) -> AuditReport:
     """Does the picture help the model of `run` on `data` (by default its own)?
 
-    `data`, `split`, `images` and `mapping` as for ``mmseq evaluate``; `text_only` is a run without
-    pictures to compare with. `permutations` of the pictures; `resamples` of the tests; `seed` of
-    permutations, noise and resamples; `alpha`: adjusted p below which a difference is shown;
-    `show`: sentences to read at most. Raises `UserError` for a text-only `run`, data without
-    tags, entities or usable pictures, a `text_only` run that has pictures or other types, and too
-    few resamples to show anything; `ValueError` for fewer than one permutation.
+    `data`, `split`, `images`, `mapping`, `columns`, `scheme` and `naming` as for ``mmseq
+    evaluate``; `text_only` is a run without pictures to compare with. `permutations` of the
+    pictures; `resamples` of the tests; `seed` of permutations, noise and resamples; `alpha`:
+    adjusted p below which a difference is shown; `show`: sentences to read at most. Raises
+    `UserError` for a text-only `run`, data without tags, entities or usable pictures, a `text_only`
+    run that has pictures or other types, and too few resamples to show anything; `ValueError` for
+    fewer than one permutation.
     """
     if permutations < 1:
         raise ValueError(f"{permutations} permutations: at least 1 is needed")
@@ -68,7 +73,16 @@ def audit(
             "a run trained with pictures."
         )
     other = _text_only(text_only, tagger) if text_only else None
-    found = choose_split(tagger.config.data, split, data, images, mapping)
+    found = choose_split(
+        tagger.config.data,
+        split,
+        data,
+        images,
+        mapping,
+        columns=columns,
+        scheme=scheme,
+        naming=naming,
+    )
     require_tags(found)
     require_whole(found)
     if data is not None:
@@ -78,6 +92,7 @@ def audit(
     if not types:
         raise UserError(f"{found.path}: holds no entity; audit data with entities.")
     training, notes = _training(tagger)
+    notes += found.notes
     ambiguous = ambiguous_entities(found.examples, training.examples) if training else None
     if other is not None and _training_sha256(other) != _training_sha256(tagger):
         notes.append(f"{text_only} was trained on other data than {run}.")

@@ -21,7 +21,7 @@ def register_components(add: Add) -> None:
     add.weighting("gradnorm", "mmseq.builtins.weighting.gradnorm:GradNormWeighting")
     add.weighting("ramp", "mmseq.builtins.weighting.computed:RampWeighting")
     add.weighting("uncertainty", "mmseq.builtins.weighting.uncertainty:UncertaintyWeighting")
-    add.reader("conll", "mmseq.builtins.readers:ConllReader")
+    add.reader("conll", "mmseq.builtins.conll:ConllReader")
     add.reader("jsonl", "mmseq.builtins.readers:JsonlReader")
     add.callback("conflict", "mmseq.builtins.callbacks.history:Conflict")
     add.callback("early-stopping", "mmseq.builtins.callbacks.history:EarlyStopping")

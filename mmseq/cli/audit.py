@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
+from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
+
+if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
 
 
 @click.command()
@@ -20,6 +26,9 @@ from mmseq.cli.output import new_file, require_new
     help="Which split of DATA [test].",
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
+@naming_options
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option("--text-only", metavar="RUN", help="A run without pictures to compare with.")
 @click.option(
@@ -64,6 +73,8 @@ def audit(
     data: str | None,
     split: str,
     images: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     text_only: str | None,
     permutations: int,
@@ -73,6 +84,7 @@ def audit(
     show: int,
     output: Path | None,
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Does the picture help? Test the model in RUN with other pictures than the true ones.
 
@@ -97,6 +109,9 @@ def audit(
         split=split,
         images=images,
         mapping=renamings(renamed),
+        columns=columns,
+        scheme=scheme,
+        naming=naming,
         text_only=text_only,
         permutations=permutations,
         resamples=resamples,

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
+from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
+
+if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
 
 
 @click.group()
@@ -28,26 +34,25 @@ def data() -> None:
 @click.option(
     "--reader", metavar="NAME", default="auto", help="Reader of the files [by their ending]."
 )
-@click.option(
-    "--scheme",
-    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
-    default="auto",
-    help="Tagging scheme of the files [auto].",
-)
+@columns_option()
+@scheme_option()
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
+@naming_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(
     folder: str,
     images: str | None,
     reader: str,
+    columns: Columns | None,
     scheme: str,
     renamed: tuple[str, ...],
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Count and check what DATA holds: types, lengths, orphan tags, duplicates, pictures.
 
     Lengths are given in words and, where the packaged encoder is installed, in its sub-words.
-    Exit code 1 if something cannot be read.
+    Exit code 1 if something cannot be read, or train has a sentence without tags.
 
     \b
     Example:
@@ -61,10 +66,12 @@ def check(
     report = check_folder(
         place,
         reader=reader,
+        columns=columns,
         scheme=scheme,  # type: ignore[arg-type]
         mapping=renamings(renamed),
         image_folder=Path(images) if images else None,
         subwords=_sub_words(),
+        naming=naming,
     )
     if as_json:
         click.echo(json.dumps(report, indent=2))
@@ -81,16 +88,20 @@ def check(
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--images", metavar="DIR", help="Folder of the pictures [images beside FILE].")
 @click.option("--reader", metavar="NAME", default="auto", help="Of the file [by its ending].")
-@click.option(
-    "--scheme",
-    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
-    default="auto",
-    help="Tagging scheme of the file [auto].",
-)
+@columns_option()
+@scheme_option("Tagging scheme of the file [auto].")
+@naming_options
 @click.option("--first", type=click.IntRange(min=1), metavar="N", help="Only the first N [all].")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 def show(
-    file: Path, images: str | None, reader: str, scheme: str, first: int | None, as_json: bool
+    file: Path,
+    images: str | None,
+    reader: str,
+    columns: Columns | None,
+    scheme: str,
+    first: int | None,
+    as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Print the sentences of FILE as they are read: line, pictures, words, tags in BIO.
 
@@ -101,6 +112,7 @@ def show(
       mmseq data show data/twitter2017/train.txt --first 5
       mmseq data show annotated.txt --scheme iob1 --json > annotated.jsonl
     """
+    from mmseq.data.columns import check_columns
     from mmseq.data.show import lines, record
     from mmseq.data.splits import load_file
 
@@ -109,12 +121,18 @@ def show(
         such = f", such as {inside[0]}" if inside else ""
         raise UserError(f"{file}: is a folder; give a file{such}.")
     folder = Path(images) if images else file.parent / "images"
+    if file.is_file():
+        check_columns([file], reader, columns)
     split = load_file(
         file,
         reader=reader,
+        columns=columns,
         scheme=scheme,  # type: ignore[arg-type]
         image_folder=Path(images) if images else None,
+        naming=naming,
     )
+    for note in split.notes:
+        click.echo(note, err=True)
     for example in split.examples[:first]:
         if as_json:
             click.echo(json.dumps(record(example, folder), ensure_ascii=False))

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
+from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 
 if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
     from mmseq.tagging.sentences import Span, TaggedSentence
 
 INT8 = "Text encoder's linear layers in 8 bits: faster on a CPU, a little less exact."
@@ -32,6 +35,8 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
+@columns_option()
+@scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @click.option("--map", "renamed", metavar="A=B", multiple=True, help="Rename a type; A=O drops it.")
 @click.option(
     "--unknown",
@@ -39,6 +44,7 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
     default="refuse",
     help="What of types in DATA that RUN does not know [refuse].",
 )
+@naming_options
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def evaluate(
@@ -47,10 +53,13 @@ def evaluate(
     split: str,
     images: str | None,
     reader: str | None,
+    columns: Columns | None,
+    scheme: str | None,
     renamed: tuple[str, ...],
     unknown: Literal["refuse", "missed"],
     int8: bool,
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
@@ -74,7 +83,19 @@ def evaluate(
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
     tagger.reporter = reporter
-    found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
+    found = choose_split(
+        tagger.config.data,
+        split,
+        data,
+        images,
+        renamings(renamed),
+        reader,
+        naming,
+        columns=columns,
+        scheme=scheme,
+    )
+    for note in found.notes:
+        reporter.warning(note)
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:
@@ -112,6 +133,7 @@ def evaluate(
     default="auto",
     help="Format of the input: text, or a reader [by its ending; standard input: text].",
 )
+@columns_option("Columns of the input: word=2, or names of its first line [first and last].")
 @click.option(
     "--best",
     metavar="K",
@@ -130,6 +152,7 @@ def evaluate(
     help="What cuts strings into words: whitespace, tweet, tweet-split, punctuation, characters "
     "[what the run has learned].",
 )
+@naming_options
 @click.option("--int8", is_flag=True, help=INT8)
 def predict(
     run: Path,
@@ -139,10 +162,12 @@ def predict(
     images: str | None,
     target: str | None,
     form: str,
+    columns: Columns | None,
     best: int | None,
     min_score: float | None,
     splitter: str | None,
     int8: bool,
+    naming: Naming | None,
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
@@ -174,6 +199,8 @@ def predict(
         _require_file("--input", str(source))
     if text is None:
         check_format(form, source)
+    if columns and source in (None, "-"):
+        raise UserError("--columns belongs to --input with a file of columns.")
     if target is not None:
         require_new(Path(target))
     keep_freed_memory()
@@ -188,7 +215,8 @@ def predict(
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
-    stream = sentences(tagger, source or "-", form, Path(images) if images else None)
+    folder = Path(images) if images else None
+    stream = sentences(tagger, source or "-", form, folder, columns, naming)
     _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
 
 
@@ -204,6 +232,10 @@ def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool
 
 
 def _require_file(flag: str, path: str) -> None:
+    from mmseq.data.picture_names import elsewhere
+
+    if not Path(path).exists() and (reason := elsewhere(path)):
+        raise UserError(f"{flag} {path}: {reason}.")
     if Path(path).is_dir():
         raise UserError(f"{flag} {path}: is a folder; give a file.")
     if not Path(path).exists():

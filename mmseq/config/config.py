@@ -37,8 +37,16 @@ class DataConfig(BaseModel):
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"
     """A registered reader; auto: by the file's ending."""
-    scheme: Literal["auto", "bio", "bioes", "iob1"] = "auto"
-    """Tagging scheme of the files; auto tells BIO from BIOES."""
+    columns: dict[str, int | str] = Field(default_factory=dict)
+    """Columns of the files, `{word = 2, tag = 3}`: from 1, -1 the last, or names of the first line;
+    empty: the word is the first, the tag the last."""
+    fields: dict[str, str] = Field(default_factory=dict)
+    """Fields of JSON files, `{tags = "ner_tags", images = "photo"}`; empty: tokens, tags and
+    images, or what others call them."""
+    tag_names: list[str] = Field(default_factory=list)
+    """Tags that are numbers in the files, by number from 0: `["O", "B-PER", "I-PER"]`."""
+    scheme: Literal["auto", "bio", "bioes", "bmes", "iob1", "io"] = "auto"
+    """Tagging scheme of the files; auto tells BIO, BIOES and BMES; io: types without prefix."""
     map: dict[str, str] = Field(default_factory=dict)
     """Types to rename, `OTHER = "MISC"`; to "O" drops a type."""
     images: Literal["lenient", "strict"] = "lenient"

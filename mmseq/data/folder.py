@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
+from mmseq.data.split_files import by_other_names, by_right, file_names, unread_line
 from mmseq.errors import UserError, closest
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import registry
 
-ALIASES = {"valid": ("valid", "dev")}
-"""Split -> file names, where there is more than its own"""
-
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
-
 SUFFIXES = 'a tuple of endings with their dot, such as (".csv",)'
 """What a reader's `suffixes` must be, for messages"""
-
-
-def file_names(split: str) -> tuple[str, ...]:
-    """Names, without ending, that the file of a split may have."""
-    return ALIASES.get(split, (split,))
 
 
 def readers(name: str = "auto") -> dict[str, Entry]:
@@ -51,21 +42,36 @@ def reader_of(path: Path, name: str = "auto") -> Entry:
 def find_split(folder: Path, split: str, reader: str = "auto") -> Path | None:
     """The file of a split in `folder`; None without one.
 
-    `UserError` where two files claim to be it, and where the folder is missing. With ``auto``,
-    plugins' readers are looked at only where the engine's own find nothing, so that installing a
-    plugin never changes what is read.
+    What others call a split's file is looked at only where nothing has its own name. `UserError`
+    where two files claim to be it, and where the folder is missing. With ``auto``, plugins' readers
+    are looked at only where the engine's own find nothing, so that installing a plugin never
+    changes what is read.
     """
     require_folder(folder, "data folder")
     sources = (_from_engine, _from_plugins) if reader == "auto" else (lambda: _named(reader),)
-    for source in sources:
-        files = [folder / f"{name}{ending}" for name in file_names(split) for ending in source()]
-        found = [path for path in files if path.is_file()]
-        if len(found) > 1:
-            names = " and ".join(path.name for path in found)
-            raise UserError(f"{folder}: {names} both claim to be the split '{split}'; keep one.")
-        if found:
-            return found[0]
+    for find in (by_right, by_other_names):
+        for source in sources:
+            found = find(folder, split, source())
+            if len(found) > 1:
+                names = " and ".join(path.name for path in found)
+                raise UserError(
+                    f"{folder}: {names} both claim to be the split '{split}'; keep one."
+                )
+            if found:
+                return found[0]
     return None
+
+
+def unread_files(folder: Path, splits: Iterable[str], reader: str = "auto") -> str:
+    """A line on files that by their names are splits and are not read; empty without one."""
+    found = []
+    for split in splits:
+        # Two files for a split are an error of their own.
+        with suppress(UserError):
+            found.append(find_split(folder, split, reader))
+    endings = tuple(readers(reader))
+    read = [path for path in found if path is not None]
+    return unread_line(folder, read, lambda path: path.name.lower().endswith(endings))
 
 
 def _named(name: str) -> dict[str, Entry]:
@@ -168,35 +174,3 @@ def not_found(path: Path, what: str) -> UserError:
     guess = closest(path.name, (entry.name for entry in parent.iterdir()))
     hint = f"did you mean {path.with_name(guess)}?" if guess and path.name else "check the path."
     return UserError(f"No {what} {path}: {hint}")
-
-
-class PictureFolder:
-    """Picture names to files, each directory listed once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._listed: dict[Path, frozenset[str]] = {}
-
-    def find(self, name: Path) -> Path:
-        """The file for `name`, trying other picture endings; if there is none, where it should be.
-
-        An absolute name stays as it is.
-        """
-        if name.is_absolute():
-            return name
-        path = self._folder / name
-        files = self._list(path.parent)
-        if path.name in files:
-            return path
-        stem = path.stem if path.suffix.lower() in PICTURE_SUFFIXES else path.name
-        for suffix in PICTURE_SUFFIXES:
-            for candidate in (stem + suffix, stem + suffix.upper()):
-                if candidate in files:
-                    return path.with_name(candidate)
-        return path
-
-    def _list(self, directory: Path) -> frozenset[str]:
-        if directory not in self._listed:
-            names = os.listdir(directory) if directory.is_dir() else ()
-            self._listed[directory] = frozenset(names)
-        return self._listed[directory]

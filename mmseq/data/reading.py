@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import inspect
+from codecs import BOM_UTF8
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmseq.contracts.example import Example
+from mmseq.contracts.reader import Reader
+from mmseq.data.hearing import Hearing
+from mmseq.data.invisible import Trimming
+from mmseq.data.naming import Naming
 from mmseq.errors import ComponentError, UserError, one_line
 
 if TYPE_CHECKING:
@@ -19,12 +27,12 @@ def unreadable(path: Path, error: OSError) -> UserError:
 
 
 def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers, from 1, and lines without their ends and a byte order mark; `UserError` where
-    the bytes are not UTF-8.
+    """Line numbers, from 1, and lines without their ends and byte order marks, which files that
+    were put together have before any line; `UserError` where the bytes are not UTF-8.
     """
     for number, line in enumerate(lines, start=1):
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+        while line.startswith(BOM_UTF8):
+            line = line.removeprefix(BOM_UTF8)
         try:
             yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
@@ -34,22 +42,72 @@ def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
             ) from error
 
 
-def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
-    """What the reader `entry` makes of a file, one by one.
+def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The same of a file, a line at a time, since it may be larger than memory. Without any line
+    feed, its carriage returns end lines.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    with file:
+        first = file.readline()
+        if b"\r" in first and not first.endswith(b"\n"):
+            yield from decoded(path, first.split(b"\r"))
+        else:
+            yield from decoded(path, chain([first] if first else [], file))
 
+
+def takes_columns(entry: Entry) -> bool:
+    """Whether a reader is to be told which columns hold what."""
+    return "columns" in inspect.signature(entry.load()).parameters
+
+
+def made_reader(
+    entry: Entry,
+    columns: Mapping[str, int | str] | None,
+    hearing: Hearing,
+    naming: Naming | None = None,
+) -> Any:
+    """The reader, told of columns and names if it takes them, and heard."""
+    told = naming.options(entry) if naming else {}
+    if columns and takes_columns(entry):
+        told["columns"] = dict(columns)
+    made = entry.load()(**told)
+    if isinstance(made, Reader):
+        made.on_note, made.on_fault = hearing.note, hearing.fault
+        made.on_aside = hearing.aside.append
+    return made
+
+
+def read_examples(
+    path: Path,
+    entry: Entry,
+    columns: Mapping[str, int | str] | None = None,
+    hearing: Hearing | None = None,
+    naming: Naming | None = None,
+) -> Iterator[Example]:
+    """What the reader `entry` makes of a file, one by one; what it says goes to `hearing`.
+
+    White space and invisible characters are taken from the ends of tags and of pictures' names.
     `UserError` for a file that cannot be read; `ComponentError` naming the reader for what it
     raises else, and for examples of the wrong types.
     """
+    hearing = hearing or Hearing()
     place = f"{entry.full_title} on {path}"
     after = "at its beginning"
+    tags, names = Trimming("tags"), Trimming("names of pictures")
     try:
-        for number, example in enumerate(entry.load()().read(path), 1):
+        reader = made_reader(entry, columns, hearing, naming)
+        for number, example in enumerate(reader.read(path), 1):
             if fault := _fault(example):
                 known = isinstance(example, Example) and example.file
                 where = f", {example.where}" if known else f", the sentence {after}"
                 raise ComponentError(f"{place}{where}: {fault}.")
             after = f"after line {example.line}" if example.line else f"after sentence {number}"
-            yield example
+            yield _trimmed(example, tags, names, step=bool(entry.load().word_per_line))
+        for line in filter(None, (tags.note(), names.note())):
+            hearing.note(line)
     except (UserError, ComponentError):
         raise
     except OSError as error:
@@ -61,6 +119,45 @@ def read_examples(path: Path, entry: Entry) -> Iterator[Example]:
     except Exception as error:
         reason = one_line(error).rstrip(".")
         raise ComponentError(f"{place} failed {after}: {reason}.") from error
+
+
+class Rereading:
+    """The examples of a file, read again on each pass over them."""
+
+    def __init__(
+        self,
+        path: Path,
+        entry: Entry,
+        columns: dict[str, int | str],
+        hearing: Hearing,
+        naming: Naming,
+    ) -> None:
+        self.path, self.entry, self.columns, self.hearing = path, entry, columns, hearing
+        self.naming = naming
+
+    def __iter__(self) -> Iterator[Example]:
+        return read_examples(self.path, self.entry, self.columns, self.hearing, self.naming)
+
+
+def _trimmed(example: Example, tags: Trimming, names: Trimming, *, step: bool) -> Example:
+    """The example with nothing unseen at the ends of its tags and pictures' names.
+
+    `step`: word i stands i lines below the first.
+    """
+    own, images = example.tags, example.images
+    if own is not None and not all(map(str.isprintable, own)) or any(map(_spaced, own or ())):
+        own = tuple(
+            tags.of(tag, f"{example.file}:{example.line + index * step}")
+            for index, tag in enumerate(own or ())
+        )
+    if any(not str(image).isprintable() or _spaced(str(image)) for image in images):
+        images = tuple(Path(names.of(str(image), example.where)) for image in images)
+    same = own is example.tags and images is example.images
+    return example if same else replace(example, tags=own, images=images)
+
+
+def _spaced(text: str) -> bool:
+    return text[:1] == " " or text[-1:] == " "
 
 
 def _fault(example: object) -> str:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data.tags import map_types, spans
+from mmseq.errors import UserError
 
 
 def renamed(example: Example, mapping: Mapping[str, str]) -> Example:
     """The sentence with the types of its tags renamed; ``O`` drops one."""
     return replace(example, tags=example.tags and map_types(example.tags, mapping))
+
+
+def with_files(example: Example, find: Callable[[Path], Path]) -> Example:
+    """The sentence with the files of its pictures' names; `UserError` naming it where `find` raises
+    one.
+    """
+    try:
+        return replace(example, images=tuple(find(image) for image in example.images))
+    except UserError as error:
+        raise UserError(f"{example.where}: {error}") from error
 
 
 def is_annotated(example: Example) -> bool:

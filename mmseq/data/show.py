@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from os.path import isfile
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def lines(example: Example, image_folder: Path) -> Iterator[str]:
     """
     name = f"  {example.id}" if example.id else ""
     pictures = [
-        _name(path, image_folder) + ("" if path.is_file() else " (missing)")
+        _name(path, image_folder) + ("" if isfile(path) else " (missing)")
         for path in example.images
     ]
     shown = f"  pictures: {', '.join(pictures)}" if pictures else ""

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.config.config import DataConfig
+from mmseq.data.columns import check_columns
 from mmseq.data.folder import suiting_reader
+from mmseq.data.naming import Naming
 from mmseq.data.sample.cached import sample_folder
 from mmseq.data.splits import (
     Split,
@@ -40,6 +42,8 @@ def load_data(
         image_folder=Path(data.image_folder) if data.image_folder else None,
         splits=tuple(splits),
         store=_example_store(data, tell),
+        columns=data.columns,
+        naming=Naming(data.fields, data.tag_names),
     )
 
 
@@ -57,27 +61,45 @@ def choose_split(
     images: str | Path | None = None,
     mapping: Mapping[str, str] | None = None,
     reader: str | None = None,
+    naming: Naming | None = None,
+    *,
+    columns: Mapping[str, int | str] | None = None,
+    scheme: str | None = None,
 ) -> Split:
-    """The split `name` of a run's `own` data, or of other data: a folder, or the split's file."""
+    """The split `name` of a run's `own` data, or of other data: a folder, or the split's file.
+
+    Columns and scheme of other data are not taken from the run: they are said, or the defaults.
+    Names of fields and of tags are the run's where `naming` says nothing else.
+    """
     settings: dict[str, Any] = {}
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
         reader = reader or suiting_reader(Path(data), name, own.reader)
         settings = {"path": str(data), "image_folder": "", "reader": reader, "scheme": "auto"}
+        settings["columns"] = {}
     elif reader is not None:
         settings["reader"] = reader
+    settings |= naming.said() if naming else {}
     if images is not None:
         settings["image_folder"] = str(images)
+    if columns:
+        settings["columns"] = dict(columns)
+    if scheme is not None:
+        settings["scheme"] = scheme
     if mapping:
         settings["map"] = dict(mapping)
     options = own.model_copy(update=settings)
     if data is not None and Path(data).is_file():
         folder = Path(options.image_folder) if options.image_folder else None
+        check_columns([Path(data)], options.reader, options.columns)
         return load_file(
             Path(data),
             name=name,
             reader=options.reader,
+            scheme=options.scheme,
             mapping=options.map,
             image_folder=folder,
+            columns=options.columns,
+            naming=Naming(options.fields, options.tag_names),
         )
     return require_split(load_data(options, (name,)), name, Path(options.path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -10,24 +11,28 @@ from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
+from mmseq.data.columns import Columns, check_columns
 from mmseq.data.folder import (
-    PictureFolder,
-    file_names,
     find_split,
     no_split,
     not_found,
     reader_of,
     require_folder,
+    unread_files,
 )
-from mmseq.data.reading import read_examples, unreadable
-from mmseq.data.schemes import SchemeOption, as_bio, scheme_of
-from mmseq.data.sentences import Facts, is_annotated, renamed
+from mmseq.data.hearing import Hearing
+from mmseq.data.naming import Naming
+from mmseq.data.picture_folder import PictureFolder
+from mmseq.data.reading import Rereading, takes_columns, unreadable
+from mmseq.data.schemes import SchemeOption, as_bio, is_right, scheme_of
+from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
+from mmseq.data.split_files import file_names
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
 
 if TYPE_CHECKING:
-    from mmseq.registry.entries import Entry
+    pass
 
 
 SPLITS = ("train", "valid", "test")
@@ -44,10 +49,12 @@ class Split:
     examples: Sequence[Example]
     """In memory, or read from disk each time they are asked for"""
     scheme: str
-    """Of the file: ``bio``, ``bioes`` or ``iob1``; ``none`` without tags"""
+    """Of the file: ``bio``, ``bioes``, ``bmes``, ``iob1`` or ``io``; ``none`` without tags"""
     word_per_line: bool = False
     left_out: int = 0
     """Sentences of the file that are not among them, since all their words are open"""
+    notes: tuple[str, ...] = ()
+    """What its reader says of the file, such as what of it is not read"""
 
     @cached_property
     def facts(self) -> Facts:
@@ -70,16 +77,19 @@ def load_folder(
     image_folder: Path | None = None,
     splits: Sequence[str] = SPLITS,
     store: ExampleStore | None = None,
+    columns: Columns | None = None,
+    naming: Naming | None = None,
 ) -> dict[str, Split]:
     """The splits that `folder` has, in the order of `splits`.
 
-    Files are ``train|valid|test`` (``dev`` for ``valid``) with an ending that `reader` reads; with
-    ``auto`` any registered reader's. `mapping` renames types (to ``O``: drops). Pictures are
-    looked up in `image_folder`, else in ``images`` in `folder`. Sentences of files that are large
-    enough for `store` are kept there. Sentences of ``train`` all of whose words are open are left
-    out. `UserError` for a folder or picture folder that is missing, no file at all, two files for
-    one split, bad content, and with a training split for a mapped type that no split has, and
-    where all its words are open.
+    Files are ``train|valid|test`` (``dev`` for ``valid``; where there is none, what others call
+    them) with an ending that `reader` reads; with ``auto`` any registered reader's. `mapping`
+    renames types (to ``O``: drops). Pictures are looked up in `image_folder`, else in ``images`` in
+    `folder`. Sentences of files that are large enough for `store` are kept there. Readers that take
+    `columns`, or the names in `naming`, get them. Sentences of ``train`` all of whose words are
+    open are left out. `UserError` for a folder or picture folder that is missing, no file at all,
+    two files for one split, bad content, and with a training split for a mapped type that no split
+    has, and where all its words are open.
     """
     found = {name: find_split(folder, name, reader) for name in splits}
     loaded = {
@@ -90,12 +100,17 @@ def load_folder(
             scheme=scheme,
             image_folder=image_folder,
             store=store,
+            columns=columns,
+            naming=naming,
         )
         for name, path in found.items()
         if path is not None
     }
     if not loaded:
         raise no_split(folder, tuple(splits), reader)
+    check_columns([split.path for split in loaded.values()], reader, columns)
+    if naming:
+        naming.check([reader_of(split.path, reader) for split in loaded.values()])
     if "train" in loaded:
         # Data for a finished run need not have every type that the run's mapping names.
         check_mapping(loaded.values(), mapping or {})
@@ -133,27 +148,37 @@ def load_file(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     store: ExampleStore | None = None,
+    columns: Columns | None = None,
+    hearing: Hearing | None = None,
+    naming: Naming | None = None,
 ) -> Split:
-    """One file as a split, with the options of `load_folder`; `name` is its stem unless given."""
+    """One file as a split, with the options of `load_folder`; `name` is its stem unless given.
+
+    Where `hearing` counts faults, the sentences without any are read.
+    """
     if not path.is_file():
         raise not_found(path, "data file")
     if image_folder is not None:
         require_folder(image_folder, "picture folder")
     entry = reader_of(path, reader)
+    hearing = hearing or Hearing()
     find = PictureFolder(image_folder or path.parent / "images").find
     split = Split(name or path.stem, path, _digest(path), [], "none", entry.load().word_per_line)
+    said = dict(columns or {}) if takes_columns(entry) else {}
+    file = Rereading(path, entry, said, hearing, naming or Naming())
     examples: Sequence[Example]
     if store is not None and path.stat().st_size >= store.least:
-        stored = _stored(store, split, _Rereading(path, entry), scheme, find)
+        stored = _stored(store, split, file, scheme, find)
         examples, found = stored, stored.scheme
+        hearing.notes.update(dict.fromkeys(stored.notes))
     else:
-        read = list(read_examples(path, entry))
-        found = scheme_of(read, scheme, split.path, split.where)
-        examples = [
-            replace(example, images=tuple(find(image) for image in example.images))
-            for example in as_bio(read, found)
-        ]
-    return rename_types(replace(split, examples=examples, scheme=found), mapping or {})
+        read = list(file)
+        found = scheme_of(read, scheme, split.path, split.where, hearing)
+        if hearing.faults:
+            read = [example for example in read if is_right(example, found)]
+        examples = [with_files(example, find) for example in as_bio(read, found)]
+    split = replace(split, examples=examples, scheme=found, notes=tuple(hearing.notes))
+    return rename_types(split, mapping or {})
 
 
 def _digest(path: Path) -> str:
@@ -163,25 +188,16 @@ def _digest(path: Path) -> str:
         raise unreadable(path, error) from error
 
 
-class _Rereading:
-    """The examples of a file, read again on each pass over them."""
-
-    def __init__(self, path: Path, entry: Entry) -> None:
-        self.path, self.entry = path, entry
-
-    def __iter__(self) -> Iterator[Example]:
-        return read_examples(self.path, self.entry)
-
-
 def _stored(
     store: ExampleStore,
     split: Split,
-    examples: _Rereading,
+    examples: Rereading,
     scheme: SchemeOption,
     find: Callable[[Path], Path],
 ) -> StoredExamples:
     """The sentences of a file in the store, put there if they are not."""
-    way = {"reader": examples.entry.full_title, "scheme": scheme}
+    way = {"reader": examples.entry.full_title, "scheme": scheme, "columns": examples.columns}
+    way |= examples.naming.options(examples.entry)
     folder = store.folder(split.sha256, way)
     stored = store.open(folder, split.path, find)
     if stored is not None:
@@ -189,7 +205,7 @@ def _stored(
     found = scheme_of(examples, scheme, split.path, split.where)
     # Another process may be putting its own, which is the same, in place of a damaged one.
     for _ in range(3):
-        store.write(folder, split.path, as_bio(examples, found), found)
+        store.write(folder, split.path, as_bio(examples, found), found, examples.hearing.notes)
         stored = store.open(folder, split.path, find)
         if stored is not None:
             return stored
@@ -225,14 +241,21 @@ def require_split(splits: Mapping[str, Split], name: str, folder: Path) -> Split
     if name in splits:
         return splits[name]
     names = " or ".join(f"{stem}.txt, {stem}.jsonl" for stem in file_names(name))
-    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).")
+    unread = unread_files(folder, SPLITS) if folder.is_dir() else ""
+    more = f" {unread}" if unread else ""
+    raise UserError(f"{folder}: no split '{name}'; add its file ({names}, …).{more}")
 
 
 def require_tags(split: Split) -> None:
     """`UserError` naming the first sentence without tags."""
     if split.facts.untagged is not None:
         example = split.examples[split.facts.untagged]
-        raise UserError(f"{example.where}: the sentence has no tags; '{split.name}' needs them.")
+        raise UserError(
+            " ".join(
+                (f"{example.where}: the sentence has no tags; '{split.name}' needs them.",)
+                + split.notes
+            )
+        )
 
 
 def require_whole(split: Split) -> None:
@@ -264,7 +287,8 @@ def missing_pictures(examples: Iterable[Example]) -> list[tuple[Example, Path]]:
     for example in examples:
         for path in example.images:
             if path not in exists:
-                exists[path] = path.is_file()
+                # A name may be too long for a path, which pathlib raises.
+                exists[path] = os.path.isfile(path)
             if not exists[path]:
                 missing.append((example, path))
     return missing

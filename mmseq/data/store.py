@@ -6,8 +6,8 @@ A folder for each file and way of reading it:
                  starts.i64        where each begins, and where the last ends
                  words.i32         how many words each has
                  sums.u32          the CRC-32 of each
-                 facts.json        what is said of them as a whole, the scheme of the file, and
-                                   the CRC-32 of the files of numbers
+                 facts.json        what is said of them as a whole, the scheme of the file, what
+                                   its reader says, and the CRC-32 of the files of numbers
                  lengths-….i32     how long a text encoder finds each, and the CRC-32 of that
 
 The folder gets its name when all of it is written; another process that writes the same at the same
@@ -33,11 +33,11 @@ from uuid import uuid4
 from zlib import crc32
 
 from mmseq.contracts.example import Example
-from mmseq.data.sentences import Facts, renamed
+from mmseq.data.sentences import Facts, renamed, with_files
 from mmseq.errors import UserError
 from mmseq.files import replacing
 
-FORMAT = 2
+FORMAT = 3
 NUMBERS = ("starts.i64", "words.i32", "sums.u32")
 """Files of numbers, whose checksums stand in facts.json"""
 LARGE = 64 << 20
@@ -52,6 +52,7 @@ class StoredExamples(Sequence[Example]):
         self.folder, self._file, self._find = folder, file, find
         facts = _facts(folder)
         self.scheme = str(facts.pop("scheme"))
+        self.notes = tuple(facts.pop("notes"))
         self.facts = Facts(**(facts | {"tags": tuple(facts["tags"])}))
         self._mapping: Mapping[str, str] = {}
         self._chosen: Sequence[int] | None = None
@@ -110,9 +111,10 @@ class StoredExamples(Sequence[Example]):
                 f"checksum); delete the folder {self.folder}, it will be made again."
             )
         tokens, tags, images, name, extras, begin = json.loads(bytes(line))
-        files = tuple(self._find(Path(image)) for image in images)
+        names = tuple(map(Path, images))
         tags = None if tags is None else tuple(tags)
-        example = Example(tuple(tokens), tags, files, name, extras, self._file, begin)
+        example = Example(tuple(tokens), tags, names, name, extras, self._file, begin)
+        example = with_files(example, self._find)
         return renamed(example, self._mapping) if self._mapping else example
 
     def encoded_lengths(self, encoder: str) -> Sequence[int] | None:
@@ -150,7 +152,7 @@ class ExampleStore:
     tell: Callable[[str], None] = lambda line: None
     """Told of what takes long"""
 
-    def folder(self, digest: str, way: Mapping[str, str]) -> Path:
+    def folder(self, digest: str, way: Mapping[str, Any]) -> Path:
         """Of the file with this SHA-256, read this way."""
         key = json.dumps([FORMAT, digest, way], sort_keys=True)
         return self.root / sha256(key.encode()).hexdigest()[:32]
@@ -162,15 +164,24 @@ class ExampleStore:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
-        """Keep sentences, pictures as the file names them; `UserError` where that cannot be."""
+    def write(
+        self,
+        folder: Path,
+        file: Path,
+        examples: Iterable[Example],
+        scheme: str,
+        notes: Iterable[str] = (),
+    ) -> None:
+        """Keep sentences, pictures as the file names them, and what is said of the file;
+        `UserError` where that cannot be.
+        """
         self.tell(f"{file}: making its sentences ready on disk (once) …")
         beside = self.root / f".{folder.name}-{uuid4().hex}"
         try:
             # Not a temporary folder of the system's, which nobody else may read: the store may be
             # shared.
             beside.mkdir(parents=True)
-            _write(beside, file, examples, scheme)
+            _write(beside, file, examples, scheme, notes)
             self._put(beside, folder)
         except OSError as error:
             raise UserError(
@@ -203,7 +214,9 @@ class ExampleStore:
         return True
 
 
-def _write(folder: Path, file: Path, examples: Iterable[Example], scheme: str) -> None:
+def _write(
+    folder: Path, file: Path, examples: Iterable[Example], scheme: str, notes: Iterable[str]
+) -> None:
     position, starts, words, sums = 0, array("q", [0]), array("i"), array("I")
 
     def written() -> Iterator[Example]:
@@ -222,7 +235,7 @@ def _write(folder: Path, file: Path, examples: Iterable[Example], scheme: str) -
     for name, numbers in zip(NUMBERS, (starts, words, sums), strict=True):
         with (folder / name).open("wb") as target:
             numbers.tofile(target)
-    known = {**asdict(facts), "scheme": scheme}
+    known = {**asdict(facts), "scheme": scheme, "notes": list(notes)}
     own = {name: _sum(folder / name) for name in NUMBERS}
     record = {"facts": known, "sums": own, "sum": _sum_of(known, own)}
     (folder / "facts.json").write_text(json.dumps(record), encoding="utf-8")

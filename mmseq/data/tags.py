@@ -1,8 +1,8 @@
 """Tags: their parts, their schemes, and the entities they mark.
 
 Inside `mmseq` tags are BIO: ``B-X`` opens an entity of type X, ``I-X`` continues it, ``O`` is
-outside. Files may be written in BIOES (or BILOU, the same with other letters) or IOB1 and are
-converted when loaded.
+outside. Files may be written in BIOES (or BILOU, BMES, BMEWO: the same with other letters), in IOB1
+or in IO, which has types alone, and are converted when loaded.
 
 ``?`` leaves a word open: it may have any tag. What a tag beside it means is read off the sentences
 that a scheme allows, and where these differ, it is left open too: nothing is guessed.
@@ -16,14 +16,14 @@ from typing import Literal
 
 from mmseq.contracts.example import OPEN
 
-Scheme = Literal["bio", "bioes"]
+Scheme = Literal["bio", "bioes", "bmes"]
 
 TAG_FORM = "write O, or B-, I- (BIOES: E-, S-) and a type, such as B-PER"
 """What to do about a tag that is none, in messages"""
 
-_OPENS_ALONE = "SU"
-_CLOSES = "ESLU"
-_PREFIXES = "BI" + _CLOSES
+_OPENS_ALONE = "SUW"
+_CLOSES = "ESLUW"
+_PREFIXES = "BIM" + _CLOSES
 
 
 @lru_cache(maxsize=4096)
@@ -45,7 +45,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def is_tag(tag: str) -> bool:
-    """Whether `tag` is ``O``, ``?``, or one of ``BIESLU``, a hyphen and a type.
+    """Whether `tag` is ``O``, ``?``, or one of ``BIESLUMW``, a hyphen and a type.
 
     A type neither begins nor ends with a hyphen or a space (seqeval's two readings would differ).
     """
@@ -57,16 +57,19 @@ def is_tag(tag: str) -> bool:
 
 
 def detect_scheme(sentences: Iterable[Sequence[str]]) -> Scheme:
-    """``bioes`` if any tag is of BIOES or BILOU alone (E, S, L, U), else ``bio``.
+    """``bmes`` if any tag is of BMES or BMEWO alone (M, W), ``bioes`` if any is of BIOES or BILOU
+    (E, S, L, U), else ``bio``.
 
     IOB1 cannot be distinguished from BIO with orphan ``I-`` tags: the user must name it.
     """
-    seen = {tag for tags in sentences for tag in tags}
-    return "bioes" if any(split_tag(tag)[0] in _CLOSES for tag in seen) else "bio"
+    prefixes = {split_tag(tag)[0] for tags in sentences for tag in tags}
+    if prefixes & set("MW"):
+        return "bmes"
+    return "bioes" if prefixes & set(_CLOSES) else "bio"
 
 
 def bioes_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
-    """BIOES or BILOU to BIO: S and U open an entity, E and L continue one.
+    """BIOES, BILOU, BMES or BMEWO to BIO: S, U and W open an entity, M, E and L continue one.
 
     After a tag that closes an entity, a stray I, E or L opens the next one, as seqeval reads it.
     After an open word it continues one: BIOES has it nowhere else.
@@ -99,6 +102,15 @@ def iob1_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
             converted.append(tag)
         before = (prefix, kind)
     return tuple(converted)
+
+
+def io_to_bio(tags: Sequence[str]) -> tuple[str, ...]:
+    """IO to BIO: neighbours of one type are one entity; after an open word a type is left open.
+
+    A tag is a type, or ``I-`` and a type.
+    """
+    inside = (t if t in ("O", OPEN) or t.startswith("I-") else f"I-{t}" for t in tags)
+    return iob1_to_bio(tuple(inside))
 
 
 def map_types(tags: Sequence[str], mapping: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
-from mmseq.data.folder import find_split, no_split, not_found
+from mmseq.data.columns import Columns, check_columns
+from mmseq.data.folder import find_split, no_split, not_found, reader_of, unread_files
+from mmseq.data.hearing import Hearing
+from mmseq.data.naming import Naming
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
 from mmseq.data.splits import (
@@ -26,11 +28,11 @@ from mmseq.data.splits import (
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.data.unknown_types import unknown_entities
 from mmseq.datacheck.fields import further_fields
+from mmseq.datacheck.pictures import finding, open_all, picture_facts
+from mmseq.datacheck.words import odd_words
 from mmseq.errors import UserError
 
 PERCENTILES = (50, 90, 95, 99)
-SHOWN = 5
-"""How many places of each finding are named"""
 
 
 def check_folder(
@@ -41,25 +43,48 @@ def check_folder(
     mapping: Mapping[str, str] | None = None,
     image_folder: Path | None = None,
     subwords: Callable[[Sequence[str]], int] | None = None,
+    columns: Columns | None = None,
+    naming: Naming | None = None,
 ) -> dict[str, Any]:
     """A report on a data folder, fit for JSON; options as in `mmseq.data.splits.load_folder`.
 
     `subwords` gives the length of a sentence as the text encoder will see it. What cannot be read
-    is a line in ``problems``, and the rest is still checked. Every picture is opened once.
+    is a line in ``problems``, one for each kind of fault of a file, and the rest is still checked:
+    other files, and sentences without a fault. Every picture is opened once.
     """
     problems: list[str] = []
     splits: dict[str, Split] = {}
     if image_folder is not None and not image_folder.is_dir():
         problems.append(str(not_found(image_folder, "picture folder")))
         image_folder = None
+    faulty: set[str] = set()
+    paths: list[Path] = []
     for name in SPLITS:
+        hearing = Hearing(counting=True)
         try:
             if path := find_split(folder, name, reader):
-                splits[name] = load_file(
-                    path, name=name, reader=reader, scheme=scheme, image_folder=image_folder
+                paths.append(path)
+                split = load_file(
+                    path,
+                    name=name,
+                    reader=reader,
+                    scheme=scheme,
+                    image_folder=image_folder,
+                    columns=columns,
+                    hearing=hearing,
+                    naming=naming,
                 )
+                if split.examples:
+                    splits[name] = split
         except UserError as error:
-            problems.append(str(error))
+            problems += [*hearing.lines(), str(error)]
+        else:
+            problems += hearing.lines()
+        faulty |= {name} if hearing.faults else set()
+    try:
+        check_columns(paths, reader, columns)
+    except UserError as error:
+        problems.append(str(error))
     if not splits and not problems:
         problems.append(str(no_split(folder, SPLITS, reader)))
     try:
@@ -68,15 +93,22 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
+    problems += _no_tags(splits)
     problems += _open_words(splits)
-    pictures = _open_all(
+    if naming:
+        problems += _not_told(naming, splits, reader)
+    pictures, frames = open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
     return {
         "folder": str(folder),
         "problems": list(dict.fromkeys(problems)),
-        "unknown": _unknown_types(splits),
-        "splits": {name: _split(split, pictures, subwords) for name, split in splits.items()},
+        "notes": [line] if (line := unread_files(folder, SPLITS, reader)) else [],
+        # Of sentences that are left out, types may be missing.
+        "unknown": {} if "train" in faulty else _unknown_types(splits),
+        "splits": {
+            name: _split(split, pictures, frames, subwords) for name, split in splits.items()
+        },
         "shared": {
             f"{a.name}-{b.name}": {
                 "sentences": _shared_sentences(a, b),
@@ -85,6 +117,28 @@ def check_folder(
             for a, b in combinations(splits.values(), 2)
         },
     }
+
+
+def _no_tags(splits: Mapping[str, Split]) -> list[str]:
+    """What training would refuse: sentences of ``train`` without tags."""
+    if (train := splits.get("train")) is None:
+        return []
+    untagged = [example.where for example in train.examples if example.tags is None]
+    if not untagged:
+        return []
+    return [
+        f"train: {len(untagged):,} of {len(train.examples):,} sentences have no tags, from which "
+        f"training learns; the first is {untagged[0]}."
+    ]
+
+
+def _not_told(naming: Naming, splits: Mapping[str, Split], reader: str) -> list[str]:
+    """Names that no reader of these files is told."""
+    try:
+        naming.check([reader_of(split.path, reader) for split in splits.values()])
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def _unknown_types(splits: Mapping[str, Split]) -> dict[str, dict[str, int]]:
@@ -117,6 +171,7 @@ def _open_words(splits: Mapping[str, Split]) -> list[str]:
 def _split(
     split: Split,
     pictures: Mapping[Path, tuple[str, str]],
+    frames: Mapping[Path, int],
     subwords: Callable[[Sequence[str]], int] | None,
 ) -> dict[str, Any]:
     tagged = [example for example in split.examples if example.tags is not None]
@@ -125,12 +180,13 @@ def _split(
         "file": str(split.path),
         "sha256": split.sha256,
         "scheme": split.scheme,
+        "notes": list(split.notes),
         "sentences": len(split.examples),
         "words": sum(len(example.tokens) for example in split.examples),
         "entities": dict(sorted(entities.items())),
-        "untagged": _finding([e.where for e in split.examples if e.tags is None]),
+        "untagged": finding([e.where for e in split.examples if e.tags is None]),
         "open": {
-            **_finding(
+            **finding(
                 [split.where(e, i) for e in tagged for i, t in enumerate(e.tags or ()) if t == OPEN]
             ),
             "unannotated": sum(not is_annotated(e) for e in tagged),
@@ -141,9 +197,10 @@ def _split(
         },
         "orphans": _orphans(split, tagged),
         "duplicates": _duplicates(split),
-        "pictures": _pictures(split, pictures),
+        "odd_words": odd_words(split),
+        "pictures": picture_facts(split, pictures, frames),
         "fields": {
-            name: {**found, **{what: _finding(found[what]) for what in ("missing", "odd")}}
+            name: {**found, **{what: finding(found[what]) for what in ("missing", "odd")}}
             for name, found in further_fields(split.examples).items()
         },
     }
@@ -165,7 +222,7 @@ def _orphans(split: Split, tagged: Sequence[Example]) -> dict[str, Any]:
     ]
     tags = [example.tags or () for example in tagged]
     return {
-        **_finding(found),
+        **finding(found),
         "gold": {
             "default": sum(len(spans(t)) for t in tags),
             "strict": _begun(tags),
@@ -187,58 +244,22 @@ def _duplicates(split: Split) -> dict[str, Any]:
         earlier = first.setdefault(example.tokens, example)
         if earlier is not example:
             pairs.append([earlier.where, example.where])
-    return _finding(pairs)
+    return finding(pairs)
 
 
 def _shared_sentences(one: Split, other: Split) -> dict[str, Any]:
     """Sentences of `other` whose words a sentence of `one` has too."""
     first = {example.tokens: example for example in reversed(one.examples)}
-    return _finding([[first[e.tokens].where, e.where] for e in other.examples if e.tokens in first])
+    return finding([[first[e.tokens].where, e.where] for e in other.examples if e.tokens in first])
 
 
 def _shared_pictures(one: Split, other: Split) -> dict[str, Any]:
     """Pictures that both splits mention."""
     first, second = _mentions(one), _mentions(other)
     shared = [path for path in reversed(first) if path in second]
-    return _finding([[str(path), first[path], second[path]] for path in shared])
+    return finding([[str(path), first[path], second[path]] for path in shared])
 
 
 def _mentions(split: Split) -> dict[Path, str]:
     """Each picture of a split and the sentence that mentions it first."""
     return {path: e.where for e in reversed(split.examples) for path in reversed(e.images)}
-
-
-def _open_all(paths: set[Path]) -> dict[Path, tuple[str, str]]:
-    """Kind and reason for each picture that cannot be used."""
-    from mmseq.pictures.opening import PictureProblem, open_picture
-
-    def problem(path: Path) -> tuple[str, str] | None:
-        try:
-            open_picture(path)
-        except PictureProblem as error:
-            return error.kind, error.reason
-        return None
-
-    ordered = sorted(paths)
-    with ThreadPoolExecutor() as pool:
-        results = zip(ordered, pool.map(problem, ordered), strict=True)
-        return {path: found for path, found in results if found}
-
-
-def _pictures(split: Split, problems: Mapping[Path, tuple[str, str]]) -> dict[str, Any]:
-    mentions = [(path, example) for example in split.examples for path in example.images]
-    bad: dict[str, list[dict[str, str]]] = {"missing": [], "unreadable": [], "tiny": []}
-    for path, example in mentions:
-        if path in problems:
-            kind, reason = problems[path]
-            bad[kind].append({"where": example.where, "path": str(path), "reason": reason})
-    return {
-        "referenced": len(mentions),
-        "distinct": len({path for path, _ in mentions}),
-        "sentences_without": sum(not example.images for example in split.examples),
-        **{kind: _finding(found) for kind, found in bad.items()},
-    }
-
-
-def _finding(found: Sequence[Any]) -> dict[str, Any]:
-    return {"count": len(found), "first": list(found[:SHOWN])}

@@ -23,7 +23,8 @@ def render(report: Mapping[str, Any], console: Console) -> None:
         for cells in _rows(splits):
             table.add_row(*cells)
         console.print(table)
-    for line in (*_findings(splits), *_shared(report["shared"])):
+    notes = [note for split in splits.values() for note in split["notes"]]
+    for line in (*notes, *_findings(splits), *_shared(report["shared"]), *report["notes"]):
         console.print(line, markup=False, highlight=False)
     for name, types in report["unknown"].items():
         line = missed_line(name, types, "the training split")
@@ -78,7 +79,13 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
         *(lengths(unit) for unit in units),
         row("pictures: mentions", lambda s: s["pictures"]["referenced"]),
         row("  distinct", lambda s: s["pictures"]["distinct"]),
+        row("  of these there as a file", lambda s: s["pictures"]["files"]),
         *(unusable(kind) for kind in ("missing", "unreadable", "tiny")),
+        *(
+            [row("  pages or frames not used", lambda s: s["pictures"]["frames"]["further"])]
+            if any(s["pictures"]["frames"]["count"] for s in splits.values())
+            else []
+        ),
         row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
         *(field(name) for name in sorted({name for s in splits.values() for name in s["fields"]})),
     ]
@@ -88,7 +95,7 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
     """One line for each kind of finding of each split, with the first places."""
     lines = []
     for name, split in splits.items():
-        pictures = split["pictures"]
+        pictures, words = split["pictures"], split["odd_words"]
         lines += [
             _line(f"{name}: {what}", found, show)
             for what, found, show in (
@@ -96,11 +103,17 @@ def _findings(splits: Mapping[str, Any]) -> list[str]:
                 ("open words", split["open"], str),
                 ("orphan I- tags", split["orphans"], _tag_place),
                 ("sentences with the same words", split["duplicates"], " = ".join),
+                ("words of invisible characters alone", words["unseen"], str),
+                ("words with white space at their ends", words["spaced"], str),
                 ("pictures missing", pictures["missing"], _picture_place),
                 ("pictures unreadable", pictures["unreadable"], _picture_place),
                 ("pictures tiny", pictures["tiny"], _picture_place),
+                ("files with pages or frames behind the first", pictures["frames"], _frames_place),
             )
             if found["count"]
+        ]
+        lines += [
+            _line(f"{name}: words with {odd}", found, str) for odd, found in words["odd"].items()
         ]
         lines += [
             _line(f"{name}: {what} field '{field}'", found[kind], str)
@@ -130,6 +143,10 @@ def _tag_place(found: Mapping[str, str]) -> str:
 
 def _picture_place(found: Mapping[str, str]) -> str:
     return f"{found['where']} {found['path']} ({found['reason']})"
+
+
+def _frames_place(found: Mapping[str, Any]) -> str:
+    return f"{found['where']} {found['path']} ({found['further']} more)"
 
 
 def _line(what: str, found: Mapping[str, Any], show: Callable[[Any], str]) -> str:

@@ -9,6 +9,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from getpass import getuser
+from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -32,7 +33,7 @@ def pack_data(tables: Mapping[str, Any]) -> bytes | None:
             packed = set(archive.namelist())
             for path in dict.fromkeys(p for e in split.examples for p in e.images):
                 # A picture named by an absolute path elsewhere stays where it is.
-                if path.is_file() and path.is_relative_to(root):
+                if isfile(path) and path.is_relative_to(root):
                     name = str(PurePosixPath("images", *path.relative_to(root).parts))
                     if name not in packed:
                         archive.write(path, name)

@@ -18,7 +18,7 @@ def needed_image_encoder(config: Config) -> Choice | None:
     """The image encoder that a run must have, None where nothing looks at pictures; `UserError`
     where something does and the config has none.
     """
-    needing = _needing_images(config)
+    needing = needing_images(config)
     if needing is None:
         return None
     choice = config.single["image_encoder"]
@@ -30,7 +30,8 @@ def needed_image_encoder(config: Config) -> Choice | None:
     return choice
 
 
-def _needing_images(config: Config) -> Choice | None:
+def needing_images(config: Config) -> Choice | None:
+    """What looks at pictures: the fusion, else the text encoder; None where neither does."""
     choices = [config.component("fusion"), config.component("text_encoder")]
     return next((choice for choice in choices if choice.entry.load().needs_images), None)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from mmseq.console import Advance, unseen
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
+from mmseq.pictures.frames import frames_line
 from mmseq.pictures.opening import PictureProblem, decode_picture
 from mmseq.pictures.reading import THREADS, Read, read_once
 from mmseq.pictures.store import FeatureStore, Row, StoredFeatures, default_store_root
@@ -96,10 +97,14 @@ class _Found:
     """Contents that are not a picture, by hash"""
     new: set[str] = field(default_factory=set)
     """Hashes of pictures that were decoded"""
+    frames: dict[Path, int] = field(default_factory=dict)
+    """Files with pages or frames behind the first, and how many"""
 
     def note(self, read: Read[Tensor]) -> None:
         """One more file."""
         made = read.made
+        if read.frames:
+            self.frames[read.path] = read.frames
         if read.sha256 is not None:
             self.contents.append(read.sha256)
             if isinstance(made, PictureProblem):
@@ -115,6 +120,7 @@ class _Found:
         self.unread |= other.unread
         self.broken |= other.broken
         self.new |= other.new
+        self.frames |= other.frames
 
 
 @dataclass
@@ -183,6 +189,8 @@ def _joined(files: int, shares: Sequence[_Found]) -> _Found:
 
 def _conclude(table: FeatureTable, found: _Found) -> None:
     """Counts and problems of the table: files that cannot be read come before broken ones."""
+    if found.frames:
+        table.notes.append(frames_line(found.frames))
     kinds = {problem.kind for problem in found.unread.values()}
     contents = set(table.contents.values()) - kinds
     table.new = len(found.new)

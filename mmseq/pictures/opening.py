@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mmseq.data.picture_names import elsewhere, shown
+from mmseq.pictures.forms import foreign_form
 
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
@@ -32,7 +36,7 @@ class PictureProblem(Exception):
     """A picture that cannot be used: missing, unreadable or tiny."""
 
     def __init__(self, path: Path, kind: Kind, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{shown(path)}: {reason}")
         self.path = path
         self.kind: Kind = kind
         self.reason = reason
@@ -55,10 +59,32 @@ def read_picture(path: Path) -> bytes:
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
-        raise PictureProblem(path, "missing", "no such file") from None
+        raise PictureProblem(path, "missing", elsewhere(path) or _absent(Path(path))) from None
+    except IsADirectoryError:
+        reason = "is a folder; name the picture in it"
+        raise PictureProblem(path, "unreadable", reason) from None
     except (OSError, ValueError) as error:
+        if reason := elsewhere(path):
+            raise PictureProblem(path, "missing", reason) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureProblem(path, "unreadable", reason) from error
+
+
+def _absent(path: Path) -> str:
+    """That a file is not there, and one whose name differs in capitals if that is."""
+    near = _in_small_letters(path.parent).get(path.stem.casefold())
+    if near is None or near == path.name:
+        return "no such file"
+    return f"no such file; {near} is there, but capitals count"
+
+
+@lru_cache(maxsize=16)
+def _in_small_letters(directory: Path) -> dict[str, str]:
+    """Names in a directory by what they are without capitals and ending; for messages alone."""
+    try:
+        return {Path(name).stem.casefold(): name for name in sorted(os.listdir(directory))}
+    except OSError:
+        return {}
 
 
 def decode_picture(data: bytes, path: Path) -> Image.Image:
@@ -74,7 +100,9 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
         except PictureProblem:
             raise
         except UnidentifiedImageError:
-            raise PictureProblem(path, "unreadable", "not a picture") from None
+            form = foreign_form(data)
+            reason = f"not a picture but {form}" if form else "not a picture"
+            raise PictureProblem(path, "unreadable", reason) from None
         except Exception as error:  # Pillow's decoders raise nearly everything
             reason = " ".join(str(error).split()) or type(error).__name__
             raise PictureProblem(path, "unreadable", reason) from error

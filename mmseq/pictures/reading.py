@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from mmseq.pictures.frames import further_frames
 from mmseq.pictures.opening import PictureProblem, quiet_pillow, read_picture
 
 THREADS = 4
@@ -30,6 +31,8 @@ class Read(Generic[T]):
     """Of its bytes; None where there are none to be had (`made` says why)"""
     made: T | PictureProblem | None
     """What was made of the bytes, or why that cannot be; None where it was not wanted"""
+    frames: int = 0
+    """Pages and frames behind the first, which nothing is made of"""
 
 
 def read_once(
@@ -52,34 +55,34 @@ def read_once(
         except PictureProblem as problem:
             return problem
 
-    waiting: deque[Read[T] | tuple[Path, str, Future[T | PictureProblem]]] = deque()
+    waiting: deque[Read[T] | tuple[Path, str, int, Future[T | PictureProblem]]] = deque()
     with _threads() as pool:
         for path, found in zip(paths, _in_order(pool, _read, paths), strict=True):
             if isinstance(found, PictureProblem):
                 waiting.append(Read(path, None, found))
             elif wanted(found[0]):
-                waiting.append((path, found[0], pool.submit(made, found[1], path)))
+                waiting.append((path, found[0], found[2], pool.submit(made, found[1], path)))
             else:
-                waiting.append(Read(path, found[0], None))
+                waiting.append(Read(path, found[0], None, found[2]))
             while waiting and (isinstance(waiting[0], Read) or len(waiting) > ahead):
                 yield _settled(waiting.popleft())
         while waiting:
             yield _settled(waiting.popleft())
 
 
-def _read(path: Path) -> tuple[str, bytes] | PictureProblem:
+def _read(path: Path) -> tuple[str, bytes, int] | PictureProblem:
     try:
         data = read_picture(path)
     except PictureProblem as problem:
         return problem
-    return hashlib.sha256(data).hexdigest(), data
+    return hashlib.sha256(data).hexdigest(), data, further_frames(data)
 
 
-def _settled(item: Read[T] | tuple[Path, str, Future[T | PictureProblem]]) -> Read[T]:
+def _settled(item: Read[T] | tuple[Path, str, int, Future[T | PictureProblem]]) -> Read[T]:
     if isinstance(item, Read):
         return item
-    path, sha, future = item
-    return Read(path, sha, future.result())
+    path, sha, frames, future = item
+    return Read(path, sha, future.result(), frames)
 
 
 def _in_order(pool: ThreadPoolExecutor, work: Callable[[T], R], items: Sequence[T]) -> Iterator[R]:

@@ -12,6 +12,7 @@ from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.contracts.image_encoder import ImageEncoder
+from mmseq.data.picture_names import elsewhere
 from mmseq.errors import UserError
 from mmseq.pictures.checksums import Contents, content_of
 from mmseq.pictures.features import FeatureStore, FeatureTable, compute_features, default_store_root
@@ -56,13 +57,17 @@ def ready_pictures(
             sentences = chain.from_iterable(groups)
             where = next(e.where for e in sentences if problem.path in e.images)
             raise UserError(
-                f"{where}: picture {problem.path}: {problem.reason} "
+                f"{where}: picture {problem} "
                 f"({len(table.problems)} such pictures); fix it, or set data.images = 'lenient' "
                 "to do without it."
             )
         for line in summarise(table.problems.values(), len(paths)):
             reporter.warning(line)
-        absent = [path.parent for path in table.problems if not path.parent.is_dir()]
+        absent = [
+            path.parent
+            for path in table.problems
+            if not elsewhere(path) and not path.parent.is_dir()
+        ]
         if absent:
             reporter.warning(
                 f"There is no folder {absent[0]}; names in the data are looked up in the data's "

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from unicodedata import normalize
 
 from mmseq.contracts.example import Example
+from mmseq.data.columns import Columns, check_columns
+from mmseq.data.folder import reader_of
+from mmseq.data.naming import Naming
 from mmseq.data.schemes import SchemeOption
-from mmseq.data.splits import Split, check_mapping, load_file, rename_types, require_whole
+from mmseq.data.splits import (
+    Split,
+    check_mapping,
+    load_file,
+    rename_types,
+    require_whole,
+)
 from mmseq.data.tags import spans
 from mmseq.errors import UserError
 
@@ -38,6 +47,12 @@ class Pair:
     train: Split | None = None
 
     @property
+    def notes(self) -> list[str]:
+        """What is said of the files."""
+        files = (self.gold, self.predicted, self.train)
+        return [note for split in files if split is not None for note in split.notes]
+
+    @property
     def tags(self) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
         """BIO tags, gold and predicted."""
         gold, predicted = (
@@ -59,18 +74,29 @@ def read_pair(
     predicted: Path,
     *,
     train: Path | None = None,
+    columns: Sequence[Columns] = (),
     scheme: SchemeOption = "auto",
     mapping: Mapping[str, str] | None = None,
+    naming: Naming | None = None,
 ) -> Pair:
     """Two files, each in any format that a reader knows, and the training file if one is given.
 
-    Sentences are paired by their order. `scheme` and `mapping` are as in
+    Sentences are paired by their order. `columns`: of all files; or two, the second of `predicted`.
+    `scheme`, `mapping` and `naming` are as in
     `mmseq.data.splits.load_folder` and go for every file.
     `UserError` where a file is missing, cannot be read or has a sentence
     without tags, or (but for the training file) an open word, where a type to rename is in none of
     them, and at the first word in which the two differ.
     """
-    files = [_tagged(path, scheme) for path in (gold, predicted, train) if path is not None]
+    own = columns[0] if columns else None
+    chosen = (own, columns[-1] if columns else None, own)
+    paths = [path for path in (gold, predicted, train) if path is not None]
+    check_columns([path for path in paths if path.is_file()], "auto", own)
+    files = [
+        _tagged(path, scheme, given, naming) for path, given in zip(paths, chosen, strict=False)
+    ]
+    if naming:
+        naming.check([reader_of(path) for path in paths])
     for split in files[:2]:
         require_whole(split)
     check_mapping(files, mapping or {})
@@ -84,13 +110,18 @@ def read_pair(
     return pair
 
 
-def _tagged(path: Path, scheme: SchemeOption) -> Split:
+def _tagged(
+    path: Path, scheme: SchemeOption, columns: Columns | None, naming: Naming | None
+) -> Split:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; give a file.")
-    split = load_file(path, scheme=scheme)
+    split = load_file(path, scheme=scheme, columns=columns, naming=naming)
     for example in split.examples:
         if example.tags is None:
-            raise UserError(f"{example.where}: the sentence has no tags; give every word a tag.")
+            notes = "".join(f" {note}" for note in split.notes)
+            raise UserError(
+                f"{example.where}: the sentence has no tags; give every word a tag.{notes}"
+            )
     return split
 
 

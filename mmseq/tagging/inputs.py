@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import Example
-from mmseq.data.folder import PictureFolder, reader_of, suiting_reader
+from mmseq.data.columns import check_columns
+from mmseq.data.folder import reader_of, suiting_reader
+from mmseq.data.hearing import Hearing
+from mmseq.data.json_fields import JsonFields, checked_fields, picture_names, take
+from mmseq.data.naming import Naming
+from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import decoded, read_examples
+from mmseq.data.sentences import with_files
+from mmseq.data.tag_faults import tag_fault
 from mmseq.errors import UserError, unknown
 from mmseq.registry.plugins import registry
 from mmseq.tagging.sentences import Sentence
@@ -19,6 +26,8 @@ from mmseq.tagging.tagger import Tagger
 FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
 OWN = ("auto", "text", "jsonl")
 """Formats that are no reader's, or more than a reader's: ``text`` in place of ``tokens``"""
+MARKS = (" tag", " column")
+"""What messages about lines of text, read as columns, speak of"""
 
 
 def check_format(form: str, source: str | None) -> None:
@@ -33,12 +42,22 @@ def check_format(form: str, source: str | None) -> None:
         raise UserError(f"--format {form} from standard input: give the file with --input.")
 
 
-def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> Iterator[Sentence]:
+def sentences(
+    tagger: Tagger,
+    source: str,
+    form: str,
+    images: Path | None,
+    columns: Mapping[str, int | str] | None = None,
+    naming: Naming | None = None,
+) -> Iterator[Sentence]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
-    beside the file. JSON objects may have ``text`` in place of ``tokens``.
+    beside the file. `columns`: which hold what; then tags may be anything. `naming`: names of
+    fields, by default the run's. JSON objects may have ``text`` in place of ``tokens``.
     """
+    data = tagger.config.data
+    naming = naming or Naming(data.fields, data.tag_names)
     standard = source == "-"
     path = Path("standard input" if standard else source)
     guessed = form == "auto"
@@ -48,27 +67,51 @@ def sentences(tagger: Tagger, source: str, form: str, images: Path | None) -> It
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
+    if columns and form in ("text", "jsonl"):
+        raise UserError(f"{path}: format '{form}' has no columns to choose; leave out --columns.")
     if form == "text":
         for number, line in _lines(path, standard):
             yield tagger.sentence(line, name=str(number))
     elif form == "jsonl":
+        said = checked_fields(naming.fields)
+        # Tags are not looked at.
+        fields = JsonFields({own: name for own, name in said.items() if own != "tags"})
         for number, line in _lines(path, standard):
             if line.strip():
-                yield _from_json(tagger, line, path, number, folder)
+                yield _from_json(tagger, line, path, number, folder, fields)
+        for note in fields.lines(path):
+            tagger.reporter.warning(note)
     else:
         try:
             reader = reader_of(path, form)
         except UserError as error:
             raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
+        check_columns([path], reader.name, columns)
+        hearing = Hearing()
         try:
-            for example in read_examples(path, reader):
+            for example in read_examples(path, reader, columns, hearing, naming):
+                if not columns:
+                    _check_tags(example, step=bool(reader.load().word_per_line))
                 yield _from_example(tagger, example, folder)
         except UserError as error:
             # Tweets in a .txt file look like columns without tags.
-            if not guessed or form != "conll" or " tag" not in str(error):
+            if not guessed or form != "conll" or not any(m in str(error) for m in MARKS):
                 raise
             plain = "for plain text, a line each: --format text"
             raise UserError(f"{str(error).rstrip('.')}; {plain}.") from error
+        for note in hearing.notes:
+            tagger.reporter.warning(note)
+
+
+def _check_tags(example: Example, *, step: bool) -> None:
+    """`UserError` for a tag that is none: where columns are guessed, text may look like them.
+
+    `step`: word i stands i lines below the first.
+    """
+    for index, tag in enumerate(example.tags or ()):
+        if fault := tag_fault(tag):
+            where = f"{example.file}:{example.line + index * step}"
+            raise UserError(f"{where}: {fault.rstrip('.')}; tags of any kind: --columns word=1.")
 
 
 def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
@@ -81,10 +124,9 @@ def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
 
 
 def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:
-    files = [folder.find(image) for image in example.images]
     return tagger.sentence(
         example.tokens,
-        files,
+        list(with_files(example, folder.find).images),
         dict(example.extras),
         example.id,
         file=example.file,
@@ -93,7 +135,12 @@ def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Se
 
 
 def _from_json(
-    tagger: Tagger, line: str, path: Path, number: int, folder: PictureFolder
+    tagger: Tagger,
+    line: str,
+    path: Path,
+    number: int,
+    folder: PictureFolder,
+    fields: JsonFields,
 ) -> Sentence:
     where = f"{path}:{number}"
     try:
@@ -102,20 +149,19 @@ def _from_json(
         raise UserError(f"{where}: broken JSON ({error}).") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
-    given = record.pop("tokens", None)
+    given = take(record, fields.name(record, "tokens", where))
     text = record.pop("text", None)
     sentence = given if given is not None else text
     words = isinstance(sentence, list) and all(isinstance(w, str) and w for w in sentence)
     if not words and not isinstance(sentence, str):
         raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string).')
-    images = record.pop("images", None) or []
-    images = [images] if isinstance(images, str) else images
+    images = picture_names(take(record, fields.name(record, "images", where)))
     if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
         raise UserError(f'{where}: "images" is not a list of file names.')
     name = str(record.pop("id", number))
     record.pop("tags", None)
-    files = [folder.find(Path(image)) for image in images]
     try:
+        files = [folder.find(Path(image)) for image in images]
         return tagger.sentence(sentence, files, record, name, file=path, line=number)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error

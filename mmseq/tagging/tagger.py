@@ -177,16 +177,22 @@ class Tagger:
         images: str | Path | None = None,
         mapping: Mapping[str, str] | None = None,
         unknown: Unknown = "refuse",
+        columns: Mapping[str, int | str] | None = None,
+        scheme: str | None = None,
     ) -> dict[str, Any]:
         """Scores of a split, in percent, as in metrics.json.
 
         `data`: a data folder, or a file that is the split; by default the data that the run was
         trained on. `images`: the folder of its pictures. `mapping`: types to rename, ``"O"`` drops
-        one. `unknown`: what of entities whose type the run does not know; ``missed`` counts them as
-        such, as is done with the run's own data. Raises `mmseq.UserError` for data that are missing
-        or broken, have no tags, or a type that the run does not know.
+        one. `columns` and `scheme`: of the files, as in section [data] of a config; by default
+        those of the run's own data, and of other data what can be told from the files. `unknown`:
+        what of entities whose type the run does not know; ``missed`` counts them as such, as is
+        done with the run's own data. Raises `mmseq.UserError` for data that are missing or broken,
+        have no tags, or a type that the run does not know.
         """
-        found = choose_split(self.config.data, split, data, images, mapping)
+        found = choose_split(
+            self.config.data, split, data, images, mapping, columns=columns, scheme=scheme
+        )
         return self.scored(found, "missed" if data is None else unknown)[0]
 
     def scores(self, split: Split) -> dict[str, Any]:

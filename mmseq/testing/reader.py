@@ -30,8 +30,9 @@ def check_reader(
     name or option.
     """
     subject = Subject("reader", component, options)
-    right = "none: files are read by their ending, where nobody can give any"
-    subject.require(not subject.options, "options", f"it has {', '.join(subject.options)}", right)
+    right = "none but what the engine tells: files are read by their ending, nobody can give others"
+    own = [name for name in subject.options if name not in ("columns", "fields", "tag_names")]
+    subject.require(not own, "options", f"it has {', '.join(own)}", right)
     with TemporaryDirectory() as folder:
         _Check(subject, Path(folder)).run(text, broken or {})
 
@@ -71,6 +72,8 @@ class _Check:
         ids = [example.id for example in examples]
         right = "a name of its own for each sentence"
         self.subject.require(all(ids), "id", f"they are {ids}", right)
+        if "columns" in self.subject.options:
+            self.columns(examples)
         self.cut_short(self.path.read_bytes())
         for wrong, line in broken.items():
             self.write(wrong)
@@ -112,8 +115,25 @@ class _Check:
                 right = "word i of a sentence stands i lines below its first, or it is False"
                 subject.require(good, "word_per_line", f"{token!r} is not in line {line}", right)
 
+    def columns(self, examples: list[Any]) -> None:
+        """Nothing said of columns is no column named; a name that there is not is refused."""
+        with self.subject.running("columns = {}"):
+            same = list(type(self.reader)(columns={}).read(self.path)) == examples
+        right = "the examples that it gives without columns"
+        self.subject.require(same, "columns = {}", "other examples", right)
+        wrong = "columns = {'no such name': 1}"
+        right = "mmseq.UserError naming the columns that there are"
+        try:
+            with self.subject.running(wrong, right):
+                list(type(self.reader)(columns={"no such name": 1}).read(self.path))
+        except UserError:
+            return
+        self.subject.fail(wrong, "no error", right)
+
     def cut_short(self, text: bytes) -> None:
-        """A line of which half is gone is read somehow, or refused."""
+        """A line of which half is gone is read somehow, or refused; where faults are counted,
+        reading goes on.
+        """
         lines = text.split(b"\n")
         right = "examples, or mmseq.UserError('FILE:LINE: what is wrong; how to fix it')"
         for number, line in enumerate(lines):
@@ -121,6 +141,9 @@ class _Check:
             self.write(b"\n".join([*lines[:number], half, *lines[number + 1 :]]))
             with suppress(UserError), self.subject.running(f"line {number + 1} cut short", right):
                 self._read()
+            counted = f"line {number + 1} cut short, faults counted"
+            with suppress(UserError), self.subject.running(counted, right):
+                self._counted()
 
     def empty(self) -> None:
         """An empty file has no sentence, or says what is missing."""
@@ -143,6 +166,19 @@ class _Check:
             self.subject.require(named, what, f"the error '{error}' names no place", right)
             return
         self.subject.fail(what, f"{len(found)} examples and no error", right)
+
+    def _counted(self) -> None:
+        """What `mmseq data check` does."""
+        self.reader.on_fault = lambda where, what, kind: None
+        try:
+            found = self._read()
+        finally:
+            self.reader.on_fault = None
+        right = "the sentence of a fault is left out"
+        for example in found:
+            words, tags = len(example.tokens), example.tags
+            good = words and (tags is None or len(tags) == words)
+            self.subject.require(good, "fault", f"{words} words, tags {tags!r}", right)
 
     def _read(self) -> list[Any]:
         return list(self.reader.read(self.path))

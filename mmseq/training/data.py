@@ -8,9 +8,17 @@ from pathlib import Path
 from mmseq.config.config import DataConfig
 from mmseq.console import Reporter
 from mmseq.contracts.example import OPEN
+from mmseq.data.folder import unread_files
 from mmseq.data.sample.cached import sample_ceilings, sample_is_made
 from mmseq.data.source import is_sample, load_data
-from mmseq.data.splits import Split, require_split, require_tags, require_whole, types_of
+from mmseq.data.splits import (
+    SPLITS,
+    Split,
+    require_split,
+    require_tags,
+    require_whole,
+    types_of,
+)
 from mmseq.data.tags import label_names
 from mmseq.data.unknown_types import missed_line, unknown_entities
 
@@ -40,6 +48,8 @@ def training_labels(splits: Mapping[str, Split]) -> tuple[str, ...]:
 def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
     """What the user reads about the data."""
     lines = [sample_ceilings()] if is_sample(data) else []
+    if not is_sample(data) and (unread := unread_files(Path(data.path), SPLITS, data.reader)):
+        lines.append(unread)
     for name, split in splits.items():
         facts = split.facts
         scheme = "" if split.scheme == "bio" else f"; {split.scheme.upper()} tags, read as BIO"
@@ -47,6 +57,7 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
             f"{name}: {facts.sentences} sentences, {facts.entities} entities, "
             f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
+        lines += split.notes
         if facts.open_words or split.left_out:
             lines.append(open_line(name, split))
         if unknown := unknown_entities(split, splits["train"].facts.tags):

@@ -9,6 +9,7 @@ from torch import nn
 
 from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.data.picture_names import elsewhere, shown
 from mmseq.data.splits import missing_pictures
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
@@ -27,9 +28,10 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
         if missing:
             example, path = missing[0]
             number = len({path for _, path in missing})
+            told = f" {reason}." if (reason := elsewhere(path)) else ""
             reporter.warning(
                 f"Pictures missing: {number}; their sentences are used without them. First: "
-                f"{example.where}: {path}"
+                f"{example.where}: {shown(path)}{told}"
             )
     return setup
 

@@ -19,6 +19,7 @@ from mmseq.errors import UserError
 from mmseq.model import calls
 from mmseq.model.collate import Collator, Prepared, PreparedLater
 from mmseq.model.model import Model
+from mmseq.model.needs import needing_images
 from mmseq.pictures.features import FeatureTable
 from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
@@ -32,6 +33,7 @@ from mmseq.training.initial import build_seeded, require_trainable, take_initial
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
 from mmseq.training.partial import require_partial
+from mmseq.training.pictured import picture_lines
 from mmseq.training.resolved import carried_out
 from mmseq.training.splitting import Splitting, say, splitting_of
 
@@ -117,6 +119,10 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     }
     for line in data_lines(config.data, splits):
         reporter.line(line)
+    if (looking := needing_images(config)) is not None:
+        images = config.data.image_folder or str(Path(config.data.path) / "images")
+        for line in picture_lines(splits, looking.entry.title, images):
+            reporter.warning(line)
     say(splitting, reporter)
     return Setup(config, folder, splits, splitting, model, fitted, callbacks, accelerator, reporter)
 

@@ -18,7 +18,7 @@ from mmseq.registry.plugins import registry
 from mmseq.training.rounds import with_length
 from mmseq.tune.parameter import Parameter, Range
 
-SENTENCES = ("path", "splits", "image_folder", "reader", "scheme", "map")
+SENTENCES = ("path", "splits", "image_folder", "reader", "fields", "tag_names", "scheme", "map")
 """Of [data]: what decides on which sentences and pictures a trial is scored"""
 TRIAL_SPLITS = ("train", "valid")
 """What trials read: none can see the test split"""

@@ -1,0 +1,23 @@
+"""Columns that the user names, for the readers that take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mmseq.data.folder import reader_of
+from mmseq.data.reading import takes_columns
+from mmseq.errors import UserError
+
+Columns = Mapping[str, int | str]
+"""What the user says of columns: name -> number from 1, or a name of the header line"""
+
+
+def check_columns(paths: Sequence[Path], reader: str, columns: Columns | None) -> None:
+    """`UserError` where columns are named and no reader of these files is told of any."""
+    entries = [reader_of(path, reader) for path in paths] if columns else []
+    if entries and not any(map(takes_columns, entries)):
+        raise UserError(
+            f"{paths[0]}: {entries[0].title} has no columns to choose; leave out data.columns, "
+            "--columns."
+        )

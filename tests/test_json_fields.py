@@ -1,0 +1,173 @@
+"""Fields of JSON objects that others call otherwise: what is read as what, by hand."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mmseq.builtins.readers import JsonlReader
+from mmseq.data.naming import Naming
+from mmseq.data.splits import load_file, load_folder
+from mmseq.errors import UserError
+
+NAMES = ["O", "B-PER", "I-PER", "B-LOC"]
+
+
+@pytest.fixture
+def read(tmp_path):
+    def examples(*records, fields=None, tag_names=None):
+        path = tmp_path / "train.jsonl"
+        path.write_text("\n".join(map(json.dumps, records)))
+        return list(JsonlReader(fields, tag_names).read(path))
+
+    return examples
+
+
+@pytest.mark.parametrize("name", ["words", "word", "token", "Tokens", "WORDS"])
+def test_words(read, name):
+    (example,) = read({name: ["Anna", "ran"]})
+    assert example.tokens == ("Anna", "ran")
+    assert example.extras == {name: ["Anna", "ran"]}
+
+
+@pytest.mark.parametrize(
+    "name", ["ner_tags", "labels", "label", "ner", "ner-labels", "tag", "bio_tags", "NER Tags"]
+)
+def test_tags(read, name):
+    record = {"tokens": ["Anna", "ran"], name: ["B-PER", "O"]}
+    (example,) = read(record)
+    assert example.tags == ("B-PER", "O")
+    assert example.extras == {name: ["B-PER", "O"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "pictures"),
+    [
+        *((name, "a.jpg", ["a.jpg"]) for name in ("image", "img", "picture", "photo", "Images")),
+        *(
+            (name, "a.jpg", ["a.jpg"])
+            for name in ("image_path", "imagePath", "img-path", "file_name")
+        ),
+        ("image_id", "17_06_1", ["17_06_1"]),
+        ("image_id", 17, ["17"]),
+        ("img_ids", [1, 2], ["1", "2"]),
+        ("pictures", ["a.jpg", "b.png"], ["a.jpg", "b.png"]),
+        ("image", {"path": "a.jpg", "bytes": None}, ["a.jpg"]),
+        # What is none: a class of pictures, features, the document's name.
+        ("image", 3, []),
+        ("image", [0.1, 0.2], []),
+        ("image", None, []),
+        ("picture", "", []),
+        ("filename", "report.txt", []),
+    ],
+)
+def test_pictures(read, name, value, pictures):
+    (example,) = read({"tokens": ["a"], "tags": ["O"], name: value})
+    assert example.images == tuple(map(Path, pictures))
+    assert example.extras == {name: value}
+
+
+def test_the_proper_field_wins(read):
+    record = {"tokens": ["Anna"], "words": ["no"], "tags": ["B-PER"], "ner_tags": ["O"]}
+    (example,) = read(record | {"images": ["a.jpg"], "image": "b.jpg"})
+    assert (example.tokens, example.tags) == (("Anna",), ("B-PER",))
+    assert example.images == (Path("a.jpg"),)
+    assert example.extras == {"words": ["no"], "ner_tags": ["O"], "image": "b.jpg"}
+    (example,) = read({"tokens": ["Anna"], "tags": None, "ner_tags": ["O"], "images": None})
+    assert (example.tags, example.images) == (None, ())
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["positive", 1, ["positive"], [0.1, 0.9], [[0, 4, "PER"]], {"a": 1}, [], [True, False], None],
+)
+def test_a_class_of_the_sentence_is_no_tags(read, value):
+    (example,) = read({"tokens": ["Anna", "ran"], "label": value})
+    assert example.tags is None
+    assert example.extras == {"label": value}
+
+
+@pytest.mark.parametrize(
+    ("record", "names"),
+    [
+        ({"words": ["a"], "token": ["b"]}, ("words", "token")),
+        ({"tokens": ["a"], "ner_tags": ["O"], "labels": ["O"]}, ("ner_tags", "labels")),
+        ({"tokens": ["a"], "image": "a.jpg", "image_id": 3}, ("image", "image_id")),
+    ],
+)
+def test_two_fields_that_may_be_it_are_an_error_that_names_both(read, record, names):
+    with pytest.raises(UserError) as caught:
+        read({"tokens": ["fine"]}, record)
+    message = str(caught.value)
+    assert ":2: " in message
+    assert all(f'"{name}"' in message for name in names)
+    own = {"words": "tokens", "ner_tags": "tags", "image": "images"}[names[0]]
+    assert f"--fields {own}={names[0]}" in message
+
+
+def test_which_field_it_is_can_be_said(read):
+    record = {"form": ["Anna"], "ner_tags": ["O"], "labels": ["B-PER"], "tags": ["I-X"]}
+    record |= {"image": "a.jpg", "image_id": 3}
+    (example,) = read(record, fields={"tokens": "form", "tags": "labels", "images": "image"})
+    assert (example.tokens, example.tags) == (("Anna",), ("B-PER",))
+    assert example.images == (Path("a.jpg"),)
+    # An empty name: none of them.
+    (example,) = read(record, fields={"tokens": "form", "tags": "labels", "images": ""})
+    assert example.images == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"tag": "x"}, r"unknown 'tag'\. Did you mean 'tags'\?"),
+        ({"tags": 3}, "data.fields.tags is 3"),
+    ],
+)
+def test_unknown_fields_are_refused(fields, reason):
+    with pytest.raises(UserError, match=reason):
+        JsonlReader(fields)
+
+
+@pytest.mark.parametrize("name", ["tags", "ner_tags", "labels"])
+def test_numbers_are_tags_by_their_names(read, name):
+    record = {"tokens": ["Anna", "Lee", "ran"], name: [1, 2, 0]}
+    (example,) = read(record, tag_names=NAMES)
+    assert example.tags == ("B-PER", "I-PER", "O")
+    with pytest.raises(UserError, match=rf'"{name}", entry 1 is 1: numbers need .*--tag-names O,B'):
+        read(record)
+    for wrong in (4, -1, -100):
+        with pytest.raises(UserError, match=rf"entry 3 is {wrong}, but .* 4 names, 0 to 3"):
+            read({"tokens": ["Anna", "Lee", "ran"], name: [1, 2, wrong]}, tag_names=NAMES)
+
+
+def test_names_of_tags_are_tags():
+    with pytest.raises(UserError, match="data.tag_names: 'PER', number 1, is not a tag"):
+        JsonlReader(None, ["O", "PER"])
+
+
+def test_too_few_tags_under_another_name_are_an_error(read):
+    with pytest.raises(UserError, match='2 "tokens" but 1 "ner_tags"'):
+        read({"tokens": ["Anna", "ran"], "ner_tags": ["B-PER"]})
+
+
+def test_what_was_read_as_what_is_said(tmp_path):
+    path = tmp_path / "train.jsonl"
+    lines = ({"words": ["a"], "labels": ["O"], "img": "a"}, {"words": ["b"], "labels": ["O"]})
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert load_file(path).notes == (
+        f"{path}: field 'words' is read as 'tokens' (2 of the objects).",
+        f"{path}: field 'labels' is read as 'tags' (2 of the objects).",
+        f"{path}: field 'img' is read as 'images' (1 of the objects).",
+    )
+    assert load_file(path, naming=Naming({"images": "photo"})).notes[0] == (
+        f"{path}: no object has the field 'photo', which data.fields names for 'images'."
+    )
+
+
+def test_names_are_refused_where_no_reader_takes_them(tmp_path):
+    (tmp_path / "train.txt").write_text("a\tO\n")
+    with pytest.raises(UserError, match=r"reader 'conll' .*--tag-names"):
+        load_folder(tmp_path, naming=Naming({}, NAMES))
+    (tmp_path / "test.jsonl").write_text('{"tokens": ["a"], "tags": [0]}')
+    splits = load_folder(tmp_path, naming=Naming({}, NAMES))
+    assert splits["test"].examples[0].tags == ("O",)
