@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -30,8 +31,17 @@ class JsonlReader(Reader):
 
     def read(self, path: Path) -> Iterator[Example]:
         for number, line in lines_of(path):
-            if line.strip(_BLANK):
-                yield _from_json(path, number, line)
+            if not line.strip(_BLANK):
+                continue
+            where = f"{path}:{number}"
+            try:
+                example = _from_json(path, number, line)
+            except UserError as error:
+                what = str(error).removeprefix(f"{where}: ")
+                # Which entry or value it is makes no other kind.
+                self.fault(where, what, re.sub(r"\d+|'[^']*'|\([^)]*\)", "", what))
+                continue
+            yield example
 
 
 def _from_json(path: Path, number: int, line: str) -> Example:
