@@ -296,5 +296,18 @@ def test_columns_are_for_readers_that_take_them(tmp_path):
     assert [e.tokens for e in splits["valid"].examples] == [("a",)]
     assert splits["train"].examples[1].tags == ("O", "B-ORG", "I-ORG")
     (tmp_path / "train.txt").unlink()
-    with pytest.raises(UserError, match="reader 'jsonl' has no columns to choose"):
-        load_folder(tmp_path, columns={"word": 2, "tag": 3})
+    assert splits["valid"].notes == ()
+    split = load_folder(tmp_path, columns={"word": 2, "tag": 3})["valid"]
+    assert split.notes == (
+        f"{split.path}: reader 'jsonl' has no columns to choose; leave out data.columns, "
+        "--columns.",
+    )
+
+
+def test_columns_of_json_lines_are_refused_where_they_are_asked_for(tmp_path, run_cli):
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"tokens": ["a"], "tags": ["O"]}\n')
+    for command in (("data", "show", file), ("score", file, file)):
+        wrong = run_cli(*command, "--columns", "word=2")
+        assert (wrong.code, len(wrong.err.splitlines())) == (2, 1)
+        assert "reader 'jsonl' has no columns to choose" in wrong.err

@@ -220,3 +220,16 @@ def test_joiners_and_what_can_be_seen_are_not_odd(tmp_path):
         "odd": {},
     }
     assert report["problems"] == []
+
+
+def test_faults_of_json_lines_are_told_at_once_too(tmp_path):
+    file = tmp_path / "train.jsonl"
+    lines = ['{"tokens": ["a", ""]}', '{"tokens": [" "]}', '{"tokens": ["a"]', '{"tokens": ["b"]}']
+    file.write_text("\n".join(lines))
+    report = check_folder(tmp_path)
+    first, second = report["problems"]
+    assert first == (
+        f'{file}:1: "tokens", entry 2: an empty word; remove it (2 such: {file}:1, {file}:2).'
+    )
+    assert second.startswith(f"{file}:3: not JSON")
+    assert report["splits"]["train"]["sentences"] == 1

@@ -124,14 +124,21 @@ class _File:
             pass
         elif self._is_comment(line, layout):
             self._comments.append(number)
-        elif layout.cells(line)[layout.word : layout.word + 1] == [DOCUMENT]:
-            return self._ended()
-        elif wrong := self._wrong(number, line, layout):
-            self._fault(wrong[1], wrong[0], wrong[2])
         else:
-            if not layout.alike(line):
-                self._otherwise.append(number)
-            self._word(number, layout.cells(line), layout)
+            return self._words(number, line, layout)
+        return None
+
+    def _words(self, number: int, line: str, layout: Layout) -> Example | None:
+        """Take up a line of words."""
+        cells = layout.cells(line)
+        if cells[layout.word : layout.word + 1] == [DOCUMENT]:
+            return self._ended()
+        if wrong := self._wrong(number, line, cells, layout):
+            self._fault(wrong[1], wrong[0], wrong[2])
+            return None
+        if not layout.alike(line):
+            self._otherwise.append(number)
+        self._word(number, cells, layout)
         return None
 
     def _is_comment(self, line: str, layout: Layout) -> bool:
@@ -143,14 +150,15 @@ class _File:
         # As many words as there are columns may be chance.
         return not layout.alike(line) and not is_tag(cells[layout.tag or 0])
 
-    def _wrong(self, number: int, line: str, layout: Layout) -> tuple[str, int, str] | None:
+    def _wrong(
+        self, number: int, line: str, cells: list[str], layout: Layout
+    ) -> tuple[str, int, str] | None:
         """What is wrong with a line of words, where, and of which kind."""
         if "\r" in line:
             what = "a carriage return (CR) within a line; end all lines with a line feed (LF)."
             return what, number, "CR"
         if "\0" in line:
             return "holds U+0000: UTF-16, or damaged; save the file as UTF-8.", number, "NUL"
-        cells = layout.cells(line)
         if number == layout.line and (remedy := header_remedy(cells)):
             return remedy, number, "header"
         if len(cells) != layout.number:

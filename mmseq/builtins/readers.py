@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -50,8 +51,17 @@ class JsonlReader(Reader):
     def read(self, path: Path) -> Iterator[Example]:
         fields = JsonFields(self.fields)
         for number, line in lines_of(path):
-            if line.strip(_BLANK):
-                yield self._example(path, number, line, fields)
+            if not line.strip(_BLANK):
+                continue
+            where = f"{path}:{number}"
+            try:
+                example = self._example(path, number, line, fields)
+            except UserError as error:
+                what = str(error).removeprefix(f"{where}: ")
+                # Which entry or value it is makes no other kind.
+                self.fault(where, what, re.sub(r"\d+|'[^']*'|\([^)]*\)", "", what))
+                continue
+            yield example
         for note in fields.lines(path):
             self.note(note)
 

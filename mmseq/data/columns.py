@@ -13,11 +13,16 @@ Columns = Mapping[str, int | str]
 """What the user says of columns: name -> number from 1, or a name of the header line"""
 
 
-def check_columns(paths: Sequence[Path], reader: str, columns: Columns | None) -> None:
-    """`UserError` where columns are named and no reader of these files is told of any."""
+def unused_columns(paths: Sequence[Path], reader: str, columns: Columns | None) -> str:
+    """A line where columns are named and no reader of these files is told of any; else empty."""
     entries = [reader_of(path, reader) for path in paths] if columns else []
-    if entries and not any(map(takes_columns, entries)):
-        raise UserError(
-            f"{paths[0]}: {entries[0].title} has no columns to choose; leave out data.columns, "
-            "--columns."
-        )
+    if not entries or any(map(takes_columns, entries)):
+        return ""
+    what = "has no columns to choose; leave out data.columns, --columns"
+    return f"{paths[0]}: {entries[0].title} {what}."
+
+
+def check_columns(paths: Sequence[Path], reader: str, columns: Columns | None) -> None:
+    """`UserError` with that line."""
+    if line := unused_columns(paths, reader, columns):
+        raise UserError(line)

@@ -30,7 +30,10 @@ def is_odd(character: str) -> bool:
 
 def is_blank(text: str) -> bool:
     """Whether a line holds nothing, or nothing that can be seen. A joiner alone is a word."""
-    return not text or all(is_unseen(c) and c not in JOINERS for c in text)
+    if not text:
+        return True
+    # Nearly every line is told by its first character.
+    return is_unseen(text[0]) and all(is_unseen(c) and c not in JOINERS for c in text)
 
 
 def code_point(character: str) -> str:

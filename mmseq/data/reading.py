@@ -98,6 +98,7 @@ def read_examples(
     after = "at its beginning"
     tags, names = Trimming("tags"), Trimming("names of pictures")
     try:
+        step = bool(entry.load().word_per_line)
         reader = made_reader(entry, columns, hearing, naming)
         for number, example in enumerate(reader.read(path), 1):
             if fault := _fault(example):
@@ -105,7 +106,7 @@ def read_examples(
                 where = f", {example.where}" if known else f", the sentence {after}"
                 raise ComponentError(f"{place}{where}: {fault}.")
             after = f"after line {example.line}" if example.line else f"after sentence {number}"
-            yield _trimmed(example, tags, names, step=bool(entry.load().word_per_line))
+            yield _trimmed(example, tags, names, step=step)
         for line in filter(None, (tags.note(), names.note())):
             hearing.note(line)
     except (UserError, ComponentError):

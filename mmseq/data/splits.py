@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
-from mmseq.data.columns import Columns, check_columns
+from mmseq.data.columns import Columns, unused_columns
 from mmseq.data.folder import (
     find_split,
     no_split,
@@ -108,9 +108,11 @@ def load_folder(
     }
     if not loaded:
         raise no_split(folder, tuple(splits), reader)
-    check_columns([split.path for split in loaded.values()], reader, columns)
     if naming:
         naming.check([reader_of(split.path, reader) for split in loaded.values()])
+    first, *_ = loaded.values()
+    if line := unused_columns([split.path for split in loaded.values()], reader, columns):
+        loaded[first.name] = replace(first, notes=(*first.notes, line))
     if "train" in loaded:
         # Data for a finished run need not have every type that the run's mapping names.
         check_mapping(loaded.values(), mapping or {})
