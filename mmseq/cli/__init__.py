@@ -12,6 +12,7 @@ from mmseq.cli.bench import bench
 from mmseq.cli.check import check
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
+from mmseq.cli.data_split import split
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.new_plugin import new_plugin
 from mmseq.cli.predict import evaluate, predict
@@ -40,6 +41,8 @@ COMMANDS = (
     data,
     sample,
 )
+
+data.add_command(split)
 
 
 def build() -> click.Group:
