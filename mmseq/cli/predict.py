@@ -104,7 +104,12 @@ def evaluate(
     help="File to tag: of a reader's format, or plain text, a sentence per line.",
 )
 @click.option("--images", metavar="DIR", help="Folder of the input's pictures [beside it: images].")
-@click.option("--output", "target", metavar="FILE", help="JSONL file to write (new).")
+@click.option(
+    "--output",
+    "target",
+    metavar="FILE",
+    help="File to write (new): .conll columns, else JSON lines.",
+)
 @click.option(
     "--format",
     "form",
@@ -147,7 +152,8 @@ def predict(
     """Tag sentences with the tagger in RUN.
 
     Takes one sentence, a file, or standard input. The sentence of --text is printed with its
-    entities marked, as is everything on a terminal; files and pipes get JSON lines. With
+    entities marked, as is everything on a terminal; files and pipes get JSON lines, an --output
+    that ends in .conll or .bio columns; both name the pictures as the input does. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives". With --min-score the words of an entity that scores less are O.
 
@@ -160,6 +166,7 @@ def predict(
     from mmseq.console import Warnings
     from mmseq.tagging.inputs import check_format, sentences
     from mmseq.tagging.least import check_min_score
+    from mmseq.tagging.outputs import COLUMNS
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
@@ -176,6 +183,8 @@ def predict(
         check_format(form, source)
     if target is not None:
         require_new(Path(target))
+        if best and target.endswith(COLUMNS):
+            raise UserError(f"--output {target}: columns hold one way to tag; write a .jsonl file.")
     keep_freed_memory()
     tagger = load(run, int8=int8, splitter=splitter)
     tagger.reporter = Warnings()
@@ -189,18 +198,32 @@ def predict(
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
     stream = sentences(tagger, source or "-", form, Path(images) if images else None)
-    _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
+    beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
+    folder = Path(images) if images else beside
+    _write(tagger.stream(stream, best, min_score), target, folder, pretty=sys.stdout.isatty())
 
 
-def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:
+def _write(
+    tagged: Iterable[TaggedSentence],
+    target: str | None,
+    folder: Path | None = None,
+    *,
+    pretty: bool,
+) -> None:
+    """`folder`: the one that pictures are named in terms of."""
+    from mmseq.tagging.outputs import COLUMNS, columns, json_line
+
     if target is None:
         for sentence in tagged:
-            click.echo(_printed(sentence) if pretty else _json(sentence))
+            click.echo(_printed(sentence) if pretty else json_line(sentence, folder))
             sys.stdout.flush()
         return
     with new_file(Path(target)) as file:
         for sentence in tagged:
-            file.write(_json(sentence) + "\n")
+            in_columns = target.endswith(COLUMNS)
+            file.write(
+                columns(sentence, folder) if in_columns else json_line(sentence, folder) + "\n"
+            )
 
 
 def _require_file(flag: str, path: str) -> None:
@@ -208,10 +231,6 @@ def _require_file(flag: str, path: str) -> None:
         raise UserError(f"{flag} {path}: is a folder; give a file.")
     if not Path(path).exists():
         raise UserError(f"{flag} {path}: no such file.")
-
-
-def _json(sentence: TaggedSentence) -> str:
-    return json.dumps(sentence.to_dict(), ensure_ascii=False)
 
 
 def _printed(sentence: TaggedSentence) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import cast
 
 from mmseq.data.importing.documents import Read
@@ -37,7 +38,7 @@ class Format:
             return find(given)
         return sources_of(given, self.endings, name)
 
-    def _module(self) -> object:
+    def _module(self) -> ModuleType:
         return import_module(f"mmseq.data.importing.{self.module}")
 
 

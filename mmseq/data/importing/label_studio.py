@@ -51,14 +51,12 @@ def _task(task: Mapping[str, Any], place: Place, naming: Naming) -> Item:
     spans: list[CharSpan] = []
     for number, result in enumerate(annotation.get("result") or [], 1):
         found = require_object(result, place)
-        kind, region = found.get("type"), found.get("value")
-        labels = region.get("labels", region.get("hypertextlabels")) if _is_span(region) else None
-        if labels is None:
-            left_out[
-                "relations" if kind == "relation" else "results that are no spans of text"
-            ] += 1
-            continue
-        spans += _spans(region, labels, f"{place}: result {number}")
+        region = found.get("value")
+        if isinstance(region, dict) and _is_span(region):
+            spans += _spans(region, f"{place}: result {number}")
+        else:
+            relation = found.get("type") == "relation"
+            left_out["relations" if relation else "results that are no spans of text"] += 1
     return _document(given, str(task.get("id", "")), spans, left_out, place, naming)
 
 
@@ -77,11 +75,8 @@ def _small(task: Mapping[str, Any], place: Place, naming: Naming) -> Item:
         span
         for field in fields
         for number, region in enumerate(task[field] or [], 1)
-        for span in _spans(
-            region, region.get("labels", region.get("hypertextlabels")),
-            f"{place}: '{field}', entry {number}",
-        )
-    ]  # fmt: skip
+        for span in _spans(region, f"{place}: '{field}', entry {number}")
+    ]
     return _document(
         {k: v for k, v in task.items() if k not in fields},
         str(task.get("id", "")),
@@ -98,9 +93,10 @@ def _is_span(region: Any) -> bool:
     return "labels" in region or "hypertextlabels" in region
 
 
-def _spans(region: Mapping[str, Any], labels: Any, where: str) -> Iterator[CharSpan]:
+def _spans(region: Mapping[str, Any], where: str) -> Iterator[CharSpan]:
     offsets = region.get("globalOffsets")
     ends = offsets if isinstance(offsets, dict) else region
+    labels = region.get("labels", region.get("hypertextlabels"))
     yield from spans_with(ends.get("start"), ends.get("end"), labels, region.get("text"), where)
 
 
