@@ -101,6 +101,8 @@ def test_doccano_with_relations(bring):
         ('{"text": "Anna", "label": [], "labels": []}', "--column spans=label"),
         ('{"text": "Anna"}', "not an entry of doccano"),
         ('{"text": 3, "label": []}', "'text' is 3; make it a string"),
+        ('{"text": "Anna", "label": [[0, 4, "-PER"]]}', "without hyphens at its ends"),
+        ('{"text": "Anna", "label": [], "relations": 1}', "'relations' is 1; make it a list"),
         ("[1]", "not a JSON object"),
         ('{"text": "Anna"', "not JSON"),
     ],
@@ -404,6 +406,20 @@ def test_numbers_for_tags_need_names(bring):
     assert "--tag-names O,B-PER,I-PER" in done.err
     _, out = bring("json", {"a.json": text}, "--tag-names", "O,B-PER,I-PER")
     assert pairs(rows(out)[0]) == "Anna/B-PER ran"
+
+
+def test_tags_stay_as_they_are_and_odd_ones_are_told(bring, tmp_path, run_cli):
+    text = '[{"tokens": ["Anna", "ran"], "tags": ["B-PER", null]}]'
+    _, out = bring("json", {"a.json": text})
+    assert rows(out)[0]["tags"] == ["B-PER", None]
+    (tmp_path / "b.json").write_text('[{"tokens": ["Anna", "ran"], "tags": ["PER", "O"]}]')
+    done = run_cli("data", "import", "json", tmp_path / "b.json", tmp_path / "b")
+    assert rows(tmp_path / "b")[0]["tags"] == ["PER", "O"]
+    assert "Sentences whose tags are no BIO or BIOES" in done.out
+    assert "b.json:1: 'PER'" in done.out
+    (tmp_path / "c.json").write_text('[{"tokens": ["A", "B", "C"], "tags": ["B-X", "E-X", "S-X"]}]')
+    done = run_cli("data", "import", "json", tmp_path / "c.json", tmp_path / "c")
+    assert "Entities: 2 (X 2)" in done.out
 
 
 def test_large_arrays_are_read_an_entry_at_a_time_with_their_lines(bring):

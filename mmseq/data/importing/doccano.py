@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mmseq.data.importing.documents import Document, Item, Naming
 from mmseq.data.importing.fields import field_of, images_of, spans_of
-from mmseq.data.importing.json_files import elements, require_object, shown
+from mmseq.data.importing.json_files import elements, require_list, require_object, shown
 from mmseq.errors import UserError
 
 SPANS = ("label", "labels", "entities", "annotations")
@@ -38,7 +38,7 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
             )
         if not isinstance(record[text], str):
             raise UserError(f"{place}: '{text}' is {shown(record[text])}; make it a string.")
-        relations = record.get("relations") or []
+        relations = require_list(record.get("relations"), "relations", place)
         others = {k: v for k, v in record.items() if k not in (text, spans, "relations", "id")}
         meta = others.get("meta", others.get("metadata"))
         if isinstance(meta, dict) and field_of("image", others, naming, place) is None:

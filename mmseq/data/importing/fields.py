@@ -10,8 +10,10 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from mmseq.contracts.example import OPEN
 from mmseq.data.importing.documents import CharSpan, Content, Document, Naming, Place, Words
 from mmseq.data.importing.json_files import shown
+from mmseq.data.tags import is_tag
 from mmseq.errors import UserError, did_you_mean
 
 ROLES: Mapping[str, tuple[str, ...]] = {
@@ -113,7 +115,9 @@ def _words(record: Mapping[str, Any], tokens: str, place: Place, naming: Naming)
 
 
 def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -> tuple[str, ...]:
-    """Tags as strings; numbers by the user's names. `UserError` for numbers without names."""
+    """Tags as strings: numbers by the user's names, null as an open word. `UserError` for numbers
+    without names, and for what is no tag.
+    """
     names = []
     for value in values:
         number = value
@@ -131,6 +135,8 @@ def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -
                     "names, from 0 on; give them all."
                 )
             names.append(naming.tags[number])
+        elif value is None:
+            names.append(OPEN)
         elif isinstance(value, str) and value.strip():
             names.append(value.strip())
         else:
@@ -216,8 +222,10 @@ def spans_with(start: Any, end: Any, kinds: Any, text: Any, where: str) -> Itera
             raise UserError(
                 f"{where}: its type is the number {kind}; export the names of the types."
             )
-        if not isinstance(kind, str) or not kind.strip(" \t\r\n-"):
-            raise UserError(f"{where}: its type is {shown(kind)}; give it a name.")
+        if not isinstance(kind, str) or not is_tag(f"B-{kind.strip()}"):
+            raise UserError(
+                f"{where}: its type is {shown(kind)}; give it a name without hyphens at its ends."
+            )
         yield CharSpan(start, end, kind.strip(), text if isinstance(text, str) else None)
 
 

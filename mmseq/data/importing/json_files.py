@@ -100,6 +100,13 @@ def require_object(value: Any, place: Place) -> dict[str, Any]:
     return value
 
 
+def require_list(value: Any, field: str, place: Place) -> list[Any]:
+    """A list, empty where there is none. `UserError` for anything else."""
+    if not isinstance(value, list | None):
+        raise UserError(f"{place}: '{field}' is {shown(value)}; make it a list.")
+    return value or []
+
+
 def shown(value: Any) -> str:
     """A value for messages, shortened."""
     text = json.dumps(value, ensure_ascii=True, default=str)

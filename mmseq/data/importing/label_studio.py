@@ -22,7 +22,7 @@ from urllib.parse import unquote
 
 from mmseq.data.importing.documents import CharSpan, Content, Document, Item, Naming, Place, Skipped
 from mmseq.data.importing.fields import ROLES, field_of, images_of, spans_with
-from mmseq.data.importing.json_files import elements, require_object, shown
+from mmseq.data.importing.json_files import elements, require_list, require_object, shown
 from mmseq.errors import UserError
 
 _LOCAL = "/data/local-files/?d="
@@ -42,14 +42,14 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
 def _task(task: Mapping[str, Any], place: Place, naming: Naming) -> Item:
     given = require_object(task["data"], place)
     made = task.get("annotations", task.get("completions")) or []
-    made = [require_object(annotation, place) for annotation in made]
+    made = [require_object(entry, place) for entry in require_list(made, "annotations", place)]
     kept = [annotation for annotation in made if not annotation.get("was_cancelled")]
     if not kept:
         return Skipped(place, "cancelled" if made else "not annotated")
     annotation = next((a for a in kept if a.get("ground_truth")), kept[0])
     left_out = Counter({"further annotations of one text": len(kept) - 1} if kept[1:] else {})
     spans: list[CharSpan] = []
-    for number, result in enumerate(annotation.get("result") or [], 1):
+    for number, result in enumerate(require_list(annotation.get("result"), "result", place), 1):
         found = require_object(result, place)
         region = found.get("value")
         if isinstance(region, dict) and _is_span(region):
@@ -74,8 +74,8 @@ def _small(task: Mapping[str, Any], place: Place, naming: Naming) -> Item:
     spans = [
         span
         for field in fields
-        for number, region in enumerate(task[field] or [], 1)
-        for span in _spans(region, f"{place}: '{field}', entry {number}")
+        for number, region in enumerate(require_list(task[field], field, place), 1)
+        for span in _spans(require_object(region, place), f"{place}: '{field}', entry {number}")
     ]
     return _document(
         {k: v for k, v in task.items() if k not in fields},

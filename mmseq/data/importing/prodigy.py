@@ -17,7 +17,7 @@ from typing import Any
 
 from mmseq.data.importing.documents import Document, Item, Naming, Place, Skipped
 from mmseq.data.importing.fields import field_of, images_of, spans_of
-from mmseq.data.importing.json_files import elements, require_object, shown
+from mmseq.data.importing.json_files import elements, require_list, require_object, shown
 from mmseq.errors import UserError
 
 _OWN = ("tokens", "relations", "answer", "options", "accept", "config", "width", "height")
@@ -41,11 +41,11 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
 
 def _document(record: dict[str, Any], text: str, place: Place, naming: Naming) -> Document:
     spans = field_of("spans", record, naming, place, ("spans",))
-    given = record[spans] or [] if spans else []
+    given = require_list(record[spans], spans, place) if spans else []
     of_text = [s for s in given if not (isinstance(s, dict) and "points" in s and "start" not in s)]
     left_out = Counter(
         {
-            "relations": len(record.get("relations") or ()),
+            "relations": len(require_list(record.get("relations"), "relations", place)),
             "boxes in pictures": len(given) - len(of_text),
         }
     )
@@ -74,7 +74,7 @@ def _document(record: dict[str, Any], text: str, place: Place, naming: Naming) -
 def _words(tokens: Any, length: int, place: Place) -> tuple[tuple[int, int], ...]:
     """Places of the tokens that are not white space."""
     words, before = [], 0
-    for number, token in enumerate(tokens if isinstance(tokens, list) else [tokens], 1):
+    for number, token in enumerate(require_list(tokens, "tokens", place), 1):
         found = require_object(token, place)
         start, end = found.get("start"), found.get("end")
         if not (

@@ -18,6 +18,7 @@ FINDINGS: Mapping[str, str] = {
     "repeated": "Spans that stand there twice and count once",
     "spaces": "Spans with white space at their ends, which no word has",
     "utf16": "Texts whose spans count emoji as two characters, which is taken into account",
+    "odd": "Sentences whose tags are no BIO or BIOES and count no entities here",
     "wordless": "Texts left out because they have no word",
 }
 """What may be found -> what is said of it"""

@@ -18,7 +18,7 @@ from mmseq.data.importing.words import Cutting, Inside, Places, chosen_spans, fi
 from mmseq.data.json_lines import json_line
 from mmseq.data.splitting.choosing import LIMIT
 from mmseq.data.splitting.splitter import Splitter
-from mmseq.data.tags import is_tag
+from mmseq.data.tags import bioes_to_bio, is_tag
 from mmseq.data.tags import spans as entities_of
 from mmseq.errors import UserError
 
@@ -71,7 +71,7 @@ def import_into(
                 files[source.split].write(_line(example, images, words))
                 report.sentences[source.split] += 1
                 report.words[source.split] += len(words.tokens)
-                report.entities.update(_types(words.tags or ()))
+                report.entities.update(_types(words, report))
     if not report.sentences:
         raise UserError(f"{sources[0].path}: no sentence in it{_why(report)}.")
     return report
@@ -86,7 +86,7 @@ def _why(report: Report) -> str:
 
 def _line(example: Example, images: Sequence[str], words: Words) -> str:
     try:
-        "".join([*example.tokens, *images, example.id]).encode()
+        "".join([*example.tokens, *(example.tags or ()), *images, example.id]).encode()
     except UnicodeEncodeError as error:
         raise UserError(
             f"{words.place}: holds half a character (\\ud800 to \\udfff); write both halves."
@@ -94,11 +94,14 @@ def _line(example: Example, images: Sequence[str], words: Words) -> str:
     return json_line(example, images)
 
 
-def _types(tags: Sequence[str]) -> Iterator[str]:
-    """Types of the entities, where the tags are ones that are read without being told how."""
-    if all(map(is_tag, tags)):
-        for _, _, kind in entities_of(tags):
-            yield kind
+def _types(words: Words, report: Report) -> Iterator[str]:
+    """Types of the entities. Of tags that are not read without being told how, it is told."""
+    odd = [tag for tag in words.tags or () if not is_tag(tag)]
+    if odd:
+        report.find("odd", words.place, repr(odd[0]))
+        return
+    for _, _, kind in entities_of(bioes_to_bio(words.tags or ())):
+        yield kind
 
 
 def _roots(path: Path, image_folder: Path | None) -> tuple[Path, ...]:
