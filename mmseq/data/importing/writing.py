@@ -16,7 +16,6 @@ from mmseq.data.importing.report import Report
 from mmseq.data.importing.sources import Source
 from mmseq.data.importing.words import Cutting, Inside, Places, chosen_spans, fitted, sentences
 from mmseq.data.json_lines import json_line
-from mmseq.data.splitting.choosing import LIMIT
 from mmseq.data.splitting.splitter import Splitter
 from mmseq.data.tags import bioes_to_bio, is_tag
 from mmseq.data.tags import spans as entities_of
@@ -24,6 +23,8 @@ from mmseq.errors import UserError
 
 BASES = ("tweet", "punctuation", "characters", "tweet-split", "whitespace")
 """Those that are tried, the first being the one that is taken where they do equally well"""
+LIMIT = 1000
+"""Texts that they are tried on"""
 SPARED = 0.01
 """Share of the spans that another base must spare to be taken"""
 
