@@ -12,6 +12,8 @@ from mmseq.cli.bench import bench
 from mmseq.cli.check import check
 from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
+from mmseq.cli.data_import import import_data
+from mmseq.cli.data_split import split
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.new_plugin import new_plugin
 from mmseq.cli.predict import evaluate, predict
@@ -40,6 +42,9 @@ COMMANDS = (
     data,
     sample,
 )
+
+data.add_command(split)
+data.add_command(import_data)
 
 
 def build() -> click.Group:

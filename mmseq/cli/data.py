@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """Look at data before training on it.
+    """Check, show, split and import data.
 
     \b
-    Example:
+    Examples:
       mmseq data check data/twitter2015
       mmseq data show data/twitter2015/train.txt --first 5
+      mmseq data split annotated.jsonl --output data/mine
+      mmseq data import doccano admin.jsonl data/mine
     """
 
 

@@ -125,7 +125,12 @@ def evaluate(
     help="File to tag: of a reader's format, or plain text, a sentence per line.",
 )
 @click.option("--images", metavar="DIR", help="Folder of the input's pictures [beside it: images].")
-@click.option("--output", "target", metavar="FILE", help="JSONL file to write (new).")
+@click.option(
+    "--output",
+    "target",
+    metavar="FILE",
+    help="File to write (new): .conll columns, else JSON lines.",
+)
 @click.option(
     "--format",
     "form",
@@ -172,7 +177,8 @@ def predict(
     """Tag sentences with the tagger in RUN.
 
     Takes one sentence, a file, or standard input. The sentence of --text is printed with its
-    entities marked, as is everything on a terminal; files and pipes get JSON lines. With
+    entities marked, as is everything on a terminal; files and pipes get JSON lines, an --output
+    that ends in .conll or .bio columns; both name the pictures as the input does. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives". With --min-score the words of an entity that scores less are O.
 
@@ -185,6 +191,7 @@ def predict(
     from mmseq.console import Warnings
     from mmseq.tagging.inputs import check_format, sentences
     from mmseq.tagging.least import check_min_score
+    from mmseq.tagging.outputs import COLUMNS
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
@@ -203,6 +210,8 @@ def predict(
         raise UserError("--columns belongs to --input with a file of columns.")
     if target is not None:
         require_new(Path(target))
+        if best and target.endswith(COLUMNS):
+            raise UserError(f"--output {target}: columns hold one way to tag; write a .jsonl file.")
     keep_freed_memory()
     tagger = load(run, int8=int8, splitter=splitter)
     tagger.reporter = Warnings()
@@ -215,20 +224,35 @@ def predict(
         return
     if source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
-    folder = Path(images) if images else None
-    stream = sentences(tagger, source or "-", form, folder, columns, naming)
-    _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
+    stream = sentences(
+        tagger, source or "-", form, Path(images) if images else None, columns, naming
+    )
+    beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
+    folder = Path(images) if images else beside
+    _write(tagger.stream(stream, best, min_score), target, folder, pretty=sys.stdout.isatty())
 
 
-def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:
+def _write(
+    tagged: Iterable[TaggedSentence],
+    target: str | None,
+    folder: Path | None = None,
+    *,
+    pretty: bool,
+) -> None:
+    """`folder`: the one that pictures are named in terms of."""
+    from mmseq.tagging.outputs import COLUMNS, columns, json_line
+
     if target is None:
         for sentence in tagged:
-            click.echo(_printed(sentence) if pretty else _json(sentence))
+            click.echo(_printed(sentence) if pretty else json_line(sentence, folder))
             sys.stdout.flush()
         return
     with new_file(Path(target)) as file:
         for sentence in tagged:
-            file.write(_json(sentence) + "\n")
+            in_columns = target.endswith(COLUMNS)
+            file.write(
+                columns(sentence, folder) if in_columns else json_line(sentence, folder) + "\n"
+            )
 
 
 def _require_file(flag: str, path: str) -> None:
@@ -240,10 +264,6 @@ def _require_file(flag: str, path: str) -> None:
         raise UserError(f"{flag} {path}: is a folder; give a file.")
     if not Path(path).exists():
         raise UserError(f"{flag} {path}: no such file.")
-
-
-def _json(sentence: TaggedSentence) -> str:
-    return json.dumps(sentence.to_dict(), ensure_ascii=False)
 
 
 def _printed(sentence: TaggedSentence) -> str:

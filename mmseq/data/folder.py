@@ -147,7 +147,8 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
             return UserError(f"{folder}: {unread}: {rivals}.")
         return UserError(
             f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
-            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it."
+            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it "
+            "(`mmseq data import` does so with annotations of other tools)."
         )
     more = ", …" if len(inside) > 5 else ""
     holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"
@@ -162,7 +163,8 @@ def require_folder(folder: Path, what: str) -> None:
     if folder.is_dir():
         return
     if folder.exists():
-        raise UserError(f"The {what} {folder} is a file; give the folder that holds it.")
+        divide = ", or divide it with `mmseq data split`" if what == "data folder" else ""
+        raise UserError(f"The {what} {folder} is a file; give the folder that holds it{divide}.")
     raise not_found(folder, what)
 
 

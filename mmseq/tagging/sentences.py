@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import Example
@@ -54,11 +55,13 @@ class TaggedSentence:
     id: str = ""
     alternatives: tuple[Alternative, ...] = ()
     """The best ways to tag it, the most probable first; empty where they were not asked for"""
+    images: tuple[Path, ...] = ()
+    """Its pictures, as they were given or found"""
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON: ``id``, ``text``, ``tokens``, ``tags``, ``scores``, ``entities``; and, where
-        they were asked for, ``alternatives``, a list of objects with ``tags``, ``entities`` and
-        ``probability``, the most probable first.
+        """For JSON: ``id``, ``text``, ``tokens``, ``tags``, ``scores``, ``entities``, ``images``;
+        and, where they were asked for, ``alternatives``, a list of objects with ``tags``,
+        ``entities`` and ``probability``, the most probable first.
         """
         whole = {
             "id": self.id,
@@ -67,6 +70,7 @@ class TaggedSentence:
             "tags": list(self.tags),
             "scores": [round(value, 4) for value in self.scores],
             "entities": _entities(self.spans),
+            "images": [str(path) for path in self.images],
         }
         if self.alternatives:
             whole["alternatives"] = [
@@ -114,6 +118,7 @@ def tagged(sentence: Sentence, prediction: Prediction) -> TaggedSentence:
             Alternative(other.tags, _spans(sentence, other), other.probability or 0.0)
             for other in prediction.alternatives
         ),
+        sentence.example.images,
     )
 
 

@@ -1,0 +1,1 @@
+"""Annotations of other tools made into a data folder: `mmseq data import`."""

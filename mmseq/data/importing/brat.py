@@ -1,0 +1,102 @@
+"""brat's standoff files: NAME.txt holds a text, NAME.ann its annotations, a line each.
+
+    T1<TAB>PER 0 4<TAB>Anna
+    T2<TAB>LOC 14 18;22 26<TAB>Oslo city
+    R1<TAB>lives-in Arg1:T1 Arg2:T2
+
+Text-bound annotations (T) are spans; one in several pieces is left out, as are relations, events,
+attributes, normalisations and notes. Line breaks count as characters, as they stand in the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mmseq.data.folder import not_found
+from mmseq.data.importing.documents import CharSpan, Document, Item, Naming, Place, Skipped
+from mmseq.data.importing.sources import Source, in_order, split_named
+from mmseq.data.reading import decoded, unreadable
+from mmseq.data.splits import SPLITS
+from mmseq.errors import UserError
+
+_OTHERS = {
+    "R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes",
+    "N": "normalisations", "#": "notes",
+}  # fmt: skip
+_BOUND = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)$")
+
+
+def sources(given: Sequence[str]) -> list[Source]:
+    """Texts of what was given: .txt or .ann files, and folders at any depth, whose names may say
+    a split. `UserError` for what does not exist, and a folder without a text.
+    """
+    found = []
+    for text in given:
+        before, equals, after = text.partition("=")
+        said = before if equals and before in SPLITS else None
+        path = Path(after if said else text).expanduser()
+        if not path.exists():
+            raise not_found(path, "file or folder")
+        files = sorted(path.rglob("*.txt")) if path.is_dir() else [path.with_suffix(".txt")]
+        if not files:
+            raise UserError(f"{path}: holds no .txt file; give the folder of the texts.")
+        for file in files:
+            inside = file.relative_to(path).parts if path.is_dir() else (file.stem,)
+            named = next((s for part in inside if (s := split_named(part))), None)
+            found.append(Source(file, said or named or split_named(path.name) or "train"))
+    return in_order(found)
+
+
+def read(path: Path, naming: Naming) -> Iterator[Item]:
+    """The text with what NAME.ann says of it."""
+    annotations = path.with_suffix(".ann")
+    if not annotations.is_file():
+        yield Skipped(Place(path), "no .ann file beside the .txt")
+        return
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+    spans, left_out = [], Counter[str]()
+    with annotations.open("rb") as file:
+        for number, line in decoded(annotations, file):
+            if not line.strip():
+                continue
+            if line.startswith("T"):
+                span = _span(line, f"{annotations}:{number}", len(text))
+                if span is None:
+                    left_out["spans in several pieces"] += 1
+                else:
+                    spans.append(span)
+            elif line[0] in _OTHERS:
+                left_out[_OTHERS[line[0]]] += 1
+            else:
+                raise UserError(
+                    f"{annotations}:{number}: not an annotation of brat, which begins with T, R, "
+                    "E, A, M, N, # or *."
+                )
+    yield Document(Place(annotations), text, tuple(spans), id=path.stem, left_out=left_out)
+
+
+def _span(line: str, where: str, length: int) -> CharSpan | None:
+    """The span of a line; None where it is in several pieces that do not touch."""
+    _, _, rest = line.partition("\t")
+    bound, _, said = rest.partition("\t")
+    match = _BOUND.match(bound)
+    if match is None:
+        raise UserError(f"{where}: write T1, a tab, 'TYPE START END', a tab and the text.")
+    pieces = [tuple(map(int, piece.split())) for piece in match[2].split(";")]
+    if any(before[1] != after[0] for before, after in zip(pieces, pieces[1:], strict=False)):
+        return None
+    start, end = pieces[0][0], pieces[-1][1]
+    if not start < end <= length:
+        raise UserError(
+            f"{where}: the span {start} to {end} does not fit into the text of {length} characters."
+        )
+    return CharSpan(start, end, match[1], said or None)

@@ -1,0 +1,261 @@
+"""Fields of a record: text, words, tags, spans, pictures, whatever they are called."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from mmseq.contracts.example import OPEN
+from mmseq.data.importing.documents import CharSpan, Content, Document, Naming, Place, Words
+from mmseq.data.importing.json_files import shown
+from mmseq.data.tags import is_tag
+from mmseq.errors import UserError, did_you_mean
+
+ROLES: Mapping[str, tuple[str, ...]] = {
+    "text": ("text", "sentence", "content", "text_snippet"),
+    "tokens": ("tokens", "words"),
+    "tags": ("tags", "ner_tags", "labels", "label", "ner"),
+    "spans": ("spans", "entities", "entity_annotations", "labels", "label"),
+    "image": (
+        "images", "image", "image_path", "image_id", "image_name", "img", "img_id", "imgid",
+        "picture", "pictures", "image_file", "img_path",
+    ),
+    "id": ("id", "guid", "sentence_id", "tweet_id"),
+}  # fmt: skip
+"""Role -> names, in small letters, that are read for it where `--column` names none"""
+
+STARTS = ("start_char", "start_offset", "start", "begin")
+ENDS = ("end_char", "end_offset", "end")
+TYPES = ("label", "labels", "entity_group", "entity_type", "type", "tag", "entity")
+
+
+def field_of(
+    role: str,
+    present: Collection[str],
+    naming: Naming,
+    place: Place,
+    names: Iterable[str] | None = None,
+) -> str | None:
+    """The field for a role among those `present`: the one that the user names, or the only one
+    with a name of `names`, by default those of `ROLES`. None: there is none.
+
+    `UserError` where two could be meant, and where there is none of the name that the user gives.
+    """
+    if role in naming.columns:
+        named = naming.columns[role]
+        if named not in present:
+            hint = did_you_mean(named, present)
+            raise UserError(
+                f"{place}: no field '{named}' (--column {role}={named}).{hint} There are: "
+                f"{', '.join(present) or 'none'}."
+            )
+        return named
+    taken = set(naming.columns.values())
+    known = tuple(names or ROLES[role])
+    found = [name for name in present if name.strip().lower() in known and name not in taken]
+    if len(found) > 1:
+        listed = " and ".join(f"'{name}'" for name in found)
+        raise UserError(
+            f"{place}: {listed} may both be the {role}; say which: --column {role}={found[0]}."
+        )
+    return found[0] if found else None
+
+
+def item_of(record: Mapping[str, Any], place: Place, naming: Naming) -> Document | Words:
+    """The text with spans, or the words with tags, that a record holds; the rest are extras.
+
+    Lists may be written in a cell of a table: as JSON, as Python, words also with spaces between.
+    """
+    tokens = field_of("tokens", record, naming, place)
+    if tokens is not None and record[tokens] is not None and "text" not in naming.columns:
+        return _words(record, tokens, place, naming)
+    text = field_of("text", record, naming, place)
+    if text is None:
+        raise UserError(
+            f"{place}: no text and no words among the fields ({', '.join(record) or 'none'}); say "
+            "which they are: --column text=NAME, or --column tokens=NAME."
+        )
+    value = record[text]
+    if not isinstance(value, str):
+        raise UserError(f"{place}: '{text}' is {shown(value)}; make it a string.")
+    spans = field_of("spans", record, naming, place)
+    if spans is None:
+        raise UserError(
+            f"{place}: no spans among the fields ({', '.join(record)}); say which they are: "
+            "--column spans=NAME."
+        )
+    found = tuple(spans_of(record[spans] or [], place, spans))
+    images, name, extras = _rest(record, place, naming, {text, spans})
+    return Document(place, value, found, images, name, extras=extras)
+
+
+def _words(record: Mapping[str, Any], tokens: str, place: Place, naming: Naming) -> Words:
+    words = _strings(record[tokens], place, tokens)
+    if not words:
+        raise UserError(f"{place}: '{tokens}' is empty; add its words or remove the entry.")
+    for index, word in enumerate(words):
+        if not word.strip():
+            raise UserError(f"{place}: '{tokens}', entry {index + 1}: an empty word; remove it.")
+    tags = field_of("tags", record, naming, place)
+    found = None
+    if tags is not None and record[tags] is not None:
+        found = tag_names(_list(record[tags], place, tags), place, tags, naming)
+        if len(found) != len(words):
+            raise UserError(
+                f"{place}: {len(words)} '{tokens}' but {len(found)} '{tags}'; give every word a "
+                "tag."
+            )
+    images, name, extras = _rest(record, place, naming, {tokens, tags})
+    return Words(place, words, found, images, name, extras)
+
+
+def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -> tuple[str, ...]:
+    """Tags as strings: numbers by the user's names, null as an open word. `UserError` for numbers
+    without names, and for what is no tag.
+    """
+    names = []
+    for value in values:
+        number = value
+        if isinstance(value, str) and value.strip().isdecimal() and naming.tags:
+            number = int(value)
+        if isinstance(number, int) and not isinstance(number, bool):
+            if not naming.tags:
+                raise UserError(
+                    f"{place}: '{field}' holds numbers; say what they mean, in order from 0: "
+                    "--tag-names O,B-PER,I-PER,…"
+                )
+            if not 0 <= number < len(naming.tags):
+                raise UserError(
+                    f"{place}: '{field}' holds {number}, but --tag-names has {len(naming.tags)} "
+                    "names, from 0 on; give them all."
+                )
+            names.append(naming.tags[number])
+        elif value is None:
+            names.append(OPEN)
+        elif isinstance(value, str) and value.strip():
+            names.append(value.strip())
+        else:
+            raise UserError(f"{place}: '{field}' holds {shown(value)}, which is not a tag.")
+    return tuple(names)
+
+
+def _rest(
+    record: Mapping[str, Any], place: Place, naming: Naming, used: set[str | None]
+) -> tuple[tuple[str | Content, ...], str, dict[str, Any]]:
+    """Pictures, name, and what is left."""
+    others = [name for name in record if name not in used]
+    image = field_of("image", others, naming, place)
+    name = field_of("id", [other for other in others if other != image], naming, place)
+    images = images_of(record[image], place, image) if image else ()
+    said = "" if name is None or record[name] is None else str(record[name])
+    own = {k: v for k, v in record.items() if k not in (*used, image, name) and v is not None}
+    return images, said, own
+
+
+def images_of(value: Any, place: Place, field: str) -> tuple[str | Content, ...]:
+    """Names of pictures: a list, one name, or several with ``;`` between; or a picture itself, as a
+    ``data:`` URL.
+    """
+    if value is None:
+        return ()
+    if isinstance(value, str) and value.startswith("data:"):
+        return (_embedded(value, place, field),)
+    if isinstance(value, str):
+        value = value.strip()
+        listed = _list(value, place, field) if value.startswith("[") else value.split(";")
+    else:
+        listed = value if isinstance(value, list) else [value]
+    found: list[str | Content] = []
+    for entry in listed:
+        if isinstance(entry, Content):
+            found.append(entry)
+        elif isinstance(entry, str | int) and not isinstance(entry, bool):
+            if text := str(entry).strip():
+                found.append(text)
+        else:
+            raise UserError(f"{place}: '{field}' holds {shown(entry)}, which is no picture's name.")
+    return tuple(found)
+
+
+def _embedded(url: str, place: Place, field: str) -> Content:
+    head, _, code = url.partition(",")
+    kind = re.match(r"data:image/([a-z0-9]+)[^,]*;base64$", head)
+    try:
+        content = base64.b64decode(code, validate=True)
+    except ValueError:
+        content = b""
+    if kind is None or not content:
+        raise UserError(f"{place}: '{field}' is a data: URL that holds no picture in base64.")
+    return Content(f"{hashlib.sha256(content).hexdigest()[:16]}.{kind[1]}", content)
+
+
+def spans_of(value: Any, place: Place, field: str) -> Iterable[CharSpan]:
+    """Spans written as ``[start, end, type]`` or as objects; one with two types is two spans."""
+    for number, entry in enumerate(_list(value, place, field), 1):
+        where = f"{place}: '{field}', entry {number}"
+        if isinstance(entry, dict):
+            start, end, kind = (_first(entry, names) for names in (STARTS, ENDS, TYPES))
+            text = entry.get("text", entry.get("word"))
+        elif isinstance(entry, list | tuple) and len(entry) == 3:
+            (start, end, kind), text = entry, None
+        else:
+            raise UserError(
+                f"{where} is {shown(entry)}; write [start, end, type] or an object with these."
+            )
+        yield from spans_with(start, end, kind, text, where)
+
+
+def spans_with(start: Any, end: Any, kinds: Any, text: Any, where: str) -> Iterable[CharSpan]:
+    """A span for each of its types. `UserError` for what are not characters, or no type."""
+    for value, name in ((start, "start"), (end, "end")):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UserError(
+                f"{where}: its {name} is {shown(value)}; give the number of a character."
+            )
+    for kind in kinds if isinstance(kinds, list | tuple) else [kinds]:
+        if isinstance(kind, int) and not isinstance(kind, bool):
+            raise UserError(
+                f"{where}: its type is the number {kind}; export the names of the types."
+            )
+        if not isinstance(kind, str) or not is_tag(f"B-{kind.strip()}"):
+            raise UserError(
+                f"{where}: its type is {shown(kind)}; give it a name without hyphens at its ends."
+            )
+        yield CharSpan(start, end, kind.strip(), text if isinstance(text, str) else None)
+
+
+def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
+    return next((entry[name] for name in names if name in entry), None)
+
+
+def _strings(value: Any, place: Place, field: str) -> tuple[str, ...]:
+    found = _list(value, place, field)
+    for index, entry in enumerate(found):
+        if not isinstance(entry, str):
+            raise UserError(
+                f"{place}: '{field}', entry {index + 1} is {shown(entry)}; make it a string."
+            )
+    return tuple(found)
+
+
+def _list(value: Any, place: Place, field: str) -> list[Any]:
+    """A list, also one written in a cell."""
+    if isinstance(value, list | tuple):
+        return list(value)
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.startswith("["):
+            return text.split()
+        for parse in (json.loads, ast.literal_eval):
+            try:
+                found = parse(text)
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+            if isinstance(found, list):
+                return found
+    raise UserError(f"{place}: '{field}' is {shown(value)}; make it a list.")

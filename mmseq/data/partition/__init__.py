@@ -1,0 +1,1 @@
+"""One file of sentences divided into splits or folds: `mmseq data split`."""
