@@ -15,9 +15,13 @@ from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import write_toml
 from mmseq.registry.entries import Entry
+from mmseq.registry.meant import meant, way_to_write
 from mmseq.registry.plugins import registry
 
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
+
+# What pydantic adds to the place of a value that may be of two types.
+_BRANCHES = ("int", "str", "literal['auto']")
 
 # pydantic does not read docstrings of fields unless asked to.
 _STRICT = ConfigDict(
@@ -271,12 +275,20 @@ def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:
             hint = did_you_mean(key, model.model_fields)
             known = ", ".join(model.model_fields)
             raise UserError(f"[{name}] has no key '{key}'.{hint} Its keys: {known}.")
+    values = dict(table)
     try:
-        return model.model_validate(dict(table))
+        return model.model_validate(values)
+    except ValidationError as error:
+        for fault in error.errors():
+            key = str(fault["loc"][0])
+            values[key] = meant(model.model_fields[key].annotation, values[key])
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{name}.{key}: {first['input']!r}: {first['msg']}.") from error
+        key = ".".join(str(part) for part in first["loc"] if part not in _BRANCHES)
+        way = way_to_write(model.model_fields[str(first["loc"][0])].annotation, first["input"])
+        raise UserError(f"{name}.{key}: {first['input']!r}: {first['msg']}.{way}") from error
 
 
 def _without_none(value: Any) -> Any:

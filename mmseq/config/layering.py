@@ -5,11 +5,13 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
+from mmseq.registry.meant import as_written
 from mmseq.registry.plugins import registry
 
 SINGLE = ("text_encoder", "image_encoder", "fusion", "decoder", "weighting")
@@ -168,15 +170,20 @@ class Layers:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """``section.key=value`` with a TOML value; a bare word is a string."""
+    """``section.key=value`` with a TOML value; a bare word is a string, None and null are None."""
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
         own = f", such as --set fusion.{text}" if equals and key else ""
         raise UserError(f"--set {text}: write --set section.key=value{own}.")
+    key, bare = key.strip(), value.strip()
+    if bare in ("None", "null"):
+        return key, None
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        found = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value
+        return key, value
+    # No setting is a date, but a folder may be called by one.
+    return key, bare if isinstance(found, date | time) else as_written(found, bare)
 
 
 def _check_section(section: str) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from mmseq.errors import UserError, did_you_mean
+from mmseq.registry.meant import meant, way_to_write
 from mmseq.registry.ranges import limits
 
 RESERVED = ("self", "sizes", "assets", "fitted")
@@ -128,7 +129,8 @@ def check_options(
     """`given` with every default filled in; `UserError` for a wrong name or type, or out of limits.
 
     Values are read as a TOML file has them: a whole number will do for a float, but not true for a
-    number; a list for a tuple, a string for a path.
+    number; a list for a tuple, a string for a path. What is of another type is taken where it can
+    mean one thing, as "yes" does for true.
     """
     for name in given:
         if name not in options:
@@ -156,9 +158,19 @@ def _converted(title: str, option: Option, value: Any) -> Any:
     config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
     adapter = TypeAdapter(option.type, config=config)
     wrong = f"{title}, option '{option.name}': {value!r} is not {option.type_name}"
-    try:
+
+    def read(written: Any) -> Any:
         # As JSON, since that has the types that TOML has: a tuple or a path is never given as one.
-        return adapter.validate_json(to_json(value), strict=True)
+        return adapter.validate_json(to_json(written), strict=True)
+
+    try:
+        try:
+            return read(value)
+        except ValidationError:
+            other = meant(option.type, value)
+            if other is value:
+                raise
+            return read(other)
     except PydanticSerializationError as error:
         raise UserError(f"{wrong}.") from error
     except ValidationError as error:
@@ -171,4 +183,5 @@ def _converted(title: str, option: Option, value: Any) -> Any:
             place = ".".join(map(str, (option.name, *first["loc"])))
             within = _limits_within(option.type)
             raise UserError(f"{title}: {place} = {first['input']}; it must be {within}.") from error
-        raise UserError(f"{wrong} ({first['msg']}).") from error
+        way = way_to_write(option.type, value)
+        raise UserError(f"{wrong} ({first['msg']}).{way}") from error
