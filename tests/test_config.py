@@ -246,7 +246,9 @@ def test_a_setting_of_another_form(text):
         ({"train.epochs": "many"}, "^train.epochs: 'many': .*integer"),
         ({"train.epochs": True}, "^train.epochs: True: .*integer"),
         ({"train.epochs": 2.5}, "^train.epochs: 2.5: "),
-        ({"train.epochs": -1}, "^train.epochs: -1: .*0"),
+        ({"train.epochs": -1}, "^train.epochs: -1: .*1"),
+        ({"train.epochs": 0}, "^train.epochs: 0: .*1.* or auto"),
+        ({"train.epochs": "once"}, "^train.epochs: 'once': .* or auto"),
         ({"train.seed": -1}, "^train.seed: -1: "),
         ({"train.batch_size": 0}, "^train.batch_size: 0: .*1"),
         ({"train.accumulate": 0}, "^train.accumulate: 0: "),
@@ -407,3 +409,14 @@ def test_nested_tables_as_dotted_keys():
         "f": None,
     }
     assert dotted({"a": {"b": 1, "c": {"d": 2}}}, "/") == {"a/b": 1, "a/c/d": 2}
+
+
+def test_files_of_before_say_zero_epochs_where_now_it_is_auto(toml):
+    """In files alone: whoever types 0 now is told what it is called."""
+    path = toml("[train]\nepochs = 0\nsteps = 40\n")
+    assert Config.from_file(path).train.epochs == "auto"
+    assert Config.from_file(toml("")).tables()["train"]["epochs"] == "auto"
+    with pytest.raises(UserError, match="^train.epochs: 0: .*auto"):
+        Config.from_file(path, {"train.epochs": 0})
+    with pytest.raises(UserError, match="^.*my.toml: train.epochs: False: "):
+        Config.from_file(toml("[train]\nepochs = false\n"))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from mmseq.config.layering import as_now
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
@@ -137,7 +138,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems.append(System(str(name), str(name), title=str(name), published=str(name)))
     data = [_data(entry, path.parent, problems) for entry in table.get("data", [])]
     overrides = [
-        Override(str(t.get("name", "")), dict(t.get("set", {})))
+        Override(str(t.get("name", "")), as_now(t.get("set", {})))
         for t in (
             checked("[[overrides]]", entry, OVERRIDE_KEYS, problems)
             for entry in _tables("overrides", table.get("overrides", []), problems)
@@ -148,7 +149,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems=tuple(systems),
         data=tuple(d for d in data if d is not None),
         seeds=parse_seeds(table.get("seeds", ()), problems),
-        settings=table.get("set", {}),
+        settings=as_now(table.get("set", {})),
         overrides=tuple(overrides),
         offline=table.get("offline", False),
         baseline=table.get("baseline", ""),
@@ -239,7 +240,7 @@ def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> Syste
         preset,
         config,
         table.get("title", name),
-        table.get("set", {}),
+        as_now(table.get("set", {})),
         table.get("published", preset),
         table.get("optional", False),
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
 from mmseq.errors import UserError, did_you_mean
@@ -21,12 +22,18 @@ from mmseq.registry.plugins import registry
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
 
 # What pydantic adds to the place of a value that may be of two types.
-_BRANCHES = ("int", "str", "literal['auto']")
+_BRANCHES = ("int", "constrained-int", "literal['auto']")
 
 # pydantic does not read docstrings of fields unless asked to.
 _STRICT = ConfigDict(
     extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
+
+
+def _device_name(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise PydanticCustomError("device", "write auto, cpu, cuda, cuda:0, cuda:1 … or mps")
+    return name
 
 
 class DataConfig(BaseModel):
@@ -76,11 +83,11 @@ class TrainConfig(BaseModel):
     model_config = _STRICT
     # numpy takes 32 bits, and each process adds its number.
     seed: int = Field(1, ge=0, lt=2**31)
-    epochs: int = Field(0, ge=0)
-    """Epochs in all, preparation included; 0: `steps`, or the text encoder's own number, more for
-    few sentences and fewer for very many."""
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Epochs in all, preparation included; auto: `steps`, or the text encoder's own number, more
+    for few sentences and fewer for very many."""
     steps: int = Field(0, ge=0)
-    """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: epochs."""
+    """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: as `epochs` says."""
     batch_size: int = Field(32, ge=1)
     """Sentences a process and a micro-batch."""
     accumulate: int = Field(1, ge=1)
@@ -97,8 +104,9 @@ class TrainConfig(BaseModel):
     """Size of the step by which word embeddings are moved to where the loss is higher, and
     learned from once more (about twice the time an epoch); 0: never. 1 suits BERT's kin."""
     precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
-    """auto: bf16 where a GPU has it, else full precision."""
-    device: Literal["auto", "cpu"] = "auto"
+    """auto: bf16 where a GPU has it, else full precision. fp16 is for GPUs."""
+    device: Annotated[str, AfterValidator(_device_name)] = "auto"
+    """auto, cpu, cuda, cuda:1 and so on, or mps; auto: the GPU where there is one."""
     checkpoint_steps: int = Field(0, ge=0)
     """A checkpoint every so many steps, beside the one at each epoch's end; 0: epochs only."""
     keep_last: bool = False

@@ -53,11 +53,11 @@ class Layers:
     def add_preset(self, name: str) -> None:
         """Lay the preset of that name over what there is."""
         entry = registry().get("preset", name)
-        self.add(read_toml(entry.path), entry.full_title)
+        self.add(as_now(read_toml(entry.path)), entry.full_title)
 
     def add_file(self, path: Path) -> None:
         """Lay a TOML file over what there is."""
-        self.add(read_toml(path), str(path))
+        self.add(as_now(read_toml(path)), str(path))
 
     def add(self, layer: Mapping[str, Any], source: str = "") -> None:
         """Lay tables over what there is; messages about them begin with `source`."""
@@ -184,6 +184,20 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key, value
     # No setting is a date, but a folder may be called by one.
     return key, bare if isinstance(found, date | time) else as_written(found, bare)
+
+
+def as_now(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables, or dotted settings, of a file that may be of an earlier version: 0 epochs meant auto.
+
+    False, which is 0 in Python, stays what it is.
+    """
+    found = dict(tables)
+    if found.get("train.epochs") == 0 and found["train.epochs"] is not False:
+        found["train.epochs"] = "auto"
+    train = found.get("train")
+    if isinstance(train, Mapping) and train.get("epochs") == 0 and train["epochs"] is not False:
+        found["train"] = {**train, "epochs": "auto"}
+    return found
 
 
 def _check_section(section: str) -> None:

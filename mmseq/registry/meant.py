@@ -60,6 +60,8 @@ def way_to_write(annotation: Any, value: Any) -> str:
         return f" Write {text.replace(',', '.')}."
     if value is None and str in kinds:
         return ' Write "" (or nothing after the =) for none.'
+    if "auto" in [one for kind in _kinds(annotation) for one in get_args(kind)]:
+        return " Write a number, or auto."
     if bool in kinds:
         return " Write true or false."
     if list in kinds or tuple in kinds:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmseq.bench.plan import Problems, checked
 from mmseq.config.config import Config
+from mmseq.config.layering import as_now
 from mmseq.data.folder import not_found
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
@@ -104,7 +105,7 @@ def read_search(path: Path, problems: Problems) -> Search:
         images=str(path.parent / images) if images else "",
         offline=table.get("offline", False),
         aux=None if aux is None else tuple(aux),
-        settings=dict(config_keys(table.get("set", {}))),
+        settings=as_now(dict(config_keys(table.get("set", {})))),
         method=method,
         parameters=tuple(parameter for parameter in found if parameter is not None),
     )
