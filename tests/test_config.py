@@ -185,7 +185,7 @@ def test_a_saved_config_is_read_back_equal(tmp_path, name):
     settings = {
         "data.map.OTHER": "MISC",
         "data.map.A-B": "O",
-        "data.path": 'a "quoted" \\ path é',
+        "data.path": '/a "quoted" \\ path é',
         "train.learning_rate": 1,
         "callbacks.early-stopping.patience": 5,
     }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.config.layering import as_now
+from mmseq.config.places import placed
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
@@ -138,7 +139,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems.append(System(str(name), str(name), title=str(name), published=str(name)))
     data = [_data(entry, path.parent, problems) for entry in table.get("data", [])]
     overrides = [
-        Override(str(t.get("name", "")), as_now(t.get("set", {})))
+        Override(str(t.get("name", "")), _settings(t, path.parent))
         for t in (
             checked("[[overrides]]", entry, OVERRIDE_KEYS, problems)
             for entry in _tables("overrides", table.get("overrides", []), problems)
@@ -149,7 +150,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems=tuple(systems),
         data=tuple(d for d in data if d is not None),
         seeds=parse_seeds(table.get("seeds", ()), problems),
-        settings=as_now(table.get("set", {})),
+        settings=_settings(table, path.parent),
         overrides=tuple(overrides),
         offline=table.get("offline", False),
         baseline=table.get("baseline", ""),
@@ -234,16 +235,21 @@ def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> Syste
     name = table.get("name", preset)
     if not name or not NAME.fullmatch(name):
         problems.add(f"[[systems]]: the name {name!r} must be words of letters, digits, - and _.")
-    config = folder / table["config"] if "config" in table else None
+    config = folder / Path(table["config"]).expanduser() if "config" in table else None
     return System(
         name,
         preset,
         config,
         table.get("title", name),
-        as_now(table.get("set", {})),
+        _settings(table, folder),
         table.get("published", preset),
         table.get("optional", False),
     )
+
+
+def _settings(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a table of a file in `folder`."""
+    return placed(as_now(table.get("set", {})), folder)
 
 
 def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
@@ -258,7 +264,7 @@ def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
         return None
     if path != "sample":
         # Whole, since "./sample" is a folder.
-        path = str((folder / path).resolve())
-    images = str(folder / table["images"]) if "images" in table else ""
+        path = str((folder / Path(path).expanduser()).resolve())
+    images = str(folder / Path(table["images"]).expanduser()) if "images" in table else ""
     name = Path(path).name
     return DataSet(table.get("name", name), path, images)

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mmseq.errors import UserError
+from mmseq.streams import json_line
 
 
 @click.group()
@@ -117,7 +118,7 @@ def show(
     )
     for example in split.examples[:first]:
         if as_json:
-            click.echo(json.dumps(record(example, folder), ensure_ascii=False))
+            click.echo(json_line(record(example, folder)))
         else:
             for line in lines(example, folder):
                 click.echo(line)

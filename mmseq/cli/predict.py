@@ -13,6 +13,7 @@ import click
 from mmseq.cli.data import renamings
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
+from mmseq.streams import json_line
 
 if TYPE_CHECKING:
     from mmseq.tagging.sentences import Span, TaggedSentence
@@ -195,7 +196,7 @@ def predict(
 def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:
     if target is None:
         for sentence in tagged:
-            click.echo(_printed(sentence) if pretty else _json(sentence))
+            click.echo(_printed(sentence) if pretty else json_line(sentence.to_dict()))
             sys.stdout.flush()
         return
     with new_file(Path(target)) as file:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
+from mmseq.config.places import absolute, expanded
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import write_toml
 from mmseq.registry.entries import Entry
@@ -36,15 +37,18 @@ def _device_name(name: str) -> str:
     return name
 
 
+Place = Annotated[str, AfterValidator(expanded)]
+
+
 class DataConfig(BaseModel):
     """Section [data]."""
 
     model_config = _STRICT
-    path: str = "sample"
+    path: Place = "sample"
     """Folder with train, valid and test files, or "sample"."""
     splits: list[Literal["train", "valid", "test"]] = ["train", "valid", "test"]
     """Files to read: without test, a run never sees it."""
-    image_folder: str = ""
+    image_folder: Place = ""
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"
     """A registered reader; auto: by the file's ending."""
@@ -111,7 +115,7 @@ class TrainConfig(BaseModel):
     """A checkpoint every so many steps, beside the one at each epoch's end; 0: epochs only."""
     keep_last: bool = False
     """Keep the folder `last/` of a finished run."""
-    init: str = ""
+    init: Place = ""
     """A run whose weights to start from; where it knows other types, those of what is shared."""
 
 
@@ -188,8 +192,8 @@ class Config:
         return written
 
     def save(self, path: Path) -> None:
-        """A TOML file; a kill leaves what was there, or the whole of it."""
-        write_toml(path, self.tables())
+        """A TOML file, paths in it absolute; a kill leaves what was there, or the whole of it."""
+        write_toml(path, absolute(self.tables()))
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed, ``{"train.seed": 3}``, or whole tables laid over it,
@@ -244,6 +248,7 @@ class Config:
             layers.choose_tasks(aux)
         layers.set(settings or {})
         layers.check_names()
+        layers.require_found()
         try:
             return cls(layers.tables)
         except UserError as error:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+from mmseq.config.places import placed
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
 from mmseq.registry.meant import as_written
@@ -38,6 +40,17 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A relative path of a file."""
+
+    file: Path
+    key: str
+    written: str
+    path: str
+    """What it means, absolute"""
+
+
 class Layers:
     """Tables that begin with the defaults and take layer upon layer.
 
@@ -47,6 +60,7 @@ class Layers:
 
     def __init__(self, tables: Mapping[str, Any] = DEFAULTS) -> None:
         self.tables: dict[str, Any] = deepcopy(dict(tables))
+        self._moved: list[Moved] = []
         # (section, name) of a component -> the preset or file that names it.
         self._named_by: dict[tuple[str, str], str] = {}
 
@@ -56,8 +70,33 @@ class Layers:
         self.add(as_now(read_toml(entry.path)), entry.full_title)
 
     def add_file(self, path: Path) -> None:
-        """Lay a TOML file over what there is."""
-        self.add(as_now(read_toml(path)), str(path))
+        """Lay a TOML file over what there is. Relative paths in it are relative to it; in a run's
+        own config, whose data's paths are absolute, to the current folder.
+        """
+        table = as_now(read_toml(path))
+        if not (path.parent / "labels.json").is_file():
+            written, table = table, placed(table, path.parent)
+            self._moved += [
+                Moved(path, f"{section}.{key}", str(value), str(table[section][key]))
+                for section in ("data", "train")
+                for key, value in dict(written.get(section, {})).items()
+                if table[section][key] != value
+            ]
+        self.add(table, str(path))
+
+    def require_found(self) -> None:
+        """`UserError` for a path of a file that is not there beside it, but in the current folder:
+        other data of that name are not read in silence.
+        """
+        for moved in self._moved:
+            section, _, key = moved.key.partition(".")
+            kept = self.tables[section].get(key) == moved.path
+            if kept and not Path(moved.path).exists() and Path(moved.written).exists():
+                here = str(Path(moved.written).resolve())
+                raise UserError(
+                    f"{moved.file}: {moved.key} = {moved.written!r}: a path in a file is relative "
+                    f"to that file, and there is no {moved.path}; for the one here write {here!r}."
+                )
 
     def add(self, layer: Mapping[str, Any], source: str = "") -> None:
         """Lay tables over what there is; messages about them begin with `source`."""

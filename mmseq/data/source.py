@@ -60,6 +60,8 @@ def choose_split(
 ) -> Split:
     """The split `name` of a run's `own` data, or of other data: a folder, or the split's file."""
     settings: dict[str, Any] = {}
+    data = Path(data).expanduser() if data is not None else None
+    images = Path(images).expanduser() if images is not None else None
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
         reader = reader or suiting_reader(Path(data), name, own.reader)

@@ -129,7 +129,7 @@ class Tagger:
             text, places = spaced_places(tokens)
         _require_whole(text)
         _require_whole(name)
-        files = tuple(Path(path) for path in paths)
+        files = tuple(Path(path).expanduser() for path in paths)
         example = Example(tokens, None, files, name, extras or {}, file, line)
         return Sentence(example, text, places, raw=isinstance(sentence, str))
 
@@ -271,7 +271,7 @@ def load(
     Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
     plugin that is not installed, where `device` or `int8` cannot be had, and for another splitter.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     config, labels = runs.open_run(folder)
     cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)
