@@ -79,7 +79,8 @@ class Layers:
             self._moved += [
                 Moved(path, f"{section}.{key}", str(value), str(table[section][key]))
                 for section in ("data", "train")
-                for key, value in dict(written.get(section, {})).items()
+                if isinstance(own := written.get(section), Mapping)
+                for key, value in own.items()
                 if table[section][key] != value
             ]
         self.add(table, str(path))
