@@ -296,3 +296,22 @@ def test_a_plugin_that_does_not_register_what_bears_its_name_is_named(site):
     assert str(caught.value).endswith(
         " The plugin 'bare' of mmseq-bare 1.0 is installed, but registers no such fusion."
     )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "told"),
+    [
+        ("mmseq.Cuont", "AttributeError"),
+        ("int |", "SyntaxError"),
+        ("Cuont", "'Cuont'"),
+        ("Literal[fast]", "'fast'"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_one_line(annotation, told):
+    class Wrong(mmseq.Callback):
+        def __init__(self, *, size: int = 1) -> None:
+            pass
+
+    Wrong.__init__.__annotations__["size"] = annotation
+    with pytest.raises(UserError, match=f"Wrong: the type of an option cannot be read: .*{told}"):
+        entry(Wrong).check_options({})

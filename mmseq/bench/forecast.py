@@ -50,7 +50,7 @@ def forecast(
         rows.setdefault((experiment.row, experiment.data.name), []).append(experiment)
     table = Table("system", "data", "seeds", title="To run", title_justify="left")
     for heading in ("steps", "min a run", "MB a run", "MB memory"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     seconds = disk = 0.0
     peaks: list[float] = []
     memory: list[int] = []

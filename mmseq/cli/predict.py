@@ -42,6 +42,7 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 )
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the scores and errors.")
 def evaluate(
     run: Path,
     data: str | None,
@@ -52,6 +53,7 @@ def evaluate(
     unknown: Literal["refuse", "missed"],
     int8: bool,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
@@ -68,13 +70,14 @@ def evaluate(
     from mmseq.data.source import choose_split
     from mmseq.data.unknown_types import missed_line, unknown_entities
     from mmseq.scoring.score_table import score_table
+    from mmseq.scoring.tables import confused_table
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
     keep_freed_memory()
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
-    tagger.reporter = reporter
+    tagger.reporter = Reporter(quiet=True) if quiet else reporter
     found = choose_split(tagger.config.data, split, data, images, renamings(renamed), reader)
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
@@ -85,6 +88,10 @@ def evaluate(
         return
     name = found.path.name if data and Path(data).is_file() else split
     reporter.table(score_table({name: scores}, str(found.path)))
+    if quiet:
+        return
+    if scores["confused"]:
+        reporter.table(confused_table(scores["confused"]))
     if missed:
         reporter.line(missed_line(name, missed, "the run"))
     if int8:
@@ -132,6 +139,9 @@ def evaluate(
     "[what the run has learned].",
 )
 @click.option("--int8", is_flag=True, help=INT8)
+@click.option(
+    "--json", "as_json", is_flag=True, help="JSON lines, on a terminal and of --text too."
+)
 def predict(
     run: Path,
     text: str | None,
@@ -144,11 +154,13 @@ def predict(
     min_score: float | None,
     splitter: str | None,
     int8: bool,
+    as_json: bool,
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
     Takes one sentence, a file, or standard input. The sentence of --text is printed with its
-    entities marked, as is everything on a terminal; files and pipes get JSON lines. With
+    entities marked, as is everything on a terminal, unless --json asks for the JSON lines that
+    files and pipes get. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives". With --min-score the words of an entity that scores less are O.
 
@@ -168,6 +180,8 @@ def predict(
         raise UserError("Give --text or --input, not both.")
     if image and text is None:
         raise UserError("--image belongs to --text; an input file names its own pictures.")
+    if text is None and source is None and sys.stdin.isatty():
+        raise UserError("Nothing to tag: give --text, --input or standard input.")
     check_min_score(min_score, best)
     for path in image:
         _require_file("--image", path)
@@ -185,12 +199,12 @@ def predict(
         tagger.reporter.warning(f"{run} uses no pictures: {flag} is left out.")
     if text is not None:
         one = [tagger.sentence(text, list(image))]
-        _write(tagger.stream(one, best, min_score), target, pretty=True)
+        _write(tagger.stream(one, best, min_score), target, pretty=not as_json)
         return
-    if source is None and sys.stdin.isatty():
-        raise UserError("Nothing to tag: give --text, --input or standard input.")
     stream = sentences(tagger, source or "-", form, Path(images) if images else None)
-    _write(tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty())
+    _write(
+        tagger.stream(stream, best, min_score), target, pretty=sys.stdout.isatty() and not as_json
+    )
 
 
 def _write(tagged: Iterable[TaggedSentence], target: str | None, *, pretty: bool) -> None:

@@ -87,6 +87,7 @@ class TrainConfig(BaseModel):
     model_config = _STRICT
     # numpy takes 32 bits, and each process adds its number.
     seed: int = Field(1, ge=0, lt=2**31)
+    """Of everything random: equal seeds give equal weights."""
     epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """Epochs in all, preparation included; auto: `steps`, or the text encoder's own number, more
     for few sentences and fewer for very many."""

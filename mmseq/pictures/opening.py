@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mmseq.pictures.held import HeldPicture
+
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
 MAX_PIXELS = 100_000_000
@@ -52,6 +54,8 @@ def open_picture(path: Path) -> Image.Image:
 
 def read_picture(path: Path) -> bytes:
     """The bytes of a picture file. Raises `PictureProblem`."""
+    if isinstance(path, HeldPicture):
+        return path.content
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mmseq.errors import UserError, did_you_mean
+from mmseq.errors import UserError, did_you_mean, one_line
 from mmseq.registry.meant import meant, way_to_write
 from mmseq.registry.ranges import limits
 
@@ -34,7 +34,7 @@ class Option:
     @property
     def type_name(self) -> str:
         """As in "int" or, with limits, "int, at least 1"."""
-        name = _in_words(self.type)
+        name = in_words(self.type)
         return f"{name}, {self.limits}" if self.limits else name
 
     @property
@@ -43,21 +43,21 @@ class Option:
         return limits(getattr(self.type, "__metadata__", ()))
 
 
-def _in_words(annotation: Any) -> str:
+def in_words(annotation: Any) -> str:
     """As in "int or 'mix'" for ``int | Literal["mix"]``."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _in_words(annotation.__origin__)
+        return in_words(annotation.__origin__)
     if origin is Literal:
         return " or ".join(repr(value) for value in inner)
     if origin in (Union, UnionType):
-        return " or ".join(_in_words(one) for one in inner)
+        return " or ".join(in_words(one) for one in inner)
     if annotation is type(None):
         return "None"
     if origin is dict:
         key, value = inner
         within = _limits_within(value)
-        return f"dict[{_in_words(key)}, {_in_words(value)}{within and f' {within}'}]"
+        return f"dict[{in_words(key)}, {in_words(value)}{within and f' {within}'}]"
     return inspect.formatannotation(annotation).replace("typing.", "")
 
 
@@ -109,6 +109,12 @@ def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
         raise UserError(
             f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: {error}; "
             "import it where it is needed at run time, not only under TYPE_CHECKING."
+        ) from error
+    # "mmseq.Cuont", "int |", "Literal[fast]" in quotes, and whatever else is not evaluated.
+    except Exception as error:
+        raise UserError(
+            f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: "
+            f"{one_line(error).rstrip('.')}; correct the annotations of its constructor."
         ) from error
     return {
         name: Option(name, hints.get(name, _type_of(parameter.default)), parameter.default)

@@ -37,8 +37,8 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
 def _components(setup: Setup) -> Table:
     model, config = setup.model, setup.config
     table = Table("part", "name", "from", "gives")
-    table.add_column("parameters", justify="right")
-    table.add_column("of them trained", justify="right")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("of them trained", justify="right", no_wrap=True)
     modules: list[tuple[str, str, str, str, nn.Module]] = []
 
     def add(kind: str, gives: str, module: nn.Module) -> None:
