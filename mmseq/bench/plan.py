@@ -10,7 +10,7 @@ from typing import Any
 
 from mmseq.config.layering import as_now
 from mmseq.config.places import placed
-from mmseq.errors import UserError, did_you_mean
+from mmseq.errors import UserError, did_you_mean, unknown
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
 
@@ -185,6 +185,27 @@ def with_flags(
     if seeds:
         plan = replace(plan, seeds=parse_seeds(seeds, problems))
     return replace(plan, settings={**plan.settings, **(settings or {})})
+
+
+def only(plan: Plan, systems: Sequence[str], images: str, problems: Problems) -> Plan:
+    """The plan with these of its systems alone (empty: all), and with the pictures of all its data
+    in the folder `images` (empty: where the plan has them).
+    """
+    if systems:
+        known = [system.name for system in plan.systems]
+        for name in systems:
+            if name not in known:
+                problems.add(str(unknown("system", name, known)))
+        kept = tuple(system for system in plan.systems if system.name in systems)
+        # Without the row of the baseline there is no comparison with it.
+        baseline = plan.baseline if plan.baseline.split(" ")[0] in systems else ""
+        plan = replace(plan, systems=kept, baseline=baseline)
+    if images:
+        folder = str(Path(images).expanduser())
+        if not Path(folder).is_dir():
+            problems.add(f"--images {images}: no such folder.")
+        plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
+    return plan
 
 
 def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:

@@ -39,6 +39,7 @@ def new_folder(output: Path | None, stem: str) -> Path:
         return Path("runs") / f"{stem}-{number}"
     require_no_file(output)
     _require_text(output)
+    _require_writable(output)
     if output.is_dir() and any(output.iterdir()):
         if (output / "metrics.json").is_file():
             raise UserError(f"{output}: holds a finished run; give another folder (--output).")
@@ -49,6 +50,15 @@ def new_folder(output: Path | None, stem: str) -> Path:
             )
         raise UserError(f"{output}: is not empty; give another folder (--output).")
     return output
+
+
+def _require_writable(output: Path) -> None:
+    """`UserError` where the folder could not be made, or written into, at the end of long work."""
+    there = next(place for place in (output, *output.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        raise UserError(
+            f"{output}: {there} may not be written into; give another folder (--output)."
+        )
 
 
 def _require_text(output: Path) -> None:

@@ -10,8 +10,10 @@ from torch import nn
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.data.splits import missing_pictures
+from mmseq.errors import UserError
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
+from mmseq.training.initial import take_initial_weights
 from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 
@@ -20,6 +22,8 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     """Print what `mmseq train` would do. An output folder that is taken is reported here too."""
     folder = runs.new_folder(output, "dry-run")
     setup = assemble(config, folder, reporter)
+    # What it starts from is looked at here as there.
+    take_initial_weights(setup.model, setup.config, reporter.line)
     reporter.table(_components(setup))
     reporter.line(_steps(setup))
     if setup.model.image_encoder is not None:
@@ -27,6 +31,11 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
         if missing:
             example, path = missing[0]
             number = len({path for _, path in missing})
+            if setup.config.data.images == "strict":
+                raise UserError(
+                    f"{example.where}: picture {path}: no such file ({number} such pictures); fix "
+                    "it, or set data.images = 'lenient' to do without it."
+                )
             reporter.warning(
                 f"Pictures missing: {number}; their sentences are used without them. First: "
                 f"{example.where}: {path}"

@@ -249,7 +249,8 @@ class Trainer:
                 setup.contents,
                 timing,
             )
-            messages.show_results(self.reporter, metrics, self.folder)
+            taken = sum(timing["seconds"].values())
+            messages.show_results(self.reporter, metrics, self.folder, taken)
             if not self.settings.keep_last:
                 self.checkpoints.remove()
         self.listeners.end(self.folder)
