@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mmseq.config.config import Config
     from mmseq.console import Reporter
     from mmseq.contracts.aux_task import AuxOutput, AuxTask
-    from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+    from mmseq.contracts.callback import Callback, EpochEvent, RunAhead, StepEvent
     from mmseq.contracts.decoder import Decoder
     from mmseq.contracts.example import OPEN, Example
     from mmseq.contracts.fusion import Fused, Fusion
@@ -55,7 +55,7 @@ _LAZY = {
     "mmseq.config.config": ("Config",),
     "mmseq.console": ("Reporter",),
     "mmseq.contracts.aux_task": ("AuxOutput", "AuxTask"),
-    "mmseq.contracts.callback": ("Callback", "EpochEvent", "StepEvent"),
+    "mmseq.contracts.callback": ("Callback", "EpochEvent", "RunAhead", "StepEvent"),
     "mmseq.contracts.decoder": ("Decoder",),
     "mmseq.contracts.example": ("OPEN", "Example"),
     "mmseq.contracts.fusion": ("Fused", "Fusion"),
@@ -124,6 +124,7 @@ __all__ = [
     "Positive",
     "Reader",
     "Reporter",
+    "RunAhead",
     "Share",
     "Sizes",
     "SoftmaxDecoder",

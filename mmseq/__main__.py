@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
+import os
 import sys
 import traceback
 
 import click
 
 from mmseq.errors import ComponentError, UserError
+from mmseq.streams import all_characters
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -17,11 +20,37 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
-    code = run([a for a in arguments if a != "--debug"], debug=debug)
+    _let_all_characters_out()
+    code = run(at_home([a for a in arguments if a != "--debug"]), debug=debug)
     # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
     # search millions of objects of torch and other libraries for cycles, longer than tagging takes.
     gc.freeze()
     sys.exit(code)
+
+
+def at_home(arguments: list[str]) -> list[str]:
+    """Arguments with the home folder for ``~``, which a shell leaves alone in ``--output=~/run``.
+
+    The sentence of --text is what it is.
+    """
+    found = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        flag, equals, value = argument.partition("=")
+        if not (equals and flag.startswith("--")):
+            flag, equals, value = "", "", argument
+        if value.split("/")[0] == "~" and "--text" not in (before, flag):
+            value = os.path.expanduser(value)
+        found.append(f"{flag}{equals}{value}")
+    return found
+
+
+def _let_all_characters_out() -> None:
+    """On Windows a pipe has the machine's code page, which lacks most characters: those are written
+    as escapes, and no output ends in the middle.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and not all_characters(stream):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: list[str], *, debug: bool = False) -> int:

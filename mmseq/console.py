@@ -60,7 +60,9 @@ class Reporter:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
+            TextColumn("so far,"),
             TimeRemainingColumn(),
+            TextColumn("left"),
             TextColumn("{task.fields[text]}"),
         )
         with Progress(*columns, console=self.console, transient=True) as bar:

@@ -67,8 +67,11 @@ def write_json(path: Path, value: Any) -> None:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file; `UserError` with file and line where it is missing or broken."""
     try:
-        # Some editors put a byte order mark in front.
-        return tomllib.loads(path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
+        content = path.read_bytes()
+        # Some editors put a byte order mark in front; PowerShell's > writes UTF-16.
+        wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
+        text = content.decode("utf-16" if wide else "utf-8-sig")
+        return tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -6,6 +6,8 @@ import os
 import pytest
 import warm
 
+from mmseq.bench.plan import DataSet, Plan, Problems, System, only
+
 CONFIG = '[text_encoder]\nmodel = "{}"\n[fusion]\nname = "none"\n[train]\ndevice = "cpu"\n'
 
 
@@ -83,8 +85,10 @@ def test_a_dry_run_says_what_cannot_run(run_cli, plan, tmp_path):
     told = run_cli(
         "bench", plan, "--dry-run", "--set", f"text_encoder.model={tmp_path / 'no-model'}"
     )
-    assert told.code == 0
-    assert "cannot run: text_encoder.model:" in told.out
+    assert told.code == 1
+    assert "cannot run: text_encoder.model:" in told.err
+    assert "Timing a few steps of text, tiny-data (1 of 1)" in told.out
+    assert "(1 cannot)" in told.out
 
 
 DEADLY = """
@@ -115,8 +119,8 @@ def test_a_dry_run_outlives_a_process_that_prints_much_and_is_killed(
     config = plan.with_name("text.toml")
     config.write_text(config.read_text() + "[callbacks.deadly]\n", encoding="utf-8")
     told = run_cli("bench", plan, "--dry-run")
-    assert told.code == 0, told.err
-    assert "text, tiny-data: cannot run: its process ended with signal 9" in told.out
+    assert told.code == 1, told.err
+    assert "text, tiny-data: cannot run: its process ended with signal 9" in told.err
 
 
 def test_a_probe_counts_what_a_run_would_take(tiny_encoder, tiny_data):
@@ -190,3 +194,19 @@ def test_an_output_that_is_a_file_is_one_line(run_cli, plan, tmp_path):
     told = run_cli("bench", plan, "--output", tmp_path / "out")
     assert told.code == 2
     assert f"{tmp_path / 'out'} is a file" in told.err
+
+
+def test_systems_and_pictures_of_the_command_line_take_the_place_of_the_plans(tmp_path):
+    systems = (System("a", "x"), System("b", "y"))
+    data = (DataSet("d", "/d"), DataSet("e", "/e", "/p"))
+    plan, problems = Plan(systems=systems, data=data, baseline="a"), Problems()
+    found = only(plan, ["b"], str(tmp_path), problems)
+    assert [system.name for system in found.systems] == ["b"]
+    assert [d.images for d in found.data] == [str(tmp_path)] * 2
+    assert (found.baseline, problems.lines) == ("", [])
+    assert only(plan, [], "", problems) == plan
+    only(plan, ["c"], str(tmp_path / "none"), problems)
+    assert [line.split(".")[0] for line in problems.lines] == [
+        "Unknown system 'c'",
+        f"--images {tmp_path / 'none'}: no such folder",
+    ]

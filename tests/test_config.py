@@ -185,7 +185,7 @@ def test_a_saved_config_is_read_back_equal(tmp_path, name):
     settings = {
         "data.map.OTHER": "MISC",
         "data.map.A-B": "O",
-        "data.path": 'a "quoted" \\ path é',
+        "data.path": '/a "quoted" \\ path é',
         "train.learning_rate": 1,
         "callbacks.early-stopping.patience": 5,
     }
@@ -243,10 +243,12 @@ def test_a_setting_of_another_form(text):
     [
         ({"trian.seed": 1}, "section 'trian'.*'train'.*weighting"),
         ({"train.sede": 1}, r"^\[train\] .*'sede'.*'seed'.* seed,"),
-        ({"train.epochs": "3"}, "^train.epochs: '3': .*integer"),
+        ({"train.epochs": "many"}, "^train.epochs: 'many': .*integer"),
         ({"train.epochs": True}, "^train.epochs: True: .*integer"),
         ({"train.epochs": 2.5}, "^train.epochs: 2.5: "),
-        ({"train.epochs": -1}, "^train.epochs: -1: .*0"),
+        ({"train.epochs": -1}, "^train.epochs: -1: .*1"),
+        ({"train.epochs": 0}, "^train.epochs: 0: .*1.* or auto"),
+        ({"train.epochs": "once"}, "^train.epochs: 'once': .* or auto"),
         ({"train.seed": -1}, "^train.seed: -1: "),
         ({"train.batch_size": 0}, "^train.batch_size: 0: .*1"),
         ({"train.accumulate": 0}, "^train.accumulate: 0: "),
@@ -257,13 +259,13 @@ def test_a_setting_of_another_form(text):
         ({"train.gradient_clip": -1.0}, "^train.gradient_clip: -1.0: "),
         ({"train.checkpoint_steps": -1}, "^train.checkpoint_steps: -1: "),
         ({"train.precision": "fp8"}, "^train.precision: 'fp8': .*'auto', 'no', 'fp16' or 'bf16'"),
-        ({"train.keep_last": "True"}, "^train.keep_last: 'True': .*boolean"),
+        ({"train.keep_last": "so"}, "^train.keep_last: 'so': .*boolean.*true or false"),
         ({"train": 3}, "^train: .*train.KEY=VALUE"),
         ({"train.": 3}, "^train.: .*train.KEY=VALUE"),
         ({"train.seed.x": 3}, r"^\[train\] .*'seed.x'"),
         ({"data.scheme": "bip"}, "^data.scheme: 'bip': .*'auto', 'bio', .* or 'io'"),
         ({"data.image_dropout": 1.0}, "^data.image_dropout: 1.0: "),
-        ({"data.map.A": 3}, "^data.map.A: 3: "),
+        ({"data.map.A": [3]}, r"^data.map.A: \[3\]: "),
         ({"data.map": "A", "data.map.B": "C"}, "^data.map.B: 'A' .*keys"),
         ({"data.reader": "jsnl"}, "reader 'jsnl'.*'jsonl'"),
         ({"fusion.name": "gaet"}, "fusion 'gaet'.*'gate'.*concat"),
@@ -288,7 +290,7 @@ def test_a_setting_that_cannot_be(settings, message):
 
 @pytest.mark.parametrize(
     ("weight", "message"),
-    [(-0.1, "aux.boundary.weight: -0.1 .*0"), (True, "True .*float"), ("1", "'1' .*float")],
+    [(-0.1, "aux.boundary.weight: -0.1 .*0"), (True, "True .*float"), ("one", "'one' .*float")],
 )
 def test_a_weight_that_cannot_be(weight, message):
     with pytest.raises(UserError, match=message):
@@ -407,3 +409,14 @@ def test_nested_tables_as_dotted_keys():
         "f": None,
     }
     assert dotted({"a": {"b": 1, "c": {"d": 2}}}, "/") == {"a/b": 1, "a/c/d": 2}
+
+
+def test_files_of_before_say_zero_epochs_where_now_it_is_auto(toml):
+    """In files alone: whoever types 0 now is told what it is called."""
+    path = toml("[train]\nepochs = 0\nsteps = 40\n")
+    assert Config.from_file(path).train.epochs == "auto"
+    assert Config.from_file(toml("")).tables()["train"]["epochs"] == "auto"
+    with pytest.raises(UserError, match="^train.epochs: 0: .*auto"):
+        Config.from_file(path, {"train.epochs": 0})
+    with pytest.raises(UserError, match="^.*my.toml: train.epochs: False: "):
+        Config.from_file(toml("[train]\nepochs = false\n"))

@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file as load_tensors
 
 import mmseq
+from mmseq.bench.before import first_key
 from mmseq.bench.experiment import _cells, _configured, experiments
 from mmseq.bench.plan import DataSet, Plan, Problems, System, read_plan
 from mmseq.bench.results import append, read
@@ -105,7 +106,7 @@ def other(config, tiny_data, run, tmp_path):
         elif value == "a run":
             value = str(run)
         # A run has one length.
-        beside = {"train.epochs": 0} if key == "train.steps" else {}
+        beside = {"train.epochs": "auto"} if key == "train.steps" else {}
         changed = config.replaced({key: value, **beside})
         assert changed.tables() != config.tables()
         return changed
@@ -361,3 +362,11 @@ def test_the_number_of_processes_makes_another_system(run, tmp_path):
         json.dumps({k: v for k, v in metrics.items() if k not in ("processes", "contents")})
     )
     assert identity_of(two) == identity_of(run)
+
+
+def test_zero_epochs_of_before_are_what_is_called_auto_now():
+    now = Config.from_layers(settings={"train.steps": 40}).tables()
+    then = {**now, "train": {**now["train"], "epochs": 0}}
+    assert now["train"]["epochs"] == "auto"
+    assert settings(then, seed=True) == settings(now, seed=True)
+    assert first_key(then, {}, {}) == first_key(now, {}, {})

@@ -5,7 +5,7 @@ import pytest
 
 from mmseq import __version__
 from mmseq.errors import UserError
-from mmseq.registry.plugins import ENGINE, Plugins, load_plugins
+from mmseq.registry.plugins import ENGINE, Plugins, _points, load_plugins
 
 FILM = """
 import mmseq
@@ -284,3 +284,29 @@ def test_commands_of_a_plugin_that_fails_are_left_out_and_its_components_stay(si
     assert "plugin 'film' of mmseq-film 1.0 cannot be added: OSError: no terminal" in line
     with pytest.raises(UserError, match="OSError: no terminal"):
         site.load(strict=True).register_commands(cli)
+
+
+@pytest.mark.parametrize("version", ["0.1.1.dev3", "0.1.1rc1", "0.1.0+local.1"])
+def test_a_pre_release_of_the_engine_is_as_good_for_a_plugin_as_pip_finds_it(
+    version, site, monkeypatch
+):
+    monkeypatch.setattr("mmseq.registry.plugins.__version__", version)
+    package = site.add("film", film("mmseq_film"), requires=["mmseq>=0.1,<0.2"], film=FILM_FUSION)
+    assert "film" in site.load(strict=True).registry.names("fusion"), package
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"[mmseq]\nfilm\n"])
+def test_damaged_entry_points_of_one_distribution_leave_the_others(
+    damage, tmp_path, monkeypatch, capsys
+):
+    folder = tmp_path / "torn-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: torn\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_bytes(damage)
+    sound = {point.name for point in _points()}
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert {point.name for point in _points()} == sound
+    line = capsys.readouterr().err
+    assert str(folder) in line
+    assert "damaged" in line
+    assert line.count("\n") == 1

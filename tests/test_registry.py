@@ -103,17 +103,17 @@ def test_values_are_taken_as_toml_has_them(name, given, value):
     ("name", "given", "message"),
     [
         ("count", True, "True is not int"),
-        ("count", 2.0, "2.0 is not int"),
-        ("count", "2", "'2' is not int"),
+        ("count", 2.5, "2.5 is not int"),
+        ("count", "two", "'two' is not int"),
         ("share", True, "True is not float"),
-        ("share", "0.5", "'0.5' is not float"),
+        ("share", "0,5", "'0,5' is not float.*Write 0.5"),
         ("share", float("nan"), "nan is not float"),
         ("share", float("inf"), "inf is not float"),
-        ("on", 1, "1 is not bool"),
-        ("on", "True", "'True' is not bool"),
+        ("on", 2, "2 is not bool"),
+        ("on", "so", "'so' is not bool.*true or false"),
         ("mode", "quick", r"'quick' is not .*\(Input should be 'fast' or 'slow'\)"),
-        ("names", "a", "'a' is not list"),
-        ("names", ["a", 1], r"\['a', 1\] is not list\[str\]"),
+        ("names", "", "'' is not list"),
+        ("names", ["a", [1]], r"\['a', \[1\]\] is not list\[str\]"),
         ("limit", "x", "'x' is not int or None"),
         ("needed", object(), "is not str"),
     ],
@@ -296,3 +296,22 @@ def test_a_plugin_that_does_not_register_what_bears_its_name_is_named(site):
     assert str(caught.value).endswith(
         " The plugin 'bare' of mmseq-bare 1.0 is installed, but registers no such fusion."
     )
+
+
+@pytest.mark.parametrize(
+    ("annotation", "told"),
+    [
+        ("mmseq.Cuont", "AttributeError"),
+        ("int |", "SyntaxError"),
+        ("Cuont", "'Cuont'"),
+        ("Literal[fast]", "'fast'"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_one_line(annotation, told):
+    class Wrong(mmseq.Callback):
+        def __init__(self, *, size: int = 1) -> None:
+            pass
+
+    Wrong.__init__.__annotations__["size"] = annotation
+    with pytest.raises(UserError, match=f"Wrong: the type of an option cannot be read: .*{told}"):
+        entry(Wrong).check_options({})

@@ -566,3 +566,92 @@ def test_run_records_its_word_splitter(run):
     assert tagger.config.data.splitter == "tweet"
     (tagged,) = tagger.predict(["@anna in Oslo!"])
     assert list(tagged.words) == [w.text for w in split_words("@anna in Oslo!", "tweet")]
+
+
+@pytest.fixture
+def picture_files_of(tmp_path):
+    """Three pictures of other modes, as files."""
+    from PIL import Image
+
+    made = {}
+    for mode, form in (("RGB", "png"), ("CMYK", "jpg"), ("RGBA", "png"), ("I;16", "png")):
+        image = Image.new(mode, (40, 30), 200 if mode == "I;16" else None)
+        if mode != "I;16":
+            image.putdata([(i % 251, i % 83, i % 17, 90)[: len(mode)] for i in range(1200)])
+        made[mode] = tmp_path / f"{mode.replace(chr(59), '')}.{form}"
+        image.save(made[mode])
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.open(made["RGB"]).save(tmp_path / "side.jpg", exif=exif)
+    return {**made, "side": tmp_path / "side.jpg"}
+
+
+def test_bytes_and_pillow_images_are_as_good_as_files(run, picture_files_of):
+    from PIL import Image
+
+    from mmseq.pictures.opening import open_picture
+    from mmseq.tagging.given import picture_files
+
+    tagger = mmseq.load(run)
+    for path in picture_files_of.values():
+        expected = open_picture(path).tobytes()
+        for given in (path.read_bytes(), Image.open(path), str(path)):
+            (found,) = picture_files("images", given)
+            assert open_picture(found).tobytes() == expected
+        first, second = (
+            tagger.predict([["Anna", "went"]], images=[given])[0]
+            for given in (path, Image.open(path))
+        )
+        assert first == second
+
+
+def test_what_is_no_sentence_or_picture_is_named_in_one_line(run):
+    tagger = mmseq.load(run)
+    for sentences, images, message in (
+        (None, None, "sentences is None; give a list"),
+        (3, None, "sentences is a int"),
+        ([3], None, r"sentences\[0\]: 3 is no sentence"),
+        ([None], None, r"sentences\[0\]: None is no sentence"),
+        ([float("nan")], None, r"sentences\[0\]: nan is no sentence"),
+        ([["a", 5]], None, r"sentences\[0\]: 5 is no word"),
+        ([b"so"], None, r"sentences\[0\]: b'so' is no sentence"),
+        (["so"], "a.jpg", "images is a str; give a list"),
+        (["so"], [5], r"images\[0\]: 5 is no picture.*None"),
+        (["so"], [[None]], r"images\[0\]: None is no picture"),
+    ):
+        with pytest.raises(mmseq.UserError, match=message):
+            tagger.predict(sentences, images=images)
+
+
+def test_a_missing_picture_is_told_in_python_too(run, capsys, tmp_path):
+    mmseq.load(run).predict(["Anna went"], images=[tmp_path / "none.jpg"])
+    told = capsys.readouterr()
+    assert "1 of 1 pictures cannot be used (1 missing)" in told.err
+    assert str(tmp_path / "none.jpg") in told.err
+    assert told.out == ""
+
+
+def test_a_tagger_says_what_it_is(run):
+    shown = repr(mmseq.load(run, device="cpu"))
+    for part in (str(run), "fusion 'cross-transformer'", "types ", "on cpu"):
+        assert part in shown
+
+
+def test_json_of_one_sentence_and_scores_without_more(run, run_cli, tmp_path):
+    done = run_cli("predict", run, "--text", "Anna went", "--json")
+    assert json.loads(done.out)["tokens"] == ["Anna", "went"]
+    quiet, loud = run_cli("evaluate", run, "--quiet"), run_cli("evaluate", run)
+    assert quiet.code == 0
+    assert "SHA-256" in loud.out
+    assert "SHA-256" not in quiet.out
+    assert (
+        quiet.out.splitlines()[:3]
+        == [line for line in loud.out.splitlines() if "Pictures: " not in line][:3]
+    )
+
+
+def test_nothing_to_tag_is_told_before_a_model_is_loaded(run_cli, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    done = run_cli("predict", tmp_path / "no-run")
+    assert done.code == 2
+    assert "Nothing to tag" in done.err

@@ -178,6 +178,11 @@ class SteersInWords(Patience):
     steers = "no"
 
 
+class IdleInNumbers(Patience):
+    def idle(self, run):
+        return int(not run.valid)
+
+
 class Reads(Patience):
     """Right: it says that it never stops, and never does."""
 
@@ -188,6 +193,7 @@ class Reads(Patience):
 
 
 CALLBACKS = {
+    IdleInNumbers: "idle: it gives 0",
     StopsAllTheSame: "on_epoch: it asks to stop .*steers = False",
     SteersInWords: "steers: it is 'no'",
     NoState: "state \\(a resumed run\\): .*its state",

@@ -283,9 +283,9 @@ def test_a_base_s_options_of_a_component_go_with_its_name(base):
 
 
 def test_a_trial_s_config_leaves_the_test_split_out_and_names_its_length(base):
-    space = Space(base.replaced({"train.epochs": 0}), [])
+    space = Space(base.replaced({"train.epochs": "auto"}), [])
     config = space.config({})
     assert config.data.splits == ["train", "valid"]
     # Of so few sentences an epoch is one step: five times the text encoder's own 8.
-    assert (config.train.epochs, config.train.steps) == (0, 40)
+    assert (config.train.epochs, config.train.steps) == ("auto", 40)
     assert space.whole({}).data.splits == ["train", "valid", "test"]

@@ -32,6 +32,8 @@ def first_key(
     own = by_content(tables)
     for section, keys in (("data", DATA), ("train", TRAIN)):
         own[section] = {key: own[section][key] for key in keys if key in own[section]}
+    if own["train"].get("epochs") == "auto":
+        own["train"]["epochs"] = 0
     init = Path(tables["train"]["init"]) / WEIGHTS
     if tables["train"]["init"] and init.is_file():
         own["train"]["init"] = sha256_of(init)

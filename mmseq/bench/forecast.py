@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -42,24 +42,35 @@ def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
 
 
 def forecast(
-    experiments: Sequence[Experiment], done: int, *, jobs: int, threads: int, keep: Keep
-) -> tuple[Table, list[str]]:
-    """A table of the rows to run, and lines on the whole."""
+    experiments: Sequence[Experiment],
+    done: int,
+    *,
+    jobs: int,
+    threads: int,
+    keep: Keep,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[Table, list[str], list[str]]:
+    """A table of the rows to run, lines on the whole, and a line on each row that cannot run.
+    `tell` gets a line before each row: timing one takes up to minutes.
+    """
     rows: dict[tuple[str, str], list[Experiment]] = {}
     for experiment in experiments:
         rows.setdefault((experiment.row, experiment.data.name), []).append(experiment)
     table = Table("system", "data", "seeds", title="To run", title_justify="left")
     for heading in ("steps", "min a run", "MB a run", "MB memory"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     seconds = disk = 0.0
     peaks: list[float] = []
     memory: list[int] = []
     problems = []
-    for (row, data), group in rows.items():
+    left_out = 0
+    for number, ((row, data), group) in enumerate(rows.items(), 1):
+        tell(f"Timing a few steps of {row}, {data} ({number} of {len(rows)}) …")
         seeds = ", ".join(str(e.seed) for e in group)
         found = estimate(group[0], threads)
         if isinstance(found, str):
             problems.append(f"{row}, {data}: cannot run: {found}")
+            left_out += len(group)
             table.add_row(row, data, seeds, str(group[0].steps), "?", "?", "?")
             continue
         seconds += found["seconds"] * len(group)
@@ -77,12 +88,13 @@ def forecast(
             f"{found['memory'] / 1e6:.0f}",
         )
     at_once = min(jobs, len(experiments))
+    without = f" of those that can run ({left_out} cannot)" if left_out else ""
     peak = disk + sum(sorted(peaks)[-at_once:]) * (at_once / max(1, len(peaks[-at_once:])))
     lines = [
         f"{len(experiments)} runs to do, {done} done already.",
-        f"Estimated: {seconds / 60 / max(1, at_once):.0f} min with {at_once} at a time "
+        f"Estimated{without}: {seconds / 60 / max(1, at_once):.0f} min with {at_once} at a time "
         f"({threads} threads each); disk {peak / 1e6:.0f} MB while it runs, {disk / 1e6:.0f} MB "
         f"after; memory {at_once * max(memory, default=0) / 1e6:.0f} MB. Timed steps are few: "
         "expect a third more or less, and up to as much again where the machine is shared.",
     ]
-    return table, [*lines, *problems]
+    return table, lines, problems

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmseq.errors import UserError, did_you_mean
+from mmseq.config.layering import as_now
+from mmseq.config.places import placed
+from mmseq.errors import UserError, did_you_mean, unknown
 from mmseq.files import read_toml
 from mmseq.registry.plugins import registry
 
@@ -137,7 +139,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems.append(System(str(name), str(name), title=str(name), published=str(name)))
     data = [_data(entry, path.parent, problems) for entry in table.get("data", [])]
     overrides = [
-        Override(str(t.get("name", "")), dict(t.get("set", {})))
+        Override(str(t.get("name", "")), _settings(t, path.parent))
         for t in (
             checked("[[overrides]]", entry, OVERRIDE_KEYS, problems)
             for entry in _tables("overrides", table.get("overrides", []), problems)
@@ -148,7 +150,7 @@ def read_plan(path: Path, problems: Problems) -> Plan:
         systems=tuple(systems),
         data=tuple(d for d in data if d is not None),
         seeds=parse_seeds(table.get("seeds", ()), problems),
-        settings=table.get("set", {}),
+        settings=_settings(table, path.parent),
         overrides=tuple(overrides),
         offline=table.get("offline", False),
         baseline=table.get("baseline", ""),
@@ -183,6 +185,27 @@ def with_flags(
     if seeds:
         plan = replace(plan, seeds=parse_seeds(seeds, problems))
     return replace(plan, settings={**plan.settings, **(settings or {})})
+
+
+def only(plan: Plan, systems: Sequence[str], images: str, problems: Problems) -> Plan:
+    """The plan with these of its systems alone (empty: all), and with the pictures of all its data
+    in the folder `images` (empty: where the plan has them).
+    """
+    if systems:
+        known = [system.name for system in plan.systems]
+        for name in systems:
+            if name not in known:
+                problems.add(str(unknown("system", name, known)))
+        kept = tuple(system for system in plan.systems if system.name in systems)
+        # Without the row of the baseline there is no comparison with it.
+        baseline = plan.baseline if plan.baseline.split(" ")[0] in systems else ""
+        plan = replace(plan, systems=kept, baseline=baseline)
+    if images:
+        folder = str(Path(images).expanduser())
+        if not Path(folder).is_dir():
+            problems.add(f"--images {images}: no such folder.")
+        plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
+    return plan
 
 
 def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:
@@ -233,16 +256,21 @@ def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> Syste
     name = table.get("name", preset)
     if not name or not NAME.fullmatch(name):
         problems.add(f"[[systems]]: the name {name!r} must be words of letters, digits, - and _.")
-    config = folder / table["config"] if "config" in table else None
+    config = folder / Path(table["config"]).expanduser() if "config" in table else None
     return System(
         name,
         preset,
         config,
         table.get("title", name),
-        table.get("set", {}),
+        _settings(table, folder),
         table.get("published", preset),
         table.get("optional", False),
     )
+
+
+def _settings(table: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The settings of a table of a file in `folder`."""
+    return placed(as_now(table.get("set", {})), folder)
 
 
 def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
@@ -257,7 +285,7 @@ def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
         return None
     if path != "sample":
         # Whole, since "./sample" is a folder.
-        path = str((folder / path).resolve())
-    images = str(folder / table["images"]) if "images" in table else ""
+        path = str((folder / Path(path).expanduser()).resolve())
+    images = str(folder / Path(table["images"]).expanduser()) if "images" in table else ""
     name = Path(path).name
     return DataSet(table.get("name", name), path, images)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 @click.argument("plan", required=False)
 @click.option("--presets", metavar="A,B,…", help="Systems to run, in place of the plan's.")
 @click.option("--data", metavar="X,Y,…", help="Data folders or `sample`, in place of the plan's.")
+@click.option("--systems", metavar="A,B,…", help="Only these of the plan's systems.")
+@click.option("--images", metavar="DIR", help="Folder of the pictures, of all data [DATA/images].")
 @click.option("--seeds", metavar="1-5", help="Seeds: 1-5 or 1,3,7; in place of the plan's.")
 @click.option(
     "--set", "settings", metavar="KEY=VALUE", multiple=True, help="Any setting, for all runs."
@@ -47,6 +49,8 @@ def bench(
     plan: str | None,
     presets: str | None,
     data: str | None,
+    systems: str | None,
+    images: str | None,
     seeds: str | None,
     settings: tuple[str, ...],
     offline: bool,
@@ -66,7 +70,7 @@ def bench(
 
     PLAN is a TOML file or a registered plan (mmseq list plan). Finished runs are in
     OUTPUT/results.jsonl; the same command again runs what is missing and continues what was
-    interrupted. Exit code 1 if a run failed.
+    interrupted. Exit code 1 if a run failed, or with --dry-run cannot run.
 
     \b
     Examples:
@@ -83,10 +87,11 @@ def bench(
     if plan is None and not presets:
         raise UserError("Nothing to run: give a PLAN, or --presets, --data and --seeds.")
     reporter = Warnings() if quiet else Reporter()
-    from mmseq.bench.plan import Problems
+    from mmseq.bench.plan import Problems, only
 
     problems = Problems()
     wanted = _plan(plan, presets, data, seeds, settings, problems)
+    wanted = only(wanted, _names(systems), images or "", problems)
     wanted = replace(
         wanted,
         offline=wanted.offline or offline,
@@ -122,16 +127,21 @@ def bench(
         from mmseq.bench.forecast import forecast
         from mmseq.jobs.local import divided_threads
 
-        table, lines = forecast(
+        table, lines, failing = forecast(
             bench.missing(),
             done,
             jobs=jobs or 1,
             threads=threads or divided_threads(jobs or 1),
             keep=keep_weights,  # type: ignore[arg-type]
+            tell=reporter.line,
         )
         reporter.table(table)
         for line in lines:
             reporter.line(line)
+        for line in failing:
+            click.echo(line, err=True)
+        if failing:
+            raise click.exceptions.Exit(1)
         return
     reporter.line(f"{len(found)} runs in {folder}: {done} done already, {len(found) - done} to do.")
     try:

@@ -12,6 +12,7 @@ import click
 from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
+from mmseq.streams import json_line
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -137,7 +138,7 @@ def show(
         click.echo(note, err=True)
     for example in split.examples[:first]:
         if as_json:
-            click.echo(json.dumps(record(example, folder), ensure_ascii=False))
+            click.echo(json_line(record(example, folder)))
         else:
             for line in lines(example, folder):
                 click.echo(line)

@@ -8,7 +8,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from textwrap import indent
+from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -48,7 +48,7 @@ CONTRACTS = {
     "decoder": ("Decoder", "Targets", "Sizes"),
     "weighting": ("Weighting", "Weighted", "Sizes"),
     "reader": ("Reader", "Example"),
-    "callback": ("Callback", "StepEvent", "EpochEvent"),
+    "callback": ("Callback", "RunAhead", "StepEvent", "EpochEvent"),
 }
 """Kind -> the public classes that say what such a component gets and gives"""
 
@@ -105,14 +105,21 @@ def list_components(kind: str | None, as_json: bool) -> None:
 def show(kind: str, name: str | None, as_json: bool) -> None:
     """Show a component: what it is, its options, who provides it. Presets and plans print as TOML.
 
-    Without NAME: the contract of that KIND, what such a component gets and gives.
+    Without NAME: the contract of that KIND, what such a component gets and gives. `show train` and
+    `show data` explain every setting of these two sections of a config.
 
     \b
     Examples:
       mmseq show fusion gate
       mmseq show fusion
+      mmseq show train
       mmseq show preset mlmner > my.toml
     """
+    if kind in ("train", "data"):
+        if name is not None:
+            raise UserError(f"'{kind}' is a section of a config: write mmseq show {kind}.")
+        _show_section(kind, as_json)
+        return
     if name is None:
         _show_contract(_kind(kind))
         return
@@ -157,6 +164,21 @@ def _knows_open_words(entry: Entry) -> bool:
 
         return has_partial_loss(entry.load())
     return entry.kind == "aux_task" and entry.load().partial
+
+
+def _show_section(name: str, as_json: bool) -> None:
+    """The settings of [data] or [train], each with its type, default and text."""
+    from mmseq.config.sections import settings_of
+
+    found = settings_of(name)
+    if as_json:
+        click.echo(json.dumps({s.key: asdict(s) for s in found}, indent=2))
+        return
+    click.echo(f"[{name}] of a config; on the command line --set {found[0].key}=VALUE")
+    width = _console().width
+    for setting in found:
+        click.echo(f"\n{setting.key} = {json.dumps(setting.default)}    ({setting.values})")
+        click.echo(fill(setting.text, width, initial_indent="    ", subsequent_indent="    "))
 
 
 def _show_contract(kind: str) -> None:

@@ -15,6 +15,7 @@ from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
+from mmseq.streams import json_line
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -47,6 +48,7 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
 @naming_options
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--quiet", is_flag=True, help="Print nothing but the scores and errors.")
 def evaluate(
     run: Path,
     data: str | None,
@@ -60,6 +62,7 @@ def evaluate(
     int8: bool,
     as_json: bool,
     naming: Naming | None,
+    quiet: bool,
 ) -> None:
     """Score the tagger in RUN on DATA (a folder or one file), by default on its own data.
 
@@ -76,13 +79,14 @@ def evaluate(
     from mmseq.data.source import choose_split
     from mmseq.data.unknown_types import missed_line, unknown_entities
     from mmseq.scoring.score_table import score_table
+    from mmseq.scoring.tables import confused_table
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
     keep_freed_memory()
     tagger = load(run, int8=int8)
     reporter = Warnings() if as_json else Reporter()
-    tagger.reporter = reporter
+    tagger.reporter = Reporter(quiet=True) if quiet else reporter
     found = choose_split(
         tagger.config.data,
         split,
@@ -95,7 +99,7 @@ def evaluate(
         scheme=scheme,
     )
     for note in found.notes:
-        reporter.warning(note)
+        tagger.reporter.warning(note)
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:
@@ -105,6 +109,10 @@ def evaluate(
         return
     name = found.path.name if data and Path(data).is_file() else split
     reporter.table(score_table({name: scores}, str(found.path)))
+    if quiet:
+        return
+    if scores["confused"]:
+        reporter.table(confused_table(scores["confused"]))
     if missed:
         reporter.line(missed_line(name, missed, "the run"))
     if int8:
@@ -159,6 +167,9 @@ def evaluate(
 )
 @naming_options
 @click.option("--int8", is_flag=True, help=INT8)
+@click.option(
+    "--json", "as_json", is_flag=True, help="JSON lines, on a terminal and of --text too."
+)
 def predict(
     run: Path,
     text: str | None,
@@ -173,12 +184,14 @@ def predict(
     splitter: str | None,
     int8: bool,
     naming: Naming | None,
+    as_json: bool,
 ) -> None:
     """Tag sentences with the tagger in RUN.
 
     Takes one sentence, a file, or standard input. The sentence of --text is printed with its
-    entities marked, as is everything on a terminal; files and pipes get JSON lines, an --output
-    that ends in .conll or .bio columns; both name the pictures as the input does. With
+    entities marked, as is everything on a terminal, unless --json asks for the JSON lines that
+    files and pipes get; an --output that ends in .conll or .bio gets columns. Both name the
+    pictures as the input does. With
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives". With --min-score the words of an entity that scores less are O.
 
@@ -199,6 +212,8 @@ def predict(
         raise UserError("Give --text or --input, not both.")
     if image and text is None:
         raise UserError("--image belongs to --text; an input file names its own pictures.")
+    if text is None and source is None and sys.stdin.isatty():
+        raise UserError("Nothing to tag: give --text, --input or standard input.")
     check_min_score(min_score, best)
     for path in image:
         _require_file("--image", path)
@@ -220,16 +235,15 @@ def predict(
         tagger.reporter.warning(f"{run} uses no pictures: {flag} is left out.")
     if text is not None:
         one = [tagger.sentence(text, list(image))]
-        _write(tagger.stream(one, best, min_score), target, pretty=True)
+        _write(tagger.stream(one, best, min_score), target, pretty=not as_json)
         return
-    if source is None and sys.stdin.isatty():
-        raise UserError("Nothing to tag: give --text, --input or standard input.")
     stream = sentences(
         tagger, source or "-", form, Path(images) if images else None, columns, naming
     )
     beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
     folder = Path(images) if images else beside
-    _write(tagger.stream(stream, best, min_score), target, folder, pretty=sys.stdout.isatty())
+    pretty = sys.stdout.isatty() and not as_json
+    _write(tagger.stream(stream, best, min_score), target, folder, pretty=pretty)
 
 
 def _write(
@@ -244,7 +258,7 @@ def _write(
 
     if target is None:
         for sentence in tagged:
-            click.echo(_printed(sentence) if pretty else json_line(sentence, folder))
+            click.echo(_printed(sentence) if pretty else json_line(record(sentence, folder)))
             sys.stdout.flush()
         return
     with new_file(Path(target)) as file:

@@ -69,8 +69,9 @@ def read_runs(
 
 def _named(source: str) -> tuple[str, Path]:
     name, equals, path = source.partition("=")
-    if equals and name and not Path(source).exists():
-        return name, Path(path)
+    # A run's own path may have a = in it.
+    if equals and name and not Path(source).exists() and len(Path(name).parts) == 1:
+        return name, Path(path).expanduser()
     return "", Path(source)
 
 

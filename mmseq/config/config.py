@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
+from mmseq.config.places import absolute, expanded
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import write_toml
 from mmseq.registry.entries import Entry
+from mmseq.registry.meant import meant, way_to_write
 from mmseq.registry.plugins import registry
 
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
+
+# What pydantic adds to the place of a value that may be of two types.
+_BRANCHES = ("int", "constrained-int", "literal['auto']")
 
 # pydantic does not read docstrings of fields unless asked to.
 _STRICT = ConfigDict(
@@ -25,15 +31,24 @@ _STRICT = ConfigDict(
 )
 
 
+def _device_name(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise PydanticCustomError("device", "write auto, cpu, cuda, cuda:0, cuda:1 … or mps")
+    return name
+
+
+Place = Annotated[str, AfterValidator(expanded)]
+
+
 class DataConfig(BaseModel):
     """Section [data]."""
 
     model_config = _STRICT
-    path: str = "sample"
+    path: Place = "sample"
     """Folder with train, valid and test files, or "sample"."""
     splits: list[Literal["train", "valid", "test"]] = ["train", "valid", "test"]
     """Files to read: without test, a run never sees it."""
-    image_folder: str = ""
+    image_folder: Place = ""
     """Folder of the pictures; empty: `images` in the data folder."""
     reader: str = "auto"
     """A registered reader; auto: by the file's ending."""
@@ -80,11 +95,12 @@ class TrainConfig(BaseModel):
     model_config = _STRICT
     # numpy takes 32 bits, and each process adds its number.
     seed: int = Field(1, ge=0, lt=2**31)
-    epochs: int = Field(0, ge=0)
-    """Epochs in all, preparation included; 0: `steps`, or the text encoder's own number, more for
-    few sentences and fewer for very many."""
+    """Of everything random: equal seeds give equal weights."""
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Epochs in all, preparation included; auto: `steps`, or the text encoder's own number, more
+    for few sentences and fewer for very many."""
     steps: int = Field(0, ge=0)
-    """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: epochs."""
+    """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: as `epochs` says."""
     batch_size: int = Field(32, ge=1)
     """Sentences a process and a micro-batch."""
     accumulate: int = Field(1, ge=1)
@@ -101,13 +117,14 @@ class TrainConfig(BaseModel):
     """Size of the step by which word embeddings are moved to where the loss is higher, and
     learned from once more (about twice the time an epoch); 0: never. 1 suits BERT's kin."""
     precision: Literal["auto", "no", "fp16", "bf16"] = "auto"
-    """auto: bf16 where a GPU has it, else full precision."""
-    device: Literal["auto", "cpu"] = "auto"
+    """auto: bf16 where a GPU has it, else full precision. fp16 is for GPUs."""
+    device: Annotated[str, AfterValidator(_device_name)] = "auto"
+    """auto, cpu, cuda, cuda:1 and so on, or mps; auto: the GPU where there is one."""
     checkpoint_steps: int = Field(0, ge=0)
     """A checkpoint every so many steps, beside the one at each epoch's end; 0: epochs only."""
     keep_last: bool = False
     """Keep the folder `last/` of a finished run."""
-    init: str = ""
+    init: Place = ""
     """A run whose weights to start from; where it knows other types, those of what is shared."""
 
 
@@ -184,8 +201,8 @@ class Config:
         return written
 
     def save(self, path: Path) -> None:
-        """A TOML file; a kill leaves what was there, or the whole of it."""
-        write_toml(path, self.tables())
+        """A TOML file, paths in it absolute; a kill leaves what was there, or the whole of it."""
+        write_toml(path, absolute(self.tables()))
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed, ``{"train.seed": 3}``, or whole tables laid over it,
@@ -240,6 +257,7 @@ class Config:
             layers.choose_tasks(aux)
         layers.set(settings or {})
         layers.check_names()
+        layers.require_found()
         try:
             return cls(layers.tables)
         except UserError as error:
@@ -279,12 +297,20 @@ def _section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:
             hint = did_you_mean(key, model.model_fields)
             known = ", ".join(model.model_fields)
             raise UserError(f"[{name}] has no key '{key}'.{hint} Its keys: {known}.")
+    values = dict(table)
     try:
-        return model.model_validate(dict(table))
+        return model.model_validate(values)
+    except ValidationError as error:
+        for fault in error.errors():
+            key = str(fault["loc"][0])
+            values[key] = meant(model.model_fields[key].annotation, values[key])
+    try:
+        return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{name}.{key}: {first['input']!r}: {first['msg']}.") from error
+        key = ".".join(str(part) for part in first["loc"] if part not in _BRANCHES)
+        way = way_to_write(model.model_fields[str(first["loc"][0])].annotation, first["input"])
+        raise UserError(f"{name}.{key}: {first['input']!r}: {first['msg']}.{way}") from error
 
 
 def _without_none(value: Any) -> Any:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
+from mmseq.config.places import placed
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
+from mmseq.registry.meant import as_written
 from mmseq.registry.plugins import registry
 
 SINGLE = ("text_encoder", "image_encoder", "fusion", "decoder", "weighting")
@@ -36,6 +40,17 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+@dataclass(frozen=True)
+class Moved:
+    """A relative path of a file."""
+
+    file: Path
+    key: str
+    written: str
+    path: str
+    """What it means, absolute"""
+
+
 class Layers:
     """Tables that begin with the defaults and take layer upon layer.
 
@@ -45,17 +60,44 @@ class Layers:
 
     def __init__(self, tables: Mapping[str, Any] = DEFAULTS) -> None:
         self.tables: dict[str, Any] = deepcopy(dict(tables))
+        self._moved: list[Moved] = []
         # (section, name) of a component -> the preset or file that names it.
         self._named_by: dict[tuple[str, str], str] = {}
 
     def add_preset(self, name: str) -> None:
         """Lay the preset of that name over what there is."""
         entry = registry().get("preset", name)
-        self.add(read_toml(entry.path), entry.full_title)
+        self.add(as_now(read_toml(entry.path)), entry.full_title)
 
     def add_file(self, path: Path) -> None:
-        """Lay a TOML file over what there is."""
-        self.add(read_toml(path), str(path))
+        """Lay a TOML file over what there is. Relative paths in it are relative to it; in a run's
+        own config, whose data's paths are absolute, to the current folder.
+        """
+        table = as_now(read_toml(path))
+        if not (path.parent / "labels.json").is_file():
+            written, table = table, placed(table, path.parent)
+            self._moved += [
+                Moved(path, f"{section}.{key}", str(value), str(table[section][key]))
+                for section in ("data", "train")
+                if isinstance(own := written.get(section), Mapping)
+                for key, value in own.items()
+                if table[section][key] != value
+            ]
+        self.add(table, str(path))
+
+    def require_found(self) -> None:
+        """`UserError` for a path of a file that is not there beside it, but in the current folder:
+        other data of that name are not read in silence.
+        """
+        for moved in self._moved:
+            section, _, key = moved.key.partition(".")
+            kept = self.tables[section].get(key) == moved.path
+            if kept and not Path(moved.path).exists() and Path(moved.written).exists():
+                here = str(Path(moved.written).resolve())
+                raise UserError(
+                    f"{moved.file}: {moved.key} = {moved.written!r}: a path in a file is relative "
+                    f"to that file, and there is no {moved.path}; for the one here write {here!r}."
+                )
 
     def add(self, layer: Mapping[str, Any], source: str = "") -> None:
         """Lay tables over what there is; messages about them begin with `source`."""
@@ -168,15 +210,34 @@ class Layers:
 
 
 def parse_setting(text: str) -> tuple[str, Any]:
-    """``section.key=value`` with a TOML value; a bare word is a string."""
+    """``section.key=value`` with a TOML value; a bare word is a string, None and null are None."""
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
         own = f", such as --set fusion.{text}" if equals and key else ""
         raise UserError(f"--set {text}: write --set section.key=value{own}.")
+    key, bare = key.strip(), value.strip()
+    if bare in ("None", "null"):
+        return key, None
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        found = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value
+        return key, value
+    # No setting is a date, but a folder may be called by one.
+    return key, bare if isinstance(found, date | time) else as_written(found, bare)
+
+
+def as_now(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables, or dotted settings, of a file that may be of an earlier version: 0 epochs meant auto.
+
+    False, which is 0 in Python, stays what it is.
+    """
+    found = dict(tables)
+    if found.get("train.epochs") == 0 and found["train.epochs"] is not False:
+        found["train.epochs"] = "auto"
+    train = found.get("train")
+    if isinstance(train, Mapping) and train.get("epochs") == 0 and train["epochs"] is not False:
+        found["train"] = {**train, "epochs": "auto"}
+    return found
 
 
 def _check_section(section: str) -> None:

@@ -39,11 +39,29 @@ class EpochEvent:
     best_epoch: int
 
 
+@dataclass(frozen=True)
+class RunAhead:
+    """What is known of a run before its first step."""
+
+    valid: bool
+    """It has a validation split"""
+    epochs: int
+    """Validations at most, those of the preparation phase left out"""
+    tasks: tuple[str, ...]
+    """Names of the auxiliary tasks"""
+
+
 class Callback:
     """Told what happens in training; sees numbers and paths. May ask to stop by a reason."""
 
     steers: ClassVar[bool] = True
     """False: it never asks to stop, so that runs with and without it are the same experiment"""
+
+    def idle(self, run: RunAhead) -> str | None:
+        """Why it will do nothing in that run, as in "there is no validation split to stop by": its
+        user is told before training. None: it does what it is asked for. Called before `on_start`.
+        """
+        return None
 
     def on_start(self, folder: Path, resumed_step: int) -> None:
         """Training begins, or is resumed after `resumed_step` steps."""

@@ -72,6 +72,8 @@ def choose_split(
     Names of fields and of tags are the run's where `naming` says nothing else.
     """
     settings: dict[str, Any] = {}
+    data = Path(data).expanduser() if data is not None else None
+    images = Path(images).expanduser() if images is not None else None
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
         reader = reader or suiting_reader(Path(data), name, own.reader)

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmseq.data.picture_names import elsewhere, shown
 from mmseq.pictures.forms import foreign_form
+from mmseq.pictures.held import HeldPicture
 
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
@@ -56,6 +57,8 @@ def open_picture(path: Path) -> Image.Image:
 
 def read_picture(path: Path) -> bytes:
     """The bytes of a picture file. Raises `PictureProblem`."""
+    if isinstance(path, HeldPicture):
+        return path.content
     try:
         return Path(path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):

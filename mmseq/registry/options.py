@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from mmseq.errors import UserError, did_you_mean
+from mmseq.errors import UserError, did_you_mean, one_line
+from mmseq.registry.meant import meant, way_to_write
 from mmseq.registry.ranges import limits
 
 RESERVED = ("self", "sizes", "assets", "fitted")
@@ -33,7 +34,7 @@ class Option:
     @property
     def type_name(self) -> str:
         """As in "int" or, with limits, "int, at least 1"."""
-        name = _in_words(self.type)
+        name = in_words(self.type)
         return f"{name}, {self.limits}" if self.limits else name
 
     @property
@@ -42,21 +43,21 @@ class Option:
         return limits(getattr(self.type, "__metadata__", ()))
 
 
-def _in_words(annotation: Any) -> str:
+def in_words(annotation: Any) -> str:
     """As in "int or 'mix'" for ``int | Literal["mix"]``."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _in_words(annotation.__origin__)
+        return in_words(annotation.__origin__)
     if origin is Literal:
         return " or ".join(repr(value) for value in inner)
     if origin in (Union, UnionType):
-        return " or ".join(_in_words(one) for one in inner)
+        return " or ".join(in_words(one) for one in inner)
     if annotation is type(None):
         return "None"
     if origin is dict:
         key, value = inner
         within = _limits_within(value)
-        return f"dict[{_in_words(key)}, {_in_words(value)}{within and f' {within}'}]"
+        return f"dict[{in_words(key)}, {in_words(value)}{within and f' {within}'}]"
     return inspect.formatannotation(annotation).replace("typing.", "")
 
 
@@ -109,6 +110,12 @@ def _own_options(cls: Any, constructor: Any) -> dict[str, Option]:
             f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: {error}; "
             "import it where it is needed at run time, not only under TYPE_CHECKING."
         ) from error
+    # "mmseq.Cuont", "int |", "Literal[fast]" in quotes, and whatever else is not evaluated.
+    except Exception as error:
+        raise UserError(
+            f"{cls.__module__}.{cls.__qualname__}: the type of an option cannot be read: "
+            f"{one_line(error).rstrip('.')}; correct the annotations of its constructor."
+        ) from error
     return {
         name: Option(name, hints.get(name, _type_of(parameter.default)), parameter.default)
         for name, parameter in inspect.signature(constructor).parameters.items()
@@ -128,7 +135,8 @@ def check_options(
     """`given` with every default filled in; `UserError` for a wrong name or type, or out of limits.
 
     Values are read as a TOML file has them: a whole number will do for a float, but not true for a
-    number; a list for a tuple, a string for a path.
+    number; a list for a tuple, a string for a path. What is of another type is taken where it can
+    mean one thing, as "yes" does for true.
     """
     for name in given:
         if name not in options:
@@ -156,9 +164,19 @@ def _converted(title: str, option: Option, value: Any) -> Any:
     config = ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False)
     adapter = TypeAdapter(option.type, config=config)
     wrong = f"{title}, option '{option.name}': {value!r} is not {option.type_name}"
-    try:
+
+    def read(written: Any) -> Any:
         # As JSON, since that has the types that TOML has: a tuple or a path is never given as one.
-        return adapter.validate_json(to_json(value), strict=True)
+        return adapter.validate_json(to_json(written), strict=True)
+
+    try:
+        try:
+            return read(value)
+        except ValidationError:
+            other = meant(option.type, value)
+            if other is value:
+                raise
+            return read(other)
     except PydanticSerializationError as error:
         raise UserError(f"{wrong}.") from error
     except ValidationError as error:
@@ -171,4 +189,5 @@ def _converted(title: str, option: Option, value: Any) -> Any:
             place = ".".join(map(str, (option.name, *first["loc"])))
             within = _limits_within(option.type)
             raise UserError(f"{title}: {place} = {first['input']}; it must be {within}.") from error
-        raise UserError(f"{wrong} ({first['msg']}).") from error
+        way = way_to_write(option.type, value)
+        raise UserError(f"{wrong} ({first['msg']}).{way}") from error

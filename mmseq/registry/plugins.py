@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -87,7 +87,7 @@ class Plugins:
         self.plugins.append(plugin)
         try:
             _require_engine(point)
-            self._register_hooks(plugin, point.load())
+            self._register_hooks(plugin, _loaded(point))
             self._call(plugin, "register_components", add=Add(plugin.register))
         # A stranger's module may raise anything at import, and may even exit; one bad plugin must
         # not take the command line with it. The cause is kept and shown.
@@ -193,16 +193,63 @@ def _require_engine(point: EntryPoint) -> None:
 
     pip sees to it when it installs the plugin, but not when mmseq changes afterwards.
     """
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     for line in _requirements(point):
-        asked = Requirement(line)
+        try:
+            asked = Requirement(line)
+        except InvalidRequirement as error:
+            reason = str(error).splitlines()[0]
+            raise ImportError(
+                f"its metadata ask for {line!r}, which is not valid ({reason})"
+            ) from error
         here = asked.marker is None or asked.marker.evaluate({"extra": ""})
-        if asked.name.lower() == "mmseq" and here and __version__ not in asked.specifier:
+        if asked.name.lower() != "mmseq" or not here:
+            continue
+        # As pip has it: a pre-release of the next version fits what asks for this one.
+        if not asked.specifier.contains(__version__, prereleases=True):
             raise ImportError(
                 f"it is made for {asked}, and this is mmseq {__version__}; install a version of it "
                 f"that suits, or pip install '{asked}'"
             )
+
+
+def _loaded(point: EntryPoint) -> Any:
+    if point.pattern.match(point.value) is None:
+        raise ImportError(f"its entry point {point.value!r} names no module")
+    return point.load()
+
+
+def _points() -> list[EntryPoint]:
+    """The entry points of all distributions. Where the files of one are damaged, as an installation
+    that was broken off leaves them, those of the others, after a line on it.
+    """
+    try:
+        return list(entry_points(group=GROUP))
+    # A file that is no INI file, or no text, raises whatever it happens to raise.
+    except Exception:
+        return _sound_points()
+
+
+def _sound_points() -> list[EntryPoint]:
+    found: dict[str, list[EntryPoint]] = {}
+    for distribution in distributions():
+        try:
+            name = distribution.metadata["Name"] or str(id(distribution))
+            own = [point for point in distribution.entry_points if point.group == GROUP]
+        except Exception as error:
+            # What lies where a distribution's metadata do is all that it is known by.
+            place = getattr(distribution, "_path", "a distribution")
+            print(
+                f"mmseq: {place}: damaged, as after an installation that was broken off "
+                f"({one_line(error)}); its plugins are left out. Install it again, or delete that "
+                "folder.",
+                file=sys.stderr,
+            )
+            continue
+        # The first on the path is the one that counts.
+        found.setdefault(name, own)
+    return [point for points in found.values() for point in points]
 
 
 def _requirements(point: EntryPoint) -> list[str]:
@@ -216,7 +263,7 @@ def _requirements(point: EntryPoint) -> list[str]:
 @lru_cache(maxsize=1)
 def load_plugins() -> Plugins:
     """The plugins of this process, found once."""
-    found = sorted(entry_points(group=GROUP), key=lambda p: p.name)
+    found = sorted(_points(), key=lambda p: p.name)
     wanted = os.environ.get("MMSEQ_LOAD_PLUGINS")
     if wanted is not None:
         names = [name.strip() for name in wanted.split(",") if name.strip()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -37,6 +38,8 @@ def new_folder(output: Path | None, stem: str) -> Path:
             number += 1
         return Path("runs") / f"{stem}-{number}"
     require_no_file(output)
+    _require_text(output)
+    _require_writable(output)
     if output.is_dir() and any(output.iterdir()):
         if (output / "metrics.json").is_file():
             raise UserError(f"{output}: holds a finished run; give another folder (--output).")
@@ -47,6 +50,25 @@ def new_folder(output: Path | None, stem: str) -> Path:
             )
         raise UserError(f"{output}: is not empty; give another folder (--output).")
     return output
+
+
+def _require_writable(output: Path) -> None:
+    """`UserError` where the folder could not be made, or written into, at the end of long work."""
+    there = next(place for place in (output, *output.absolute().parents) if place.exists())
+    if not os.access(there, os.W_OK):
+        raise UserError(
+            f"{output}: {there} may not be written into; give another folder (--output)."
+        )
+
+
+def _require_text(output: Path) -> None:
+    """`UserError` for a name that could not be written down in the run."""
+    try:
+        str(output.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{str(output.absolute())!a}: the name is not UTF-8; give another folder (--output)."
+        ) from error
 
 
 def require_no_file(output: Path) -> None:
@@ -137,7 +159,7 @@ def held(folder: Path) -> AbstractContextManager[None]:
 def resuming(folder: Path, processes: int) -> str:
     """The command that resumes a run with the same number of processes."""
     launcher = f"torchrun --nproc-per-node {processes} -m " if processes > 1 else ""
-    return f"{launcher}mmseq train --resume --output {folder}"
+    return f"{launcher}mmseq train --resume --output {shlex.quote(str(folder))}"
 
 
 def _component_records(config: Config) -> list[dict[str, str]]:

@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 
 from mmseq.config.config import DataConfig, TrainConfig
 from mmseq.config.dotted import dotted
-from mmseq.config.layering import DEFAULTS, SEVERAL, SINGLE
+from mmseq.config.layering import DEFAULTS, SEVERAL, SINGLE, as_now
 from mmseq.errors import UserError
 from mmseq.files import sha256_of
 from mmseq.packaged import resolve_package_path
@@ -51,6 +51,7 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
     task or callback is there by a key of its own, ``aux.boundary``; a callback that cannot stop a
     run is left out, and so is the image encoder of a run that reads no picture.
     """
+    tables = _one_of_several_gpus(as_now(tables))
     if _reads_no_picture(tables):
         tables = {**tables, "image_encoder": {"name": "none"}}
     found: dict[str, Any] = {}
@@ -74,6 +75,14 @@ def settings(tables: Mapping[str, Any], *, seed: bool) -> dict[str, Any]:
         for key, value in found.items()
         if key not in ASIDE and (seed or key != "train.seed")
     }
+
+
+def _one_of_several_gpus(tables: dict[str, Any]) -> dict[str, Any]:
+    """Tables whose device is ``cuda``, whichever GPU of the machine it is."""
+    train = tables.get("train", {})
+    if not str(train.get("device", "")).startswith("cuda:"):
+        return tables
+    return {**tables, "train": {**train, "device": "cuda"}}
 
 
 def _other(place: str, table: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmseq.data.tags import is_tag, orphans, repair
+from mmseq.data.tags import is_tag, orphans, repair, spans
+from mmseq.scoring.averages import averages
+from mmseq.scoring.confusions import confused
 
 Scores = dict[str, Any]
 """As in ``metrics.json``: see `score`."""
@@ -26,8 +28,10 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
 
     ``precision``, ``recall``, ``f1`` (0 to 100, micro averages), ``gold``, ``predicted`` and
     ``correct`` count entities as seqeval does by default (``variant`` says so), where an orphan
-    ``I-`` opens one; so does ``per_type``, whose ``support`` is the gold count. ``strict`` has the
-    same by seqeval's strict IOB2, where an orphan ``I-`` opens no entity and closes the one before.
+    ``I-`` opens one; so does ``per_type``, whose ``support`` is the gold count, and so do
+    ``macro``, ``weighted`` and ``absent`` of `mmseq.scoring.averages` and ``confused`` of
+    `mmseq.scoring.confusions`. ``strict`` has the same by seqeval's strict IOB2, where an orphan
+    ``I-`` opens no entity and closes the one before.
     ``repaired`` has them by strict IOB2 after `mmseq.data.tags.repair` of both.
 
     Of BIO tags ``repaired`` always equals the default: by default an entity opens at each ``B-``
@@ -56,6 +60,15 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
     types = sorted({kind for kind, _, _ in gold_entities | predicted_entities})
     precision, recall, f1, _ = support("micro")
     strict = _strict(gold_tags, predicted_tags)
+    per_type = {
+        kind: {
+            "precision": 100 * float(p),
+            "recall": 100 * float(r),
+            "f1": 100 * float(f),
+            "support": int(count),
+        }
+        for kind, p, r, f, count in zip(types, *support(None), strict=True)
+    }
     return {
         "variant": "default",
         "precision": 100 * float(precision),
@@ -63,15 +76,11 @@ def score(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> 
         "f1": 100 * float(f1),
         "strict": {"variant": "strict", **strict},
         "repaired": {"variant": "repaired", **_repaired(gold_tags, predicted_tags, strict)},
-        "per_type": {
-            kind: {
-                "precision": 100 * float(p),
-                "recall": 100 * float(r),
-                "f1": 100 * float(f),
-                "support": int(count),
-            }
-            for kind, p, r, f, count in zip(types, *support(None), strict=True)
-        },
+        "per_type": per_type,
+        "confused": confused(
+            (spans(wanted), spans(found)) for wanted, found in zip(gold, predicted, strict=True)
+        ),
+        **averages(per_type, {kind for kind, _, _ in predicted_entities}),
         "gold": len(gold_entities),
         "predicted": len(predicted_entities),
         "correct": len(gold_entities & predicted_entities),

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseq.data.splits import Split
 from mmseq.data.tags import orphans
+from mmseq.scoring.averages import AVERAGES
 from mmseq.scoring.entity_scores import pair_calibration
 from mmseq.scoring.groups import (
     by_entity_length,
@@ -26,7 +27,9 @@ def report(pair: Pair) -> dict[str, Any]:
 
     ``variants``: name -> figures by seqeval, see `mmseq.scoring.metrics.score`; all else is of the
     default variant. ``orphans``: how many ``I-`` tags make the variants differ, in each file.
-    ``relaxed``: `relaxed_scores`. ``errors``: `error_counts`. ``groups``: ``type``,
+    ``averages``: ``macro``, ``weighted`` and ``absent`` of `mmseq.scoring.averages`. ``confused``:
+    `mmseq.scoring.confusions.confused`. ``relaxed``: `relaxed_scores`. ``errors``: `error_counts`.
+    ``groups``: ``type``,
     ``entity_length``, ``sentence_length``, ``pictures``, and with training data ``name``, each
     group -> figures (None where undefined). ``calibration``: that of
     `mmseq.scoring.calibration`, None where the predictions have no scores. ``data``: file ->
@@ -48,6 +51,8 @@ def report(pair: Pair) -> dict[str, Any]:
         files["train"] = pair.train
     return {
         "variants": variants(scores),
+        "averages": {name: scores[name] for name in (*AVERAGES, "absent")},
+        "confused": scores["confused"],
         "orphans": {"gold": _orphans(gold), "predicted": _orphans(predicted)},
         "relaxed": relaxed_scores(sentences),
         "errors": error_counts(sentences),

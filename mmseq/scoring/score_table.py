@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.scoring.averages import AVERAGES, absent_line
 from mmseq.scoring.metrics import VARIANTS, variants
 
 
@@ -15,7 +16,9 @@ def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
     """Scores of one or several splits: per type (seqeval's default reading), then each variant."""
     table = Table(title=title, title_justify="left")
     for heading in ("split", "entities", "P", "R", "F1", "gold"):
-        table.add_column(heading, justify="left" if heading in ("split", "entities") else "right")
+        words = heading in ("split", "entities")
+        # A number is never cut in two where the terminal is narrow.
+        table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for split, values in scores.items():
         for name, row in sorted(values["per_type"].items()):
             table.add_row(split, escape(name), *_figures(row), str(row["support"]))
@@ -23,7 +26,14 @@ def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
             style = "bold" if variant == "default" else ""
             name = f"all, {variant} ({VARIANTS[variant]})"
             table.add_row(split, name, *_figures(row), str(row["gold"]), style=style)
+        for average, told in AVERAGES.items():
+            # A run of before has none.
+            if row := values.get(average):
+                table.add_row(split, f"{average} ({told})", *_figures(row), str(values["gold"]))
         table.add_section()
+    lines = {name: absent_line(values) for name, values in scores.items()}
+    said = [f"{name}: {line}" if len(lines) > 1 else line for name, line in lines.items() if line]
+    table.caption, table.caption_justify = "\n".join(said) or None, "left"
     return table
 
 

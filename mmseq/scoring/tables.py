@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.scoring.averages import AVERAGES, absent_line
 from mmseq.scoring.calibration_table import calibration_table
 from mmseq.scoring.metrics import FIGURES, VARIANTS
 from mmseq.scoring.mistakes import MATCHED
@@ -47,7 +48,11 @@ def render(report: Mapping[str, Any], console: Console) -> None:
     console.print(_scores(report))
     if sum(report["orphans"].values()):
         line(_orphans(report))
+    if said := absent_line(report["averages"]):
+        line(said)
     console.print(_errors(report["errors"]))
+    if report["confused"]:
+        console.print(confused_table(report["confused"]))
     console.print(_groups(report["groups"]))
     if report["calibration"]:
         console.print(calibration_table(report["calibration"]))
@@ -60,6 +65,9 @@ def _scores(report: Mapping[str, Any]) -> Table:
         table.add_row(
             variant, f"same borders, type: {VARIANTS[variant]}", *_cells(row), style=style
         )
+    for name, told in AVERAGES.items():
+        row = report["averages"][name]
+        table.add_row(name, told, *(f"{row[key]:.2f}" for key in FIGURES[:3]), "", "", "")
     table.add_section()
     for name, row in report["relaxed"].items():
         table.add_row(f"relaxed: {name}", RELAXED[name], *_cells(row))
@@ -78,12 +86,26 @@ def _errors(errors: Mapping[str, int]) -> Table:
     table = Table(title="Entities (default)", title_justify="left")
     table.add_column("")
     for heading in ("entities", "% of gold", "% of predicted"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     matched = sum(errors[kind] for kind in MATCHED)
     for kind, count in errors.items():
         of_gold = "" if kind == "spurious" else _share(count, matched + errors["missed"])
         of_predicted = "" if kind == "missed" else _share(count, matched + errors["spurious"])
         table.add_row(ERRORS[kind], f"{count:,}", of_gold, of_predicted)
+    return table
+
+
+def confused_table(confused: Mapping[str, Mapping[str, int]]) -> Table:
+    """`mmseq.scoring.confusions.confused` as a table: a row a gold type."""
+    types = sorted({*confused, *(kind for row in confused.values() for kind in row)})
+    table = Table(title="Types mistaken for another (same borders)", title_justify="left")
+    table.add_column("gold, predicted as")
+    for kind in types:
+        table.add_column(escape(kind), justify="right", no_wrap=True)
+    for kind in types:
+        row = confused.get(kind, {})
+        if row:
+            table.add_row(escape(kind), *(str(row.get(other, "")) for other in types))
     return table
 
 
@@ -104,7 +126,7 @@ def _table(title: str, *headings: str) -> Table:
     for heading in headings:
         table.add_column(heading)
     for heading in ("P", "R", "F1", *FIGURES[3:]):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 

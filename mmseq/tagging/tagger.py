@@ -7,12 +7,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 
 from mmseq.config.config import Config
-from mmseq.console import Reporter
+from mmseq.console import Reporter, Warnings
 from mmseq.contracts.example import Example
 from mmseq.data.source import choose_split
 from mmseq.data.splits import Split, require_whole
@@ -33,6 +33,7 @@ from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.tagging.ahead import one_ahead
 from mmseq.tagging.device import usable_device
+from mmseq.tagging.given import Picture, listed, picture_files, require_sentence
 from mmseq.tagging.least import check_min_score
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
 from mmseq.tagging.unlike import Unlike
@@ -40,8 +41,8 @@ from mmseq.tagging.unlike import Unlike
 Unknown = Literal["refuse", "missed"]
 """What becomes of gold entities whose type a run does not know: an error, or they are missed"""
 
-Pictures = str | Path | Sequence[str | Path] | None
-"""The pictures of one sentence: none, one or several files."""
+Pictures: TypeAlias = "Picture | Sequence[Picture] | None"
+"""The pictures of one sentence: none, one or several."""
 
 
 class Tagger:
@@ -64,7 +65,14 @@ class Tagger:
         self.config = config
         self.model = model.to(device).eval()
         self.device = device
-        self.reporter = Reporter(quiet=True)
+        self.reporter: Reporter = Warnings()
+
+    def __repr__(self) -> str:
+        types = sorted({label[2:] for label in self.labels if label != "O"})
+        return (
+            f"<Tagger of {str(self.folder)!r}: fusion '{self.config.component('fusion').name}', "
+            f"types {', '.join(types)}, on {self.device}>"
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -83,8 +91,10 @@ class Tagger:
         """Tag sentences, in order.
 
         `sentences`: strings (split by the run's word splitter) or lists of words. `images`: of each
-        sentence a file, several files, or None. `extras`: of each sentence the further fields that
-        the run's components read, such as ``boxes``. `best`: also the `best` most probable ways to
+        sentence a picture, several, or None: names of files, bytes of files, Pillow images. Those
+        that cannot be used are told on standard error, as on the command line. `extras`: of each
+        sentence the further fields that the run's components read, such as ``boxes``.
+        `best`: also the `best` most probable ways to
         tag each sentence, its `alternatives`. `min_score`, 0 to 1: entities that score less are
         left out, and their words are O. Raises `mmseq.UserError` for a string in place of the list,
         where the lists differ in length, for `best` with a decoder that gives the best tags alone,
@@ -92,16 +102,21 @@ class Tagger:
         """
         if isinstance(sentences, str):
             raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
+        sentences = listed("sentences", sentences)
+        images = None if images is None else listed("images", images)
+        extras = None if extras is None else listed("extras", extras)
         for name, values in (("images", images), ("extras", extras)):
             if values is not None and len(values) != len(sentences):
                 raise UserError(
                     f"{len(sentences)} sentences but {len(values)} {name}: give one entry a "
                     "sentence (None for a sentence without)."
                 )
+        for index, sentence in enumerate(sentences):
+            require_sentence(f"sentences[{index}]", sentence)
         made = [
             self.sentence(
                 sentence,
-                images[index] if images is not None else None,
+                picture_files(f"images[{index}]", images[index]) if images is not None else None,
                 extras[index] if extras is not None else {},
             )
             for index, sentence in enumerate(sentences)
@@ -119,7 +134,6 @@ class Tagger:
         line: int = 0,
     ) -> Sentence:
         """One sentence in the form that `stream` takes; `file` and `line` for messages."""
-        paths = () if images is None else (images,) if isinstance(images, str | Path) else images
         if isinstance(sentence, str):
             words = self.splitter.split(sentence)
             text, tokens = sentence, tuple(word.text for word in words)
@@ -129,7 +143,7 @@ class Tagger:
             text, places = spaced_places(tokens)
         _require_whole(text)
         _require_whole(name)
-        files = tuple(Path(path) for path in paths)
+        files = picture_files("images", images)
         example = Example(tokens, None, files, name, extras or {}, file, line)
         return Sentence(example, text, places, raw=isinstance(sentence, str))
 
@@ -277,7 +291,7 @@ def load(
     Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
     plugin that is not installed, where `device` or `int8` cannot be had, and for another splitter.
     """
-    folder = Path(folder)
+    folder = Path(folder).expanduser()
     config, labels = runs.open_run(folder)
     cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)

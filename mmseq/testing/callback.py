@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+from mmseq.contracts.callback import Callback, EpochEvent, RunAhead, StepEvent
 from mmseq.testing.subject import Subject
 from mmseq.testing.tiny_run import EPOCHS, tiny_run
 
@@ -28,6 +28,12 @@ def check_callback(component: type[Callback] | str, **options: Any) -> None:
     subject.require(type(steers) is bool, "steers", f"it is {steers!r}", right)
     with subject.running("close without on_start", "having nothing to close is not an error"):
         subject.build().close()
+    for ahead in (RunAhead(True, EPOCHS, ("task",)), RunAhead(False, 1, ())):
+        with subject.running("idle"):
+            reason = subject.build().idle(ahead)
+        good = reason is None or (isinstance(reason, str) and bool(reason))
+        right = "None, or in words why it will do nothing"
+        subject.require(good, "idle", f"it gives {reason!r}", right)
     with TemporaryDirectory() as folder:
         _Check(subject, Path(folder)).run()
 

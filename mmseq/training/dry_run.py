@@ -11,8 +11,10 @@ from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.data.picture_names import elsewhere, shown
 from mmseq.data.splits import missing_pictures
+from mmseq.errors import UserError
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
+from mmseq.training.initial import take_initial_weights
 from mmseq.training.rounds import rounds_of
 from mmseq.training.setup import Setup, assemble
 
@@ -21,6 +23,8 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     """Print what `mmseq train` would do. An output folder that is taken is reported here too."""
     folder = runs.new_folder(output, "dry-run")
     setup = assemble(config, folder, reporter)
+    # What it starts from is looked at here as there.
+    take_initial_weights(setup.model, setup.config, reporter.line)
     reporter.table(_components(setup))
     reporter.line(_steps(setup))
     if setup.model.image_encoder is not None:
@@ -29,6 +33,11 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
             example, path = missing[0]
             number = len({path for _, path in missing})
             told = f" {reason}." if (reason := elsewhere(path)) else ""
+            if setup.config.data.images == "strict":
+                raise UserError(
+                    f"{example.where}: picture {shown(path)}: {elsewhere(path) or 'no such file'} ({number} such pictures); fix "
+                    "it, or set data.images = 'lenient' to do without it."
+                )
             reporter.warning(
                 f"Pictures missing: {number}; their sentences are used without them. First: "
                 f"{example.where}: {shown(path)}{told}"
@@ -39,8 +48,8 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
 def _components(setup: Setup) -> Table:
     model, config = setup.model, setup.config
     table = Table("part", "name", "from", "gives")
-    table.add_column("parameters", justify="right")
-    table.add_column("of them trained", justify="right")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    table.add_column("of them trained", justify="right", no_wrap=True)
     modules: list[tuple[str, str, str, str, nn.Module]] = []
 
     def add(kind: str, gives: str, module: nn.Module) -> None:

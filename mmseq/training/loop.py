@@ -162,7 +162,7 @@ class Trainer:
         started = time.perf_counter()
         device = self.accelerator.device
         groups = ((batch.to(device) for batch in group) for group in self.batches.once())
-        with self.reporter.progress("observing", self.rounds.each) as advance:
+        with self.reporter.progress("tasks look at the training data", self.rounds.each) as advance:
             observe(self.model, groups, advance)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
@@ -249,7 +249,8 @@ class Trainer:
                 setup.contents,
                 timing,
             )
-            messages.show_results(self.reporter, metrics, self.folder)
+            taken = sum(timing["seconds"].values())
+            messages.show_results(self.reporter, metrics, self.folder, taken)
             if not self.settings.keep_last:
                 self.checkpoints.remove()
         self.listeners.end(self.folder)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mmseq.console import Reporter, loss_text
+from mmseq.console import Reporter, duration, loss_text
 from mmseq.contracts.callback import EpochEvent
 from mmseq.errors import UserError
 from mmseq.processes import process_count
@@ -24,11 +25,16 @@ def epoch_line(event: EpochEvent, rounds: Rounds) -> str:
     return f"{name}  {loss_text(event.losses)}{valid}{mark}"
 
 
-def show_results(reporter: Reporter, metrics: Mapping[str, Any], folder: Path) -> None:
-    """The scores of a finished run, and where it lies."""
+def show_results(
+    reporter: Reporter, metrics: Mapping[str, Any], folder: Path, seconds: float
+) -> None:
+    """The scores of a finished run, how long it took, what to do with it, and where it lies."""
     scores: dict[str, Any] = {n: metrics[n] for n in ("valid", "test") if n in metrics}
     if scores:
         reporter.table(score_table(scores, f"Best epoch {metrics['best_epoch']}"))
+    place = shlex.quote(str(folder))
+    reporter.line(f"It took {duration(seconds)}.")
+    reporter.line(f"Next: mmseq predict {place} --input FILE; mmseq evaluate {place} DATA")
     reporter.line(f"The run is in {folder}")
 
 

@@ -93,14 +93,19 @@ def factors_of(encoder: TextEncoder | ImageEncoder) -> Mapping[int, float]:
     return {id(named[n]): factor for n, factor in encoder.rate_factors().items()}
 
 
+def warm_up_steps(total: int, warmup: float) -> int:
+    """Whole steps of that share of `total`."""
+    # In binary 0.29 * 100 is a little less than 29.
+    return int(total * warmup + 1e-6)
+
+
 def schedule(step: int, total: int, warmup: float) -> float:
     """Factor on every rate at step 0, 1, …: up from 0 over the warm-up, then down to 0 at `total`.
 
     The warm-up has the whole steps of that share. The first step is not wasted: step s counts as
     s + 1 of it.
     """
-    # In binary 0.29 * 100 is a little less than 29.
-    rising = int(total * warmup + 1e-6)
+    rising = warm_up_steps(total, warmup)
     if step < rising:
         return (step + 1) / rising
     return max(0.0, (total - step) / max(1, total - rising))

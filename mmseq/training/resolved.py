@@ -32,6 +32,10 @@ def carried_out(config: Config, model: Model, sentences: int) -> Config:
         changes["train.init"] = str(Path(config.train.init).resolve())
     if config.data.image_folder:
         changes["data.image_folder"] = str(Path(config.data.image_folder).resolve())
+    for key in ("features", "cache"):
+        value = getattr(config.data, key)
+        if value not in ("", "auto", "off"):
+            changes[f"data.{key}"] = str(Path(value).expanduser().resolve())
     return config.replaced(changes)
 
 

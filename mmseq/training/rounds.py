@@ -56,7 +56,7 @@ class Rounds:
 def rounds_of(train: TrainConfig, sentences: int) -> Rounds:
     """Those of a run with as many training sentences whose length is settled."""
     each = steps_in_epoch(sentences, train, process_count())
-    total = train.steps or train.epochs * each
+    total = train.steps or _given(train) * each
     epochs = ceil(total / each)
     number = epochs
     if train.steps:
@@ -69,20 +69,26 @@ def rounds_of(train: TrainConfig, sentences: int) -> Rounds:
     return Rounds(each, tuple(ends))
 
 
+def _given(train: TrainConfig) -> int:
+    """The number of epochs; 0 where it is left open."""
+    return 0 if train.epochs == "auto" else train.epochs
+
+
 def with_length(config: Config, sentences: int) -> Config:
-    """The config with its length settled: epochs, or steps with epochs 0. `UserError` for both.
+    """The config with its length settled: epochs, or steps with epochs "auto". `UserError` where
+    both are given.
 
     Left open it is the text encoder's number of epochs, or the sample's. Where its class sets none
     of its own, few or very many sentences make it steps: an epoch then counts as 50 at least and
     500 at most.
     """
     train = config.train
-    if train.steps and train.epochs:
+    if train.steps and _given(train):
         raise UserError(
             f"train.steps = {train.steps} and train.epochs = {train.epochs}: both say how long to "
-            "train; leave one at 0."
+            "train; leave one out (train.steps = 0, or train.epochs = auto)."
         )
-    if train.steps or train.epochs:
+    if train.steps or _given(train):
         return config
     if is_sample(config.data):
         return config.replaced({"train.epochs": SAMPLE_EPOCHS})

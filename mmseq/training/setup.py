@@ -29,12 +29,14 @@ from mmseq.runs.splitter import write_splitter
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
+from mmseq.training.idle import idle_lines
 from mmseq.training.initial import build_seeded, require_trainable, take_initial_weights
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
 from mmseq.training.partial import require_partial
 from mmseq.training.pictured import picture_lines
 from mmseq.training.resolved import carried_out
+from mmseq.training.rounds import rounds_of
 from mmseq.training.splitting import Splitting, say, splitting_of
 
 
@@ -111,6 +113,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
             f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
         )
     model, fitted = build_seeded(config, labels, splits["train"].examples)
+    asked = config
     config = carried_out(config, model, len(splits["train"].examples))
     require_trainable(model, config, splits)
     callbacks = {
@@ -124,6 +127,16 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         for line in picture_lines(splits, looking.entry.title, images):
             reporter.warning(line)
     say(splitting, reporter)
+    idle = idle_lines(
+        asked,
+        model,
+        rounds_of(config.train, len(splits["train"].examples)),
+        callbacks,
+        valid="valid" in splits,
+        device=accelerator.device.type,
+    )
+    for line in idle:
+        reporter.line(line)
     return Setup(config, folder, splits, splitting, model, fitted, callbacks, accelerator, reporter)
 
 

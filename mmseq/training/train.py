@@ -32,7 +32,7 @@ def train(
     Raises `mmseq.UserError` for what a user can correct.
     """
     reporter = reporter or Reporter()
-    folder = Path(output) if output else None
+    folder = Path(output).expanduser() if output else None
     if resume:
         setup = resume_run(folder, reporter)
     else:

@@ -9,6 +9,8 @@ from typing import Any
 
 from mmseq.bench.plan import Problems, checked
 from mmseq.config.config import Config
+from mmseq.config.layering import as_now
+from mmseq.config.places import placed
 from mmseq.data.folder import not_found
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
@@ -99,12 +101,12 @@ def read_search(path: Path, problems: Problems) -> Search:
     return Search(
         trials=table.get("trials", Search.trials),
         preset=table.get("preset", ""),
-        config=path.parent / config if config else None,
-        data=data if data in ("", "sample") else str(path.parent / data),
-        images=str(path.parent / images) if images else "",
+        config=path.parent / Path(config).expanduser() if config else None,
+        data=data if data in ("", "sample") else str(path.parent / Path(data).expanduser()),
+        images=str(path.parent / Path(images).expanduser()) if images else "",
         offline=table.get("offline", False),
         aux=None if aux is None else tuple(aux),
-        settings=dict(config_keys(table.get("set", {}))),
+        settings=placed(as_now(dict(config_keys(table.get("set", {})))), path.parent),
         method=method,
         parameters=tuple(parameter for parameter in found if parameter is not None),
     )

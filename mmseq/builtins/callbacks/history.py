@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.builtins.callbacks.steplog import append, drop_after
-from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
+from mmseq.contracts.callback import Callback, EpochEvent, RunAhead, StepEvent
 from mmseq.registry.ranges import Count, Natural
 
 
@@ -78,6 +78,9 @@ class Conflict(Callback):
         self.path = folder / "conflict.jsonl"
         drop_after(resumed_step, self.path)
 
+    def idle(self, run: RunAhead) -> str | None:
+        return None if run.tasks else "there is no auxiliary task to pull in another direction"
+
     def wants_cosines(self, step: int) -> bool:
         return step % self.steps == 0
 
@@ -91,13 +94,21 @@ class Conflict(Callback):
 class EarlyStopping(Callback):
     """Stops when validation F1 has not risen for `patience` epochs.
 
-    Epochs of the preparation phase do not count; without a validation split it never stops.
+    Epochs of the preparation phase do not count; without a validation split it never stops, and
+    says so.
     """
 
     def __init__(self, *, patience: Count = 3) -> None:
         self.patience = patience
         self.best = -1.0
         self.waited = 0
+
+    def idle(self, run: RunAhead) -> str | None:
+        if not run.valid:
+            return "there is no validation split to stop by"
+        if run.epochs <= self.patience:
+            return f"its patience of {self.patience} epochs cannot run out in {run.epochs}"
+        return None
 
     def on_epoch(self, event: EpochEvent) -> str | None:
         if event.preparing or event.valid is None:

@@ -1,0 +1,72 @@
+"""What a Python caller gives to be tagged, as words and picture files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from mmseq.errors import UserError
+from mmseq.pictures.held import bytes_of, held_picture
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Picture: TypeAlias = "str | Path | bytes | Image"
+"""A file, the bytes of one, or a Pillow image"""
+
+
+def listed(name: str, given: Any) -> list[Any]:
+    """A list of what was given for several sentences; `UserError` for what is no list."""
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        shown = f"a {type(given).__name__}" if given is not None else "None"
+        raise UserError(f"predict: {name} is {shown}; give a list, one entry a sentence.")
+    return list(given)
+
+
+def require_sentence(where: str, sentence: Any) -> None:
+    """`UserError` for what is neither a string nor a sequence of words."""
+    if isinstance(sentence, str):
+        return
+    if not isinstance(sentence, Sequence) or isinstance(sentence, bytes):
+        raise UserError(
+            f"{where}: {_shown(sentence)} is no sentence; give a string or a list of words."
+        )
+    for word in sentence:
+        if not isinstance(word, str):
+            raise UserError(f"{where}: {_shown(word)} is no word; words are strings.")
+
+
+def picture_files(where: str, given: Any) -> tuple[Path, ...]:
+    """The pictures of one sentence, None for none, as paths."""
+    if given is None:
+        return ()
+    single = isinstance(given, str | bytes | os.PathLike) or hasattr(given, "getexif")
+    if not single and not (isinstance(given, Sequence)):
+        raise _no_picture(where, given)
+    return tuple(_file(where, one) for one in ([given] if single else given))
+
+
+def _file(where: str, one: Any) -> Path:
+    if isinstance(one, bytes):
+        return held_picture(one)
+    if hasattr(one, "getexif"):
+        return held_picture(bytes_of(one))
+    if isinstance(one, Path):
+        return one.expanduser() if str(one).startswith("~") else one
+    if isinstance(one, str | os.PathLike):
+        return Path(os.fspath(one)).expanduser()
+    raise _no_picture(where, one)
+
+
+def _no_picture(where: str, given: Any) -> UserError:
+    return UserError(
+        f"{where}: {_shown(given)} is no picture; give the name of a file, its bytes, a Pillow "
+        "image (of an array: PIL.Image.fromarray), a list of these, or None."
+    )
+
+
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 40 else f"{text[:37]}…"

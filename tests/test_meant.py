@@ -1,0 +1,143 @@
+"""Values as people write them: taken where they can mean one thing, else told how to write them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Ge
+
+from mmseq.config.config import Config
+from mmseq.config.layering import parse_setting
+from mmseq.errors import UserError
+from mmseq.files import read_toml
+from mmseq.registry.meant import meant
+
+
+@pytest.mark.parametrize(
+    ("annotation", "written", "value"),
+    [
+        (bool, "True", True),
+        (bool, "YES", True),
+        (bool, " on ", True),
+        (bool, "no", False),
+        (bool, "Off", False),
+        (bool, 1, True),
+        (bool, 0, False),
+        (float, ".001", 0.001),
+        (float, "1.", 1.0),
+        (float, "5E-5", 5e-5),
+        (int, 3.0, 3),
+        (int, "3", 3),
+        (int, "03", 3),
+        (int, "-2.0", -2),
+        (int, "9007199254740993", 9007199254740993),
+        (Annotated[int, Ge(1)], "+4", 4),
+        (int | Literal["mix"], 2.0, 2),
+        (float | None, "None", None),
+        (str, 2017, "2017"),
+        (str, 1.5, "1.5"),
+        (str, True, "true"),
+        (Path, 7, "7"),
+        (list[str], "a,b", ["a", "b"]),
+        (list[str], "[a, b]", ["a", "b"]),
+        (list[str], "['a', \"b\"]", ["a", "b"]),
+        (list[str], "a", ["a"]),
+        (list[int], "1, 2", [1, 2]),
+        (list[str], ["a", 1], ["a", "1"]),
+        (tuple[int, ...], "4,5", [4, 5]),
+        (tuple[int, float], ["4", ".5"], [4, 0.5]),
+        (dict[str, float], {"PER": "2.", "LOC": 1.0}, {"PER": 2.0, "LOC": 1.0}),
+        (Literal["no", "fp16"], "FP16", "fp16"),
+    ],
+)
+def test_what_can_mean_one_thing_is_taken(annotation, written, value):
+    found = meant(annotation, written)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "written"),
+    [
+        (bool, "maybe"),
+        (bool, ""),
+        (bool, 2),
+        (bool, 1.0),
+        (int, 2.5),
+        (int, True),
+        (int, "three"),
+        (int, "1e300"),
+        (int, ""),
+        (float, "0,001"),
+        (float, "10%"),
+        (float, "NaN"),
+        (float, True),
+        (list[str], "a,,b"),
+        (list[str], ""),
+        (tuple[int, int], "1,2,3"),
+        (dict[str, float], "PER"),
+        (Literal["no", "fp16"], "fp8"),
+        (Any, "03"),
+        (str, None),
+    ],
+)
+def test_what_cannot_is_left_as_it_is(annotation, written):
+    assert meant(annotation, written) is written
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("data.path=2017", "2017"),
+        ("data.path=007", "007"),
+        ("data.path=1_0", "1_0"),
+        ("data.path=2024-05-01", "2024-05-01"),
+        ("data.path=true", "true"),
+        ("data.path=a=b", "a=b"),
+        ("data.map.1=2", "2"),
+        ("train.epochs=1_0", 10),
+        ("train.epochs=1e1", 10),
+        ("train.keep_last=yes", True),
+        ("data.splits=train,valid", ["train", "valid"]),
+        ("text_encoder.model=1", "1"),
+        ("text_encoder.layer=-2.0", -2),
+        ("decoder.constrain=No", False),
+        ("decoder.class_weights.PER=2.", 2.0),
+    ],
+)
+def test_a_setting_is_taken_as_it_is_typed(setting, value):
+    key, given = parse_setting(setting)
+    found = Config.from_layers(settings={key: given}).tables()
+    for part in key.split("."):
+        found = found[part]
+    assert found == value
+    assert isinstance(found, bool) == isinstance(value, bool)
+
+
+@pytest.mark.parametrize(
+    ("setting", "way"),
+    [
+        ("train.keep_last=maybe", "true or false"),
+        ("train.learning_rate=0,001", "Write 0.001"),
+        ("train.warmup=10%", "Write 0.1"),
+        ("train.init=None", '"" '),
+        ("train.init=null", '"" '),
+        ("data.splits=", '["a", "b"]'),
+        ("fusion.dropout=20%", "Write 0.2"),
+        ("train.epochs=", "^train.epochs: ''"),
+        ("train.seed=NaN", "^train.seed: 'NaN'"),
+    ],
+)
+def test_what_cannot_be_taken_says_how_it_is_written(setting, way):
+    key, value = parse_setting(setting)
+    with pytest.raises(UserError, match=way):
+        Config.from_layers(settings={key: value})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_is_read_whatever_a_windows_shell_makes_of_it(encoding, tmp_path):
+    # Without a mark UTF-16 is told from UTF-8 by nothing, so it has one here.
+    mark = "\ufeff" if encoding in ("utf-16-le", "utf-16-be") else ""
+    text = mark + '[data]\r\npath = "Zoë"\r\n'
+    (tmp_path / "my.toml").write_bytes(text.encode(encoding))
+    assert read_toml(tmp_path / "my.toml") == {"data": {"path": "Zoë"}}
