@@ -8,7 +8,7 @@ import pytest
 from mmseq.config.config import Config
 from mmseq.data.splits import load_file
 from mmseq.errors import UserError
-from mmseq.tagging.outputs import columns, json_line
+from mmseq.tagging.outputs import columns, record
 from mmseq.tagging.sentences import TaggedSentence
 
 
@@ -32,6 +32,10 @@ def test_columns_are_as_a_person_would_write_them():
         "IMGID:sub/1.jpg\nIMGID:2.png\nAnna\tB-PER\nran\tO\n#1\tO\n\n"
     )
     assert columns(tagged([], [])) == ""
+
+
+def json_line(sentence, folder):
+    return json.dumps(record(sentence, folder), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(("ending", "write"), [("conll", columns), ("jsonl", json_line)])

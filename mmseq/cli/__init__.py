@@ -14,9 +14,10 @@ from mmseq.cli.compare import compare
 from mmseq.cli.data import data, sample
 from mmseq.cli.data_import import import_data
 from mmseq.cli.data_split import split
+from mmseq.cli.evaluate import evaluate
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.new_plugin import new_plugin
-from mmseq.cli.predict import evaluate, predict
+from mmseq.cli.predict import predict
 from mmseq.cli.score import score
 from mmseq.cli.table import table
 from mmseq.cli.train import train

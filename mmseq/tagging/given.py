@@ -17,7 +17,36 @@ Picture: TypeAlias = "str | Path | bytes | Image"
 """A file, the bytes of one, or a Pillow image"""
 
 
-def listed(name: str, given: Any) -> list[Any]:
+def given_sentences(
+    sentences: Any, images: Any, extras: Any
+) -> list[tuple[str | Sequence[str], tuple[Path, ...], dict[str, Any]]]:
+    """Of each sentence its words or text, its pictures, its further fields; `UserError` for what
+    cannot be tagged.
+    """
+    if isinstance(sentences, str):
+        raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
+    sentences = _listed("sentences", sentences)
+    images = None if images is None else _listed("images", images)
+    extras = None if extras is None else _listed("extras", extras)
+    for name, values in (("images", images), ("extras", extras)):
+        if values is not None and len(values) != len(sentences):
+            raise UserError(
+                f"{len(sentences)} sentences but {len(values)} {name}: give one entry a sentence "
+                "(None for a sentence without)."
+            )
+    for index, sentence in enumerate(sentences):
+        _require_sentence(f"sentences[{index}]", sentence)
+    return [
+        (
+            sentence,
+            picture_files(f"images[{index}]", images[index]) if images is not None else (),
+            extras[index] if extras is not None else {},
+        )
+        for index, sentence in enumerate(sentences)
+    ]
+
+
+def _listed(name: str, given: Any) -> list[Any]:
     """A list of what was given for several sentences; `UserError` for what is no list."""
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         shown = f"a {type(given).__name__}" if given is not None else "None"
@@ -25,7 +54,7 @@ def listed(name: str, given: Any) -> list[Any]:
     return list(given)
 
 
-def require_sentence(where: str, sentence: Any) -> None:
+def _require_sentence(where: str, sentence: Any) -> None:
     """`UserError` for what is neither a string nor a sequence of words."""
     if isinstance(sentence, str):
         return

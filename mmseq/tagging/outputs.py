@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,6 @@ COLUMNS = (".conll", ".bio")
 def record(sentence: TaggedSentence, image_folder: Path | None = None) -> dict[str, Any]:
     """A sentence as `TaggedSentence.to_dict`, with pictures in terms of their folder."""
     return sentence.to_dict() | {"images": picture_names(sentence, image_folder)}
-
-
-def json_line(sentence: TaggedSentence, image_folder: Path | None = None) -> str:
-    """A sentence for the reader of ``.jsonl``, without the line's end."""
-    return json.dumps(record(sentence, image_folder), ensure_ascii=False)
 
 
 def columns(sentence: TaggedSentence, image_folder: Path | None = None) -> str:

@@ -33,7 +33,7 @@ from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.tagging.ahead import one_ahead
 from mmseq.tagging.device import usable_device
-from mmseq.tagging.given import Picture, listed, picture_files, require_sentence
+from mmseq.tagging.given import Picture, given_sentences, picture_files
 from mmseq.tagging.least import check_min_score
 from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
 from mmseq.tagging.unlike import Unlike
@@ -100,27 +100,7 @@ class Tagger:
         where the lists differ in length, for `best` with a decoder that gives the best tags alone,
         and for both `best` and `min_score`.
         """
-        if isinstance(sentences, str):
-            raise UserError("predict takes a list of sentences: give one sentence as [sentence].")
-        sentences = listed("sentences", sentences)
-        images = None if images is None else listed("images", images)
-        extras = None if extras is None else listed("extras", extras)
-        for name, values in (("images", images), ("extras", extras)):
-            if values is not None and len(values) != len(sentences):
-                raise UserError(
-                    f"{len(sentences)} sentences but {len(values)} {name}: give one entry a "
-                    "sentence (None for a sentence without)."
-                )
-        for index, sentence in enumerate(sentences):
-            require_sentence(f"sentences[{index}]", sentence)
-        made = [
-            self.sentence(
-                sentence,
-                picture_files(f"images[{index}]", images[index]) if images is not None else None,
-                extras[index] if extras is not None else {},
-            )
-            for index, sentence in enumerate(sentences)
-        ]
+        made = [self.sentence(*one) for one in given_sentences(sentences, images, extras)]
         return list(self.stream(made, best, min_score))
 
     def sentence(

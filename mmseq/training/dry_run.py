@@ -35,8 +35,9 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
             told = f" {reason}." if (reason := elsewhere(path)) else ""
             if setup.config.data.images == "strict":
                 raise UserError(
-                    f"{example.where}: picture {shown(path)}: {elsewhere(path) or 'no such file'} ({number} such pictures); fix "
-                    "it, or set data.images = 'lenient' to do without it."
+                    f"{example.where}: picture {shown(path)}: "
+                    f"{elsewhere(path) or 'no such file'} ({number} such pictures); fix it, or set "
+                    "data.images = 'lenient' to do without it."
                 )
             reporter.warning(
                 f"Pictures missing: {number}; their sentences are used without them. First: "
