@@ -224,8 +224,8 @@ def test_joiners_and_what_can_be_seen_are_not_odd(tmp_path):
 
 def test_faults_of_json_lines_are_told_at_once_too(tmp_path):
     file = tmp_path / "train.jsonl"
-    lines = ['{"tokens": ["a", ""]}', '{"tokens": [" "]}', '{"tokens": ["a"]', '{"tokens": ["b"]}']
-    file.write_text("\n".join(lines))
+    lines = ['{"tokens": ["a", ""]}', '{"tokens": [" "]}', '{"tokens": ["a"]']
+    file.write_text("\n".join([*lines, '{"tokens": ["b"], "tags": ["O"]}']))
     report = check_folder(tmp_path)
     first, second = report["problems"]
     assert first == (

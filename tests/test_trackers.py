@@ -139,7 +139,7 @@ def paths(tree, before=()):
     for key, value in tree.items():
         if isinstance(value, dict):
             yield from paths(value, (*before, key))
-        elif not isinstance(value, str):
+        elif not isinstance(value, str | list):
             yield "/".join((*before, key)), value
 
 

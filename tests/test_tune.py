@@ -441,7 +441,7 @@ train.epochs = [{epochs}]
 
 @pytest.fixture
 def space_file(base, tmp_path):
-    base.replaced({"train.epochs": 0}).save(tmp_path / "base.toml")
+    base.replaced({"train.epochs": "auto"}).save(tmp_path / "base.toml")
     path = tmp_path / "space.toml"
     path.write_text(SPACE.format(epochs=2), encoding="utf-8")
     return path
@@ -497,7 +497,7 @@ def test_kill_9_and_ctrl_c_on_the_command_lose_nothing(space_file, base, site, t
     site.add_kept("held")
     tables = base.tables()
     tables["callbacks"]["held"] = {}
-    tables["train"]["epochs"] = 0
+    tables["train"]["epochs"] = "auto"
     Config(tables).save(tmp_path / "base.toml")
     space_file.write_text(SPACE.format(epochs=3), encoding="utf-8")
     out = tmp_path / "out"

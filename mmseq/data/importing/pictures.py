@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mmseq.data.folder import PictureFolder
+from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.importing.documents import Content
 from mmseq.data.new_folder import place_picture
 from mmseq.files import sha256_of
