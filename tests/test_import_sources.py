@@ -170,3 +170,18 @@ def test_what_is_imported_splits_and_is_read_back(source, tmp_path, run_cli):
     assert "8 groups" in done.out
     shown = run_cli("data", "show", tmp_path / "b" / "train.jsonl")
     assert "Anna/B-PER" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("train.jsonl", '{"text": "Anna ran", "label": [[0, 4, "PER"]]}\n'),
+        ("train.txt", "Anna ran.\n"),
+    ],
+)
+def test_what_is_to_be_imported_is_told_so_where_it_is_read(name, text, tmp_path, run_cli):
+    (tmp_path / name).write_text(text)
+    (tmp_path / "train.ann").write_text("T1\tPER 0 4\tAnna\n")
+    told = run_cli("data", "check", tmp_path)
+    assert told.code == 1
+    assert "mmseq data import" in told.out + told.err

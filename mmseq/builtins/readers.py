@@ -71,7 +71,8 @@ class JsonlReader(Reader):
         names = {own: fields.name(record, own, where) for own in OWN}
         name, found = names["tokens"], {own: take(record, names[own]) for own in OWN}
         if name is None:
-            raise UserError(f'{where}: the object needs "tokens", a list of words.')
+            what = 'the object needs "tokens", a list of words.'
+            raise UserError(f"{where}: {what}{_elsewhere(record)}")
         tokens = _strings(where, name, found["tokens"])
         if not tokens:
             raise UserError(f'{where}: "{name}" is empty; add its words or remove the line.')
@@ -96,6 +97,12 @@ class JsonlReader(Reader):
             path,
             number,
         )
+
+
+def _elsewhere(record: Mapping[str, Any]) -> str:
+    """What to do with an object of another tool: a text, and what is marked in it."""
+    told = any(isinstance(record.get(name), str) for name in ("text", "data", "sentence"))
+    return " Annotations over a text: convert them with `mmseq data import`." if told else ""
 
 
 def _object(where: str, line: str) -> dict[str, Any]:

@@ -44,6 +44,8 @@ def scheme_of(
     seen: dict[str, str] = {}
     faults: dict[str, str] = {}
     any_sentence = any_tags = False
+    brat = path.with_suffix(".ann").is_file()
+    beside = " Beside it lies an .ann file: `mmseq data import brat` reads both." if brat else ""
     for example in chain(examples, hearing.aside):
         any_sentence = True
         words, tags = len(example.tokens), example.tags or ()
@@ -57,7 +59,8 @@ def scheme_of(
                 seen[tag] = where(example, index)
                 faults[tag] = check(tag)
             if faults[tag]:
-                hearing.fault(where(example, index), faults[tag], kind_of(faults[tag]))
+                kind = kind_of(faults[tag])
+                hearing.fault(where(example, index), faults[tag] + beside, kind)
     if not any_sentence:
         if hearing.faults:
             return "none"

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.importing.documents import Content
 from mmseq.data.new_folder import place_picture
+from mmseq.data.picture_folder import PictureFolder
 from mmseq.files import sha256_of
 
 _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:/|data:)")
