@@ -20,6 +20,7 @@ from mmseq.model import calls
 from mmseq.model.collate import Collator, Prepared, PreparedLater
 from mmseq.model.model import Model
 from mmseq.model.needs import needing_images
+from mmseq.pictures.checksums import Contents
 from mmseq.pictures.features import FeatureTable
 from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
@@ -37,6 +38,12 @@ from mmseq.training.partial import require_partial
 from mmseq.training.pictured import picture_lines
 from mmseq.training.resolved import carried_out
 from mmseq.training.rounds import rounds_of
+from mmseq.training.seen_data import (
+    SEEN,
+    require_same_files,
+    require_same_pictures,
+    write_seen,
+)
 from mmseq.training.splitting import Splitting, say, splitting_of
 
 
@@ -73,6 +80,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     if setup.accelerator.is_main_process:
         runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
         write_splitter(setup.folder, setup.splitting.splitter, setup.splitting.returned)
+        write_seen(setup.folder, setup.splits, _contents(setup))
     setup.accelerator.wait_for_everyone()
     require_seen(setup.folder)
     return setup
@@ -88,13 +96,24 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
     runs.require_components(folder)
     setup = assemble(runs.own_config(folder), folder, reporter)
+    known = (folder / SEEN).is_file()
+    if known:
+        require_same_files(folder, setup.splits)
     if not Checkpoints(folder / "last").exists():
         # Killed before its first checkpoint, it has only its config: it starts from the beginning.
         take_initial_weights(setup.model, setup.config, setup.reporter.line)
+    elif not known:
+        setup.reporter.line(
+            f"{folder}: has no {SEEN}, as runs of earlier versions: nothing tells whether the data "
+            "are those that it began with."
+        )
     _make_ready(setup)
+    if known:
+        require_same_pictures(folder, setup.splits, _contents(setup))
     if setup.accelerator.is_main_process:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)
         write_splitter(folder, setup.splitting.splitter, setup.splitting.returned)
+        write_seen(folder, setup.splits, _contents(setup))
     return setup
 
 
@@ -171,6 +190,11 @@ def _make_ready(setup: Setup) -> None:
             device=setup.accelerator.device,
             reporter=setup.reporter,
         )
+
+
+def _contents(setup: Setup) -> Contents | None:
+    """What is known of the pictures' files; None where the run looks at none."""
+    return None if setup.pictures is None else setup.pictures.contents
 
 
 def _stem(config: Config) -> str:
