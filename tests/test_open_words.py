@@ -231,3 +231,12 @@ def test_another_scheme_than_the_user_says_is_told_of_the_tag_that_is_of_it(fold
     place = folder(train="a\t?\nb\tS-X\n")
     with pytest.raises(UserError, match=r"train\.txt:2: tag 'S-X' is not of scheme bio"):
         load_folder(place, scheme="bio")
+
+
+def test_a_training_split_without_an_entity_is_told(tmp_path):
+    (tmp_path / "train.txt").write_text("a\tO\nb\tO\n")
+    (tmp_path / "valid.txt").write_text("a\tO\n")
+    data = mmseq.Config.from_layers(settings={"data.path": str(tmp_path)}).data
+    splits = load_folder(tmp_path)
+    lines = [line for line in data_lines(data, splits) if "no entity" in line]
+    assert lines == ["train: there is no entity in it: the model will learn to find none."]

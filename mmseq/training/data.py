@@ -58,6 +58,8 @@ def data_lines(data: DataConfig, splits: Mapping[str, Split]) -> list[str]:
             f"{facts.pictured} with pictures ({split.path}{scheme})"
         )
         lines += split.notes
+        if name == "train" and not facts.entities:
+            lines.append("train: there is no entity in it: the model will learn to find none.")
         if facts.open_words or split.left_out:
             lines.append(open_line(name, split))
         if unknown := unknown_entities(split, splits["train"].facts.tags):
