@@ -12,6 +12,7 @@ import traceback
 import click
 
 from mmseq.errors import ComponentError, UserError
+from mmseq.prose import say
 from mmseq.streams import all_characters
 
 
@@ -98,9 +99,11 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def _tell(text: str, code: int) -> int:
-    """Print one line, whatever the text was, and give the exit code."""
+    """Print one line, whatever the text was, and give the exit code; a terminal gets it broken
+    between words.
+    """
     text = " ".join(text.splitlines())
-    print(f"Error: {text}" if code == 2 else text, file=sys.stderr)
+    say(f"Error: {text}" if code == 2 else text, err=True)
     return code
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,13 +16,17 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+from mmseq.prose import wrapped
+from mmseq.table_width import print_table
 
 
 class Advance(Protocol):
     """How whatever takes long reports its progress: `Reporter.progress` gives one."""
 
     def __call__(self, count: int, text: str = "") -> None:
-        """`count` items were done since the last call; `text` is shown beside the bar."""
+        """`count` items were done since the last call; `text` is shown below the bar."""
 
 
 def unseen(count: int, text: str = "") -> None:
@@ -37,9 +41,9 @@ class Reporter:
         self.quiet = quiet
 
     def line(self, text: str) -> None:
-        """One line, as it is."""
+        """One line, as it is; a terminal that is narrower gets it broken between words."""
         if not self.quiet:
-            self.console.print(text, markup=False, highlight=False)
+            print_line(self.console, text)
 
     def warning(self, text: str) -> None:
         """One line on what is left out."""
@@ -47,7 +51,7 @@ class Reporter:
 
     def table(self, table: Table) -> None:
         if not self.quiet:
-            self.console.print(table)
+            print_table(self.console, table)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
@@ -63,15 +67,24 @@ class Reporter:
             TextColumn("so far,"),
             TimeRemainingColumn(),
             TextColumn("left"),
-            TextColumn("{task.fields[text]}"),
         )
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        with _WithText(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
 
             def advance(count: int, text: str = "") -> None:
                 bar.update(task, advance=count, text=text)
 
             yield advance
+
+
+class _WithText(Progress):
+    """Bars, each with its text in a line below: beside it, a narrow terminal would cut both."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if text := task.fields["text"]:
+                yield Text(wrapped(f"  {text}", self.console.width))
 
 
 class Warnings(Reporter):
@@ -81,13 +94,18 @@ class Warnings(Reporter):
         super().__init__(Console(soft_wrap=True, stderr=True), quiet=True)
 
     def warning(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        print_line(self.console, text)
+
+
+def print_line(console: Console, text: str) -> None:
+    """Prose: in a file or pipe one line, on a terminal broken between words."""
+    shown = wrapped(text, console.width) if console.is_terminal else text
+    console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
 
 def wide_console() -> Console:
-    """The terminal; a file or pipe gets tables wide enough to be read."""
-    console = Console(soft_wrap=True)
-    return console if console.is_terminal else Console(soft_wrap=True, width=140)
+    """The terminal; a file or pipe gets tables as wide as COLUMNS says, else 80."""
+    return Console(soft_wrap=True)
 
 
 def loss_text(losses: Mapping[str, float]) -> str:

@@ -312,7 +312,8 @@ def test_training_data_that_are_gone_leave_ambiguous_names_out(run, data, tmp_pa
     assert "ambiguous R" not in result.out
 
 
-def test_the_command_prints_a_table_sentences_and_the_verdict(run, report, run_cli):
+def test_the_command_prints_a_table_sentences_and_the_verdict(run, report, run_cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     result = run_cli("audit", run, "--show", 2)
     assert (result.code, result.err) == (0, "")
     lines = result.out.splitlines()

@@ -6,6 +6,7 @@ from seqeval.metrics.sequence_labeling import precision_recall_fscore_support
 from mmseq.scoring.averages import absent_line
 from mmseq.scoring.confusions import confused
 from mmseq.scoring.metrics import score
+from mmseq.scoring.score_table import score_table
 
 GOLD = [["B-PER", "O", "B-PER", "B-LOC"], ["B-ORG", "O", "O", "O"]]
 PREDICTED = [["B-PER", "O", "B-LOC", "B-LOC"], ["B-MISC", "O", "O", "O"]]
@@ -41,3 +42,29 @@ def test_types_that_are_mistaken_for_another():
     gold = ((0, 1, "PER"), (2, 3, "PER"), (3, 4, "LOC"))
     predicted = ((0, 1, "PER"), (2, 3, "LOC"), (3, 5, "ORG"))
     assert confused([(gold, predicted)] * 2) == {"PER": {"LOC": 2}}
+
+
+def rows(scores):
+    """Of `score_table`, without the column of the split."""
+    columns = score_table(scores, "t").columns[1:]
+    return list(zip(*(column.cells for column in columns), strict=True))
+
+
+def test_readings_that_agree_are_one_row():
+    """One of two predictions is right, of three gold entities: P 50, R 33.33, F1 40."""
+    figures = ("50.00", "33.33", "40.00", "3")
+    gold, predicted = [["B-PER", "B-PER", "B-PER"]], [["B-PER", "O", "B-LOC"]]
+    found = rows({"test": score(gold, predicted)})
+    assert [row for row in found if row[0].startswith("all")] == [
+        ("all, default = strict = repaired", *figures)
+    ]
+
+
+def test_readings_that_differ_are_named_apart():
+    """The orphan I-PER is an entity by default and once it is B-PER, and none in strict IOB2: P, R
+    and F1 100 with one of one, and 0 with none of one."""
+    found = rows({"test": score([["B-PER"]], [["I-PER"]])})
+    assert [row for row in found if row[0].startswith("all")] == [
+        ("all, default = repaired", "100.00", "100.00", "100.00", "1"),
+        ("all, strict (strict IOB2)", "0.00", "0.00", "0.00", "1"),
+    ]

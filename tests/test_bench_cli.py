@@ -178,6 +178,10 @@ def test_a_failed_run_is_told_at_the_end_with_exit_code_1(run_cli, plan, tmp_pat
     assert told.code == 0, told.err
     (line,) = (output / "results.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["system"] == "text"
+    # The table that it printed is had again by name.
+    again = run_cli("table", output)
+    assert (again.out, again.err) == (told.out[told.out.index(again.out.split("\n")[0]) :], "")
+    assert json.loads((output / "layout.json").read_text())["rows"][0]["system"] == "text"
 
 
 def test_published_figures_that_are_not_there_are_a_problem_before_anything_runs(

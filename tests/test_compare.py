@@ -116,7 +116,10 @@ def told(found, *words):
     return line
 
 
-def test_runs_that_differ_in_the_seed_alone_are_one_system_and_every_pair_is_tested(run_cli, three):
+def test_runs_that_differ_in_the_seed_alone_are_one_system_and_every_pair_is_tested(
+    run_cli, three, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "140")
     found = run_cli("compare", *three)
     assert (found.code, found.err) == (0, "")
     lines = found.out.splitlines()

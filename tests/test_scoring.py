@@ -120,7 +120,8 @@ def test_files_are_told_by_their_checksums(run_cli, files):
         }
 
 
-def test_the_tables_name_variants_gold_counts_orphans_and_checksums(run_cli, files):
+def test_the_tables_name_variants_gold_counts_orphans_and_checksums(run_cli, files, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     result = run_cli("score", *files)
     assert result.code == 0, result.err
     rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.out.splitlines()]
@@ -148,7 +149,8 @@ def test_files_without_orphans_get_no_word_on_them(run_cli, tmp_path):
     assert "orphan I- in" not in result.out
 
 
-def test_a_type_in_brackets_is_shown_as_it_is(run_cli, tmp_path):
+def test_a_type_in_brackets_is_shown_as_it_is(run_cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "140")
     path = tmp_path / "a.txt"
     path.write_text("a\tB-[work]\n")
     assert "│ [work] │" in run_cli("score", path, path).out

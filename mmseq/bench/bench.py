@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -90,14 +90,16 @@ class Bench:
         """Where what the run prints goes."""
         return self.output / "logs" / f"{experiment.name}.txt"
 
-    def run(self, pool: Pool) -> Report:
-        """Run what is missing. Ctrl-C: `KeyboardInterrupt`, after what is under way is saved.
+    def run(self, pool: Pool, begun: Callable[[], None] = lambda: None) -> Report:
+        """Run what is missing; `begun` is called first, with the folder there and locked. Ctrl-C:
+        `KeyboardInterrupt`, after what is under way is saved.
 
         `UserError` where another process runs a bench in the folder.
         """
         self.output.mkdir(parents=True, exist_ok=True)
         taken = f"{self.output}: another bench is under way there; give another --output."
         with locked(self.output, taken):
+            begun()
             return self._run(pool)
 
     def _run(self, pool: Pool) -> Report:

@@ -27,13 +27,7 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     require_made_with(
         metrics, experiment.checksums, experiment.versions, "plan", "start the bench again"
     )
-    seconds = dict(read_json(run / "timing.json")["seconds"])
-    seconds["all"] = sum(seconds.values())
-    scores = {split: metrics[split] for split in ("valid", "test") if split in metrics}
-    counts = {}
-    for split in scores:
-        predictions = read_predictions(run, split)
-        counts[split] = sentence_counts(predictions.gold, predictions.tags).to_json()
+    scores = scores_of(metrics)
     return Result(
         key=experiment.key,
         system=experiment.row,
@@ -45,10 +39,10 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         splits=metrics["data"],
         versions=metrics["versions"],
         scores=scores,
-        counts=counts,
-        curve=_curve(run / "history.jsonl"),
+        counts={split: counts_of(run, split) for split in scores},
+        curve=curve_of(run),
         best_epoch=metrics["best_epoch"],
-        seconds=seconds,
+        seconds=seconds_of(run),
         parameters=metrics["parameters"],
         threads=threads,
         contents=experiment.contents,
@@ -57,8 +51,26 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     )
 
 
-def _curve(history: Path) -> list[Mapping[str, Any]]:
+def scores_of(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Split -> scores, of those that a run was scored on."""
+    return {split: metrics[split] for split in ("valid", "test") if split in metrics}
+
+
+def counts_of(run: Path, split: str) -> dict[str, list[int]]:
+    """Correct, predicted and gold entities of each sentence; `UserError` without predictions."""
+    predictions = read_predictions(run, split)
+    return sentence_counts(predictions.gold, predictions.tags).to_json()
+
+
+def seconds_of(run: Path) -> dict[str, float]:
+    """Of each part of the run, and of ``all``."""
+    seconds = dict(read_json(run / "timing.json")["seconds"])
+    return {**seconds, "all": sum(seconds.values())}
+
+
+def curve_of(run: Path) -> list[Mapping[str, Any]]:
     """Losses and validation F1 of each epoch; empty without the callback that logs them."""
+    history = run / "history.jsonl"
     if not history.is_file():
         return []
     records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]

@@ -45,7 +45,7 @@ class Result:
     parameters: Mapping[str, int]
     """``all`` and ``trained``"""
     threads: int
-    """CPU threads of the run"""
+    """CPU threads of the run; 0: not known"""
     finished: str
     """Date and time, ISO 8601, UTC"""
     contents: Mapping[str, str] = field(default_factory=dict)

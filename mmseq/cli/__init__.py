@@ -15,6 +15,7 @@ from mmseq.cli.data import data, sample
 from mmseq.cli.data_import import import_data
 from mmseq.cli.data_split import split
 from mmseq.cli.evaluate import evaluate
+from mmseq.cli.help import keep_names_whole
 from mmseq.cli.inspect import list_components, plugins, show
 from mmseq.cli.new_plugin import new_plugin
 from mmseq.cli.predict import predict
@@ -70,4 +71,5 @@ def build() -> click.Group:
     # A plugin may add to the engine's groups: what it adds must not outlive this call.
     cli.add_command(click.Group(data.name, dict(data.commands), help=data.help))
     load_plugins().register_commands(cli)
+    keep_names_whole(cli)
     return cli

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmseq.data.naming import Naming
 
 
-@click.command()
+@click.command(short_help="Does the picture help? Test the model with other pictures.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
 @click.option(
@@ -94,7 +94,8 @@ def audit(
     \b
     Examples:
       mmseq audit runs/sample-gate-1
-      mmseq audit runs/gate data/twitter2017 --text-only runs/text --output audit.json
+      mmseq audit runs/gate data/twitter2017 --text-only runs/text \\
+        --output audit.json
     """
     from mmseq.audit import audit as find
     from mmseq.audit.rendering import render

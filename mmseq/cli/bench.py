@@ -9,13 +9,14 @@ import click
 
 from mmseq.cli.pool import pool_of, pool_options
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
     from mmseq.bench.plan import Plan, Problems
     from mmseq.bench.results import Result
 
 
-@click.command()
+@click.command(short_help="Run systems on data with several seeds, and print the table.")
 @click.argument("plan", required=False)
 @click.option("--presets", metavar="A,B,…", help="Systems to run, in place of the plan's.")
 @click.option("--data", metavar="X,Y,…", help="Data folders or `sample`, in place of the plan's.")
@@ -74,7 +75,8 @@ def bench(
 
     \b
     Examples:
-      mmseq bench --presets mlmner,umt-bert-crf --data data/twitter2017 --seeds 1-5
+      mmseq bench --presets mlmner,umt-bert-crf --data data/twitter2017 \\
+        --seeds 1-5
       mmseq bench table4 --data data/hard --seeds 1-5 --offline --jobs 2
       mmseq bench plan.toml --dry-run
     """
@@ -102,6 +104,7 @@ def bench(
     from mmseq.bench.experiment import experiments
     from mmseq.runs.folder import require_no_file
     from mmseq.tables.layout import layout_of_plan
+    from mmseq.tables.remembered import remember
     from mmseq.tables.table import published_of
 
     found = experiments(wanted, problems)
@@ -114,7 +117,7 @@ def bench(
         if len(problems.lines) == 1:
             raise UserError(f"{plan or 'mmseq bench'}: {problems.lines[0]}")
         for line in problems.lines:
-            click.echo(f"{plan or 'mmseq bench'}: {line}", err=True)
+            say(f"{plan or 'mmseq bench'}: {line}", err=True)
         raise UserError(f"{len(problems.lines)} problems in the plan; nothing was run.")
     folder = output or Path("bench") / (Path(plan).stem if plan else "presets")
     require_no_file(folder)
@@ -139,24 +142,25 @@ def bench(
         for line in lines:
             reporter.line(line)
         for line in failing:
-            click.echo(line, err=True)
+            say(line, err=True)
         if failing:
             raise click.exceptions.Exit(1)
         return
     reporter.line(f"{len(found)} runs in {folder}: {done} done already, {len(found) - done} to do.")
     try:
-        report = bench.run(pool_of(ray_address, jobs, threads, gpus))
-    except KeyboardInterrupt:
-        click.echo(
-            "Stopped; everything is kept. The same command continues where it stopped.", err=True
+        report = bench.run(
+            pool_of(ray_address, jobs, threads, gpus),
+            begun=lambda: remember(folder, layout_of_plan(wanted)),
         )
+    except KeyboardInterrupt:
+        say("Stopped; everything is kept. The same command continues where it stopped.", err=True)
         raise click.exceptions.Exit(1) from None
     for experiment, reason in report.failures:
-        click.echo(f"FAILED: {experiment.title}: {reason} (log: {bench.log(experiment)})", err=True)
+        say(f"FAILED: {experiment.title}: {reason} (log: {bench.log(experiment)})", err=True)
     if report.results:
         _tell_table(wanted, report.results, folder, form)
     if report.failures:
-        click.echo(
+        say(
             f"{len(report.failures)} of {len(found)} runs failed; the same command tries them "
             "again.",
             err=True,

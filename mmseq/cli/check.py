@@ -8,11 +8,12 @@ from pathlib import Path
 import click
 
 from mmseq.errors import UserError, one_line, unknown
+from mmseq.prose import say
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import Plugin, load_plugins
 
 
-@click.command()
+@click.command(short_help="Check all that a plugin registers against the contracts.")
 @click.argument("plugin")
 def check(plugin: str) -> None:
     """Check everything that a PLUGIN registers against the contracts of its kind.
@@ -27,14 +28,14 @@ def check(plugin: str) -> None:
     """
     found = _plugin(plugin)
     if not found.components:
-        click.echo(f"{found.title} registers no component: there is nothing to check.")
+        say(f"{found.title} registers no component: there is nothing to check.")
     broken = 0
     for entry in found.components:
         fault = _fault(entry)
         broken += bool(fault)
-        click.echo(f"BROKEN  {entry.title}: {fault}" if fault else f"ok      {entry.title}")
+        say(f"BROKEN  {entry.title}: {fault}" if fault else f"ok      {entry.title}")
     if broken:
-        click.echo(f"{broken} of {len(found.components)} break their contract.", err=True)
+        say(f"{broken} of {len(found.components)} break their contract.", err=True)
         raise click.exceptions.Exit(1)
 
 

@@ -58,7 +58,8 @@ def compare(
 
     \b
     Examples:
-      mmseq compare runs/gate-seed1 runs/gate-seed2 runs/text-seed1 runs/text-seed2
+      mmseq compare runs/gate-seed1 runs/gate-seed2 runs/text-seed1 \\
+        runs/text-seed2
       mmseq compare bench/results.jsonl --data twitter2017 --baseline text
     """
     from mmseq.comparison.pairs import READING, SCOPE, pairs_of, seeds_text

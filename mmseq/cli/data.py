@@ -12,6 +12,7 @@ import click
 from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
+from mmseq.prose import say
 from mmseq.streams import json_line
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def data() -> None:
     """
 
 
-@data.command()
+@data.command(short_help="Count and check what DATA holds.")
 @click.argument("folder", metavar="DATA")
 @click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
 @click.option(
@@ -87,7 +88,7 @@ def check(
         raise click.exceptions.Exit(1)
 
 
-@data.command()
+@data.command(short_help="Print the sentences of a file as they are read.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--images", metavar="DIR", help="Folder of the pictures [images beside FILE].")
 @click.option("--reader", metavar="NAME", default="auto", help="Of the file [by its ending].")
@@ -135,19 +136,19 @@ def show(
         naming=naming,
     )
     for note in split.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     for example in split.examples[:first]:
         if as_json:
             click.echo(json_line(record(example, folder)))
         else:
             for line in lines(example, folder):
-                click.echo(line)
+                say(line)
     rest = len(split.examples) - (first or len(split.examples))
     if rest > 0 and not as_json:
-        click.echo(f"{rest} more sentence{'s' * (rest > 1)}.")
+        say(f"{rest} more sentence{'s' * (rest > 1)}.")
 
 
-@click.command()
+@click.command(short_help="Write the sample data set into a new folder.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the generator [0].")
 @click.option("--hard", is_flag=True, help="Unseen names, fewer sentences, cluttered pictures.")
@@ -172,11 +173,11 @@ def sample(folder: Path, seed: int, hard: bool) -> None:
         reason = f"{error.filename} is a file; give a new folder." if error.errno else str(error)
         raise UserError(reason) from error
     for name, split in summary.splits.items():
-        click.echo(
+        say(
             f"{name}: {split.sentences} sentences, {split.entities} entities, "
             f"{split.pictures} pictures"
         )
-    click.echo(
+    say(
         f"Best F1 on test that text alone can reach: {summary.text_ceiling:.2f}; "
         f"that text and picture can: {summary.picture_ceiling:.2f}"
     )

@@ -9,6 +9,7 @@ from typing import Literal
 import click
 
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 ROLES = ("text", "tokens", "tags", "spans", "image", "id", "word", "tag", "sentence")
 """What a field may be"""
@@ -79,8 +80,10 @@ def import_data(
     \b
     Examples:
       mmseq data import doccano admin.jsonl data/mine
-      mmseq data import csv tweets.csv data/tweets --column text=tweet --column spans=marked
-      mmseq data import json train=a.json valid=b.json data/ab --tag-names O,B-PER,I-PER
+      mmseq data import csv tweets.csv data/tweets --column text=tweet \\
+        --column spans=marked
+      mmseq data import json train=a.json valid=b.json data/ab \\
+        --tag-names O,B-PER,I-PER
     """
     from mmseq.data.folder import require_folder
     from mmseq.data.importing.documents import Naming
@@ -119,9 +122,9 @@ def import_data(
         click.echo(json.dumps(facts, indent=2))
         return
     for line in report.lines():
-        click.echo(line)
+        say(line)
     if list(report.sentences) == ["train"]:
-        click.echo(f"To divide them: mmseq data split {Path(target) / 'train.jsonl'} --output DIR")
+        say(f"To divide them: mmseq data split {Path(target) / 'train.jsonl'} --output DIR")
 
 
 def _columns(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
     from mmseq.data.partition.files import Written
     from mmseq.data.splits import Split
 
 
-@click.command()
+@click.command(short_help="Divide a file into train, valid and test, or into folds.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option(
     "--output", metavar="DIR", type=click.Path(path_type=Path), required=True, help="New folder."
@@ -61,7 +62,8 @@ def split(
 
     \b
     Examples:
-      mmseq data split annotated.jsonl --output data/mine --shares 70,10,20 --seed 1
+      mmseq data split annotated.jsonl --output data/mine --shares 70,10,20 \\
+        --seed 1
       mmseq data split annotated.txt --images photos --output data/folds --folds 5
     """
     from mmseq.data.new_folder import new_folder, require_new_folder
@@ -159,17 +161,17 @@ def _tell(
         for name, one in found.items():
             share = f" ({100 * one.sentences / total:.1f} %)"
             missing = f", {one.missing} missing" if one.missing else ""
-            click.echo(
+            say(
                 f"{(output / folder / name)}.jsonl: {one.sentences} sentences{share}, "
                 f"{one.entities.total()} entities, {len(one.pictures)} pictures{missing}"
             )
     largest = report["largest_group"]
-    click.echo(
+    say(
         f"{report['groups']} groups of sentences that stay together; the largest has "
         f"{largest['sentences']} ({largest['first']})."
     )
     if largest["sentences"] > max(wanted) / sum(wanted) * total + 1:
-        click.echo("It is larger than the largest share, so that the shares cannot be met.")
+        say("It is larger than the largest share, so that the shares cannot be met.")
     for folder, found in written.items():
         known = found["train"].entities
         lacking = {
@@ -180,4 +182,4 @@ def _tell(
         }
         if lacking:
             kinds = ", ".join(f"{kind} ({number})" for kind, number in sorted(lacking.items()))
-            click.echo(f"{output / folder}: train has no {kinds}; another --seed may help.")
+            say(f"{output / folder}: train has no {kinds}; another --seed may help.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmseq.data.naming import Naming
 
 
-@click.command()
+@click.command(short_help="Score the tagger in RUN on DATA, by default on its own.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("data", required=False)
 @click.option(

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from textwrap import fill, indent
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
+from rich.text import Text
 
+from mmseq.cli.listing import print_listing
 from mmseq.config.layering import SEVERAL
 from mmseq.errors import UserError, unknown
+from mmseq.prose import say, terminal_width
 from mmseq.registry.entries import Entry
 from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.options import REQUIRED, Option
@@ -23,9 +24,6 @@ from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.kinds import written
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from mmseq.model.field_values import Field
 
 
@@ -90,12 +88,15 @@ def list_components(kind: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([_record(entry) for entry in entries], indent=2))
         return
-    table = _table("kind", "name", "from", "what it is")
-    for entry in entries:
-        table.add_row(KINDS[entry.kind], entry.name, entry.provider, escape(entry.description))
-    _console().print(table)
+    print_listing(
+        ("kind", "name", "from", "what it is"),
+        [
+            [Text(cell) for cell in (KINDS[e.kind], e.name, e.provider, e.description)]
+            for e in entries
+        ],
+    )
     for clash in registry().clashes():
-        click.echo(f"mmseq: {clash}", err=True)
+        say(f"mmseq: {clash}", err=True)
 
 
 @click.command()
@@ -136,25 +137,31 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         click.echo(json.dumps(record, indent=2, default=str))
         return
     click.echo(f"{entry.title} from {entry.provider}")
-    click.echo(f"{entry.location}\n\n{entry.documentation}\n")
+    say(f"{entry.location}\n\n{entry.documentation}\n", reflow=True)
     if entry.kind in READING and (extras := entry.load().extras):
-        click.echo(f"It reads of the data: {'; '.join(_fields(extras))}.\n")
+        say(f"It reads of the data: {'; '.join(_fields(extras))}.\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
         click.echo(f"A file:\n\n{indent(example, '  ')}")
     if entry.kind == "decoder" and entry.load().reads == "fused":
-        click.echo("It reads fused states, no emissions: no task may refine these beside it.\n")
+        say("It reads fused states, no emissions: no task may refine these beside it.\n")
     if entry.kind == "callback" and not entry.load().steers:
-        click.echo("It never asks to stop: a run with it is the same experiment as one without.\n")
+        say("It never asks to stop: a run with it is the same experiment as one without.\n")
     if _knows_open_words(entry):
-        click.echo("It learns from sentences with open words, too.\n")
+        say("It learns from sentences with open words, too.\n")
     if not options:
         click.echo("It has no options.")
         return
-    table = _table("option", "type", "default")
-    for option in options:
-        default = "(required)" if option.default is REQUIRED else repr(option.default)
-        table.add_row(option.name, escape(option.type_name), escape(default))
-    _console().print(table)
+    print_listing(
+        ("option", "type", "default"),
+        [
+            [Text(option.name), Text(option.type_name), Text(_default_text(option))]
+            for option in options
+        ],
+    )
+
+
+def _default_text(option: Option) -> str:
+    return "(required)" if option.default is REQUIRED else repr(option.default)
 
 
 def _knows_open_words(entry: Entry) -> bool:
@@ -174,8 +181,8 @@ def _show_section(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({s.key: asdict(s) for s in found}, indent=2))
         return
-    click.echo(f"[{name}] of a config; on the command line --set {found[0].key}=VALUE")
-    width = _console().width
+    say(f"[{name}] of a config; on the command line --set {found[0].key}=VALUE")
+    width = terminal_width()
     for setting in found:
         click.echo(f"\n{setting.key} = {json.dumps(setting.default)}    ({setting.values})")
         click.echo(fill(setting.text, width, initial_indent="    ", subsequent_indent="    "))
@@ -213,7 +220,7 @@ def _option_record(option: Option) -> dict[str, Any]:
     return {"type": option.type_name, "default": default, "required": required}
 
 
-@click.command()
+@click.command(short_help="List the installed plugins and what each registers.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def plugins(as_json: bool) -> None:
     """List the installed plugins: version, what each registers, its file, what is broken and why.
@@ -238,28 +245,11 @@ def plugins(as_json: bool) -> None:
         ]
         click.echo(json.dumps(records, indent=2))
         return
-    table = _table("plugin", "distribution", "registers", "file")
+    rows = []
     for plugin in found:
-        lines = [f"{KINDS[e.kind]} {e.name}" for e in plugin.components]
+        lines = [Text(f"{KINDS[e.kind]} {e.name}") for e in plugin.components]
         if plugin.error:
-            lines.append(f"[red]broken: {escape(plugin.error)}[/]")
-        table.add_row(plugin.name, plugin.provider, "\n".join(lines), escape(plugin.file))
-    _console().print(table)
-
-
-def _table(*headings: str) -> Table:
-    """A table whose first columns are never broken, so that lines can be searched."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in headings[:-1]:
-        table.add_column(heading, no_wrap=True)
-    table.add_column(headings[-1])
-    return table
-
-
-def _console() -> Console:
-    """As wide as the terminal; in a pipe or file every row is one line."""
-    from rich.console import Console
-
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 500)
+            lines.append(Text(f"broken: {plugin.error}", "red"))
+        registers = Text("\n").join(lines)
+        rows.append([Text(plugin.name), Text(plugin.provider), registers, Text(plugin.file)])
+    print_listing(("plugin", "distribution", "registers", "file"), rows)

@@ -12,12 +12,13 @@ from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
 
 
-@click.command()
+@click.command(short_help="Score the tags of one file by those of another.")
 @click.argument("gold", type=click.Path(path_type=Path))
 @click.argument("predicted", type=click.Path(path_type=Path))
 @click.option(
@@ -55,7 +56,8 @@ def score(
 
     \b
     Examples:
-      mmseq score data/twitter2015/test.txt tagged.txt --train data/twitter2015/train.txt
+      mmseq score data/twitter2015/test.txt tagged.txt \\
+        --train data/twitter2015/train.txt
       mmseq score data/twitter2015/test.txt RUN/predictions/test.jsonl --json
     """
     from mmseq.scoring.pairs import read_pair
@@ -73,7 +75,7 @@ def score(
         naming=naming,
     )
     for note in pair.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     found = report(pair)
     if as_json:
         click.echo(json.dumps(found, indent=2))

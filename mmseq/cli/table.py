@@ -9,9 +9,10 @@ import click
 
 from mmseq.cli.output import require_new
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -22,11 +23,11 @@ FORMATS = ("rich", "markdown", "latex", "csv", "json")
 PICTURES = (".png", ".svg")
 
 
-@click.command()
-@click.argument(
-    "results", nargs=-1, required=True, metavar="RESULTS…", type=click.Path(path_type=Path)
+@click.command(short_help="Make a table, a plot or learning curves of results.")
+@click.argument("results", nargs=-1, required=True, metavar="RESULTS…")
+@click.option(
+    "--plan", metavar="PLAN", help="Rows, titles and published figures of this plan [the bench's]."
 )
-@click.option("--plan", metavar="PLAN", help="Rows, titles and published figures of this plan.")
 @click.option(
     "--split",
     type=click.Choice(["valid", "test"]),
@@ -40,9 +41,16 @@ PICTURES = (".png", ".svg")
     help="How entities are read: seqeval's default, strict IOB2, orphan I- repaired [default].",
 )
 @click.option("--per-type", is_flag=True, help="A further line for each entity type.")
-@click.option("--baseline", metavar="SYSTEM", help="System to test the others against.")
+@click.option("--averages", is_flag=True, help="Further lines: macro and weighted averages.")
 @click.option(
-    "--published", metavar="NAME", help="Published figures beside yours: a name or a TOML file."
+    "--baseline",
+    metavar="SYSTEM",
+    help="System to test the others against; or none [the bench's].",
+)
+@click.option(
+    "--published",
+    metavar="NAME",
+    help="Published figures beside yours: a name or a TOML file; or none [the bench's].",
 )
 @click.option(
     "--format",
@@ -64,11 +72,12 @@ PICTURES = (".png", ".svg")
     help="New PNG or SVG file: validation F1 after each epoch.",
 )
 def table(
-    results: tuple[Path, ...],
+    results: tuple[str, ...],
     plan: str | None,
     split: str,
     variant: str,
     per_type: bool,
+    averages: bool,
     baseline: str | None,
     published: str | None,
     form: str | None,
@@ -76,21 +85,24 @@ def table(
     plot: Path | None,
     curves: Path | None,
 ) -> None:
-    """Make a table of results: files results.jsonl, or folders that hold one.
+    """Make a table of results: files results.jsonl, folders that hold one, run folders (RUN or
+    NAME=RUN), folders of runs.
 
     Several are merged. Only runs that differ by the seed alone share a row; others have rows of
-    their own that say how they differ. Plots need the extra `report`.
+    their own that say how they differ. A bench's title, rows, baseline and published figures are
+    taken from its folder. Plots need the extra `report`.
 
     \b
     Examples:
       mmseq table bench/results.jsonl
-      mmseq table bench other-machine/results.jsonl --baseline bert-crf --output table.tex
+      mmseq table runs/gate-seed1 runs/gate-seed2 --curves curves.png
+      mmseq table bench other-machine/results.jsonl --baseline bert-crf \\
+        --output table.tex
     """
     from dataclasses import replace
 
-    from mmseq.bench.results import read
     from mmseq.tables.forms import ENDINGS, text_of
-    from mmseq.tables.layout import layout_of
+    from mmseq.tables.sources import read_sources
     from mmseq.tables.table import build
 
     for flag, path in (("--output", output), ("--plot", plot), ("--curves", curves)):
@@ -99,18 +111,25 @@ def table(
     for flag, path in (("--plot", plot), ("--curves", curves)):
         if path is not None and path.suffix.lower() not in PICTURES:
             raise UserError(f"{flag} {path}: give a name that ends in .png or .svg.")
-    reading = read(results)
+    reading, remembered = read_sources(results)
     for note in reading.notes:
-        click.echo(note, err=True)
+        say(note, err=True)
     if not reading.results:
-        raise UserError(f"{', '.join(map(str, results))}: no results yet.")
-    layout = _layout(plan) or layout_of(reading.results)
+        raise UserError(f"{', '.join(results)}: no results yet.")
+    layout = _layout(plan) or remembered
     layout = replace(
         layout,
-        published=published or layout.published,
-        baseline=baseline or layout.baseline,
+        published=_chosen(published, layout.published),
+        baseline=_chosen(baseline, layout.baseline, [row.system for row in layout.rows]),
     )
-    made = build(reading.results, layout, split=split, variant=variant, per_type=per_type)
+    made = build(
+        reading.results,
+        layout,
+        split=split,
+        variant=variant,
+        per_type=per_type,
+        averages=averages,
+    )
     form = form or ENDINGS.get(output.suffix.lower() if output else "", "rich")
     if output is None:
         print_table(made, form)
@@ -120,6 +139,13 @@ def table(
         _draw(made, "--plot", plot, _strip_plot)
     if curves is not None:
         _draw(made, "--curves", curves, _learning_curves)
+
+
+def _chosen(given: str | None, remembered: str, names: Sequence[str] = ()) -> str:
+    """What the flag says; ``none`` is nothing, where it is not a name itself."""
+    if given == "none" and given not in names:
+        return ""
+    return given or remembered
 
 
 def _layout(plan: str | None) -> Layout | None:
@@ -137,15 +163,14 @@ def _layout(plan: str | None) -> Layout | None:
 
 
 def print_table(made: Table, form: str) -> None:
-    """A table on standard output; on a terminal `rich` has colours."""
+    """A table on standard output; `rich` is as wide as there is room, on a terminal in colours."""
     from mmseq.console import wide_console
     from mmseq.tables.forms import text_of
     from mmseq.tables.grid import grid
     from mmseq.tables.rich_table import print_grid
 
-    console = wide_console()
-    if form == "rich" and console.is_terminal:
-        print_grid(grid(made), console)
+    if form == "rich":
+        print_grid(grid(made), wide_console())
     else:
         click.echo(text_of(made, form), nl=False)
 

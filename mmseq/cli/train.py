@@ -9,13 +9,14 @@ import click
 
 from mmseq.cli.data import renamings
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
     from mmseq.config.config import Config
     from mmseq.console import Reporter
 
 
-@click.command()
+@click.command(short_help="Train a tagger on DATA, or on the sample.")
 @click.argument("data", required=False)
 @click.option("--preset", metavar="NAME", help="Start from this preset (mmseq list preset).")
 @click.option(
@@ -64,7 +65,8 @@ def train(
     Examples:
       mmseq train --fusion cross-transformer --aux contrastive,cluster,boundary
       mmseq train data/twitter2017 --fusion none --aux none
-      mmseq train data/twitter2017 --images pictures --preset mlmner --set train.epochs=10
+      mmseq train data/twitter2017 --images pictures --preset mlmner \\
+        --set train.epochs=10
       mmseq train --preset mlmner --offline
       mmseq train --resume --output runs/sample-gate-1
     """
@@ -125,5 +127,5 @@ def _train(config: Config | None, folder: Path | None, reporter: Reporter) -> No
     try:
         run(config, output=folder, resume=config is None, reporter=reporter)
     except Interrupted as stop:
-        click.echo(str(stop), err=True)
+        say(str(stop), err=True)
         raise click.exceptions.Exit(1) from None

@@ -11,6 +11,7 @@ import click
 
 from mmseq.cli.pool import pool_of, pool_options
 from mmseq.errors import UserError
+from mmseq.prose import say
 
 if TYPE_CHECKING:
     from mmseq.console import Reporter
@@ -121,7 +122,7 @@ def tune(
             problems.add(str(error))
     if found is None or problems.lines:
         for line in problems.lines:
-            click.echo(f"{space}: {line}", err=True)
+            say(f"{space}: {line}", err=True)
         count = len(problems.lines)
         raise UserError(f"{count} problem{'s' if count > 1 else ''}; nothing was run.")
     reporter = Warnings() if quiet else Reporter()
@@ -133,7 +134,7 @@ def tune(
         try:
             tuner.run(pool_of(ray_address, jobs, threads, gpus), search.trials, timeout)
         except KeyboardInterrupt:
-            click.echo(
+            say(
                 "Stopped; everything is kept. The same command continues where it stopped.",
                 err=True,
             )
@@ -146,10 +147,10 @@ def _tell(tuner: Tuner, reporter: Reporter) -> None:
     from mmseq.tune.results import best_table, counts
 
     for number, reason in tuner.failures.items():
-        click.echo(f"FAILED: trial {number}: {reason} (log: {tuner.log(number)})", err=True)
+        say(f"FAILED: trial {number}: {reason} (log: {tuner.log(number)})", err=True)
     trials, best = tuner.study.trials(), tuner.study.best()
     if best is None:
-        click.echo(f"{counts(trials)}; no trial was completed.", err=True)
+        say(f"{counts(trials)}; no trial was completed.", err=True)
         raise click.exceptions.Exit(1)
     reporter.table(best_table(tuner.study.space, trials))
     reporter.line(f"{counts(trials)} ({tuner.output / 'trials.csv'}).")

@@ -50,7 +50,7 @@ def read_runs(
     notes: list[str] = []
     found: dict[str, tuple[Path, results.Result]] = {}
     for source in sources:
-        name, path = _named(source)
+        name, path = named(source)
         if not path.is_file() and not (path / "results.jsonl").is_file():
             runs.append(_of_folder(path, name, split))
             continue
@@ -67,7 +67,8 @@ def read_runs(
     return runs, notes + more
 
 
-def _named(source: str) -> tuple[str, Path]:
+def named(source: str) -> tuple[str, Path]:
+    """``NAME=FOLDER``: name and path; a path alone has the empty name."""
     name, equals, path = source.partition("=")
     # A run's own path may have a = in it.
     if equals and name and not Path(source).exists() and len(Path(name).parts) == 1:
@@ -88,17 +89,23 @@ def _of_folder(folder: Path, name: str, split: str) -> Run:
             folder=folder,
             system=name,
             seed=config["train"]["seed"],
-            # A run made before they were written down counts by what the files hold now.
-            identity=_identity(
-                recorded(config, metrics.get("contents", {})), metrics["data"], metrics["versions"]
-            )
-            | {"processes": metrics.get("processes", 1)},
+            identity=identity_of(config, metrics),
             sha256=metrics["data"][split]["sha256"],
             counts=sentence_counts(predictions.gold, predictions.tags),
             predictions=predictions,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{folder}: damaged ({error!r}); train the run again.") from error
+
+
+def identity_of(config: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """What `Run.identity` says of a run folder with this config and these metrics. `KeyError` where
+    something is missing.
+    """
+    # A run made before they were written down counts by what the files hold now.
+    tables = recorded(config, metrics.get("contents", {}))
+    processes = {"processes": metrics.get("processes", 1)}
+    return _identity(tables, metrics["data"], metrics["versions"]) | processes
 
 
 def _chosen(

@@ -6,9 +6,10 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from mmseq.comparison.sources import Run
 from mmseq.errors import UserError
@@ -42,7 +43,7 @@ def gather(runs: Sequence[Run]) -> list[System]:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.system or json.dumps(run.identity, sort_keys=True), []).append(run)
-    names = _names(list(groups.values()))
+    names = names_of(list(groups.values()))
     return [System(n, _by_seed(n, g)) for n, g in zip(names, groups.values(), strict=True)]
 
 
@@ -101,10 +102,25 @@ def _value(identity: Mapping[str, Any], key: str) -> str:
     return str(identity.get(key, "at its default"))
 
 
-def _names(groups: Sequence[Sequence[Run]]) -> list[str]:
-    """A name a group, all different."""
+class Named(Protocol):
+    """What a name is made of, as in `Run`."""
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def folder(self) -> Path: ...
+    @property
+    def system(self) -> str: ...
+
+
+def names_of(groups: Sequence[Sequence[Named]]) -> list[str]:
+    """A name a group, all different: the one that it has, else of its folders."""
     names = [group[0].system or _stem(group) for group in groups]
-    for longer in (lambda run: run.folder.resolve().name, lambda run: run.where):
+    longer_names: tuple[Callable[[Named], str], ...] = (
+        lambda run: run.folder.resolve().name,
+        lambda run: run.where,
+    )
+    for longer in longer_names:
         times = Counter(names)
         names = [
             "+".join(map(longer, group)) if times[name] > 1 and not group[0].system else name
@@ -113,7 +129,7 @@ def _names(groups: Sequence[Sequence[Run]]) -> list[str]:
     return names
 
 
-def _stem(group: Sequence[Run]) -> str:
+def _stem(group: Sequence[Named]) -> str:
     """``runs/gate-seed1``, ``runs/gate-seed2``: gate; ``gate/1``, ``gate/2``: gate."""
     stems = []
     for run in group:

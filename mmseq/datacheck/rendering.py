@@ -9,28 +9,30 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.console import print_line
 from mmseq.data.unknown_types import missed_line
+from mmseq.table_width import print_table
 
 
 def render(report: Mapping[str, Any], console: Console) -> None:
     """Print a report of `mmseq.datacheck.checking.check_folder`."""
     splits: Mapping[str, Any] = report["splits"]
     if splits:
-        table = Table(title=f"Data in {report['folder']}", title_justify="left")
+        table = Table(title=f"Data in {escape(str(report['folder']))}", title_justify="left")
         table.add_column("")
         for name in splits:
             table.add_column(name, justify="right")
         for cells in _rows(splits):
             table.add_row(*cells)
-        console.print(table)
+        print_table(console, table)
     notes = [note for split in splits.values() for note in split["notes"]]
     for line in (*notes, *_findings(splits), *_shared(report["shared"]), *report["notes"]):
-        console.print(line, markup=False, highlight=False)
+        print_line(console, line)
     for name, types in report["unknown"].items():
         line = missed_line(name, types, "the training split")
-        console.print(line, markup=False, highlight=False)
+        print_line(console, line)
     for problem in report["problems"]:
-        console.print(f"Problem: {problem}", markup=False, highlight=False)
+        print_line(console, f"Problem: {problem}")
 
 
 def _rows(splits: Mapping[str, Any]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 AVERAGES = {
     "macro": "mean of the types",
-    "weighted": "mean of the types, by gold entities",
+    "weighted": "types by gold entities",
 }
 """Averages and what people are told of each"""
 _SCORES = ("precision", "recall", "f1")

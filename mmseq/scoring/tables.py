@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mmseq.console import print_line
 from mmseq.scoring.averages import AVERAGES, absent_line
 from mmseq.scoring.calibration_table import calibration_table
 from mmseq.scoring.metrics import FIGURES, VARIANTS
 from mmseq.scoring.mistakes import MATCHED
+from mmseq.table_width import print_table
 
 RELAXED = {
     "boundaries": "right borders, any type",
@@ -40,31 +42,29 @@ def render(report: Mapping[str, Any], console: Console) -> None:
     """Print files with their checksums, then scores, errors and groups as tables."""
 
     def line(text: str) -> None:
-        console.print(text, markup=False, highlight=False)
+        print_line(console, text)
 
     for name, facts in report["data"].items():
         line(f"{name}: {facts['path']} ({facts['sentences']:,} sentences, {facts['scheme']})")
         line(f"  SHA-256 {facts['sha256']}")
-    console.print(_scores(report))
+    print_table(console, _scores(report))
     if sum(report["orphans"].values()):
         line(_orphans(report))
     if said := absent_line(report["averages"]):
         line(said)
-    console.print(_errors(report["errors"]))
+    print_table(console, _errors(report["errors"]))
     if report["confused"]:
-        console.print(confused_table(report["confused"]))
-    console.print(_groups(report["groups"]))
+        print_table(console, confused_table(report["confused"]))
+    print_table(console, _groups(report["groups"]))
     if report["calibration"]:
-        console.print(calibration_table(report["calibration"]))
+        print_table(console, calibration_table(report["calibration"]))
 
 
 def _scores(report: Mapping[str, Any]) -> Table:
-    table = _table("Scores", "variant", "an entity counts if")
+    table = _table("Scores (borders and type, but for relaxed)", "variant", "entities")
     for variant, row in report["variants"].items():
         style = "bold" if variant == "default" else ""
-        table.add_row(
-            variant, f"same borders, type: {VARIANTS[variant]}", *_cells(row), style=style
-        )
+        table.add_row(variant, VARIANTS[variant], *_cells(row), style=style)
     for name, told in AVERAGES.items():
         row = report["averages"][name]
         table.add_row(name, told, *(f"{row[key]:.2f}" for key in FIGURES[:3]), "", "", "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mmseq.scoring.averages import AVERAGES
 from mmseq.tables.beside import Beside
 from mmseq.tables.measures import METRICS, Measured
 from mmseq.tables.readings import EXPLAINED
@@ -91,9 +92,12 @@ def _scores(row: Row) -> list[Cell]:
 
 
 def _types(measured: Measured | None, width: int, *, several: bool) -> list[tuple[Cell, ...]]:
-    """A row for each entity type, its name indented, its gold entities in place of the runs."""
+    """A row for each entity type and each average of them, its name indented, its gold entities in
+    place of the runs.
+    """
     rows = []
-    for name, found in (measured.per_type if measured else {}).items():
+    parts = [*measured.per_type.items(), *measured.averages.items()] if measured else []
+    for name, found in parts:
         cells: list[Cell] = [(f"  {name}",), *([()] if several else []), (f"{found.support} gold",)]
         cells += [_spread(found.scores[metric]) for metric in METRICS]
         rows.append((*cells, *([()] * (width - len(cells)))))
@@ -167,6 +171,9 @@ def _caption(table: Table, numbers: dict[str, int]) -> list[str]:
         for data in table.data
     ]
     lines.append(f"Micro scores, 0 to 100; {EXPLAINED[table.variant]}.")
+    if any(row.measured.averages for row in table.rows if row.measured):
+        told = "; ".join(f"{name}: {text}" for name, text in AVERAGES.items())
+        lines.append(f"{told}; of types in gold or predicted entities, as scikit-learn counts.")
     groups = [row.group for row in table.rows if row.group]
     if any(len(g.seeds) > 1 for g in groups):
         alike = len({g.seeds for g in groups}) == 1

@@ -93,7 +93,8 @@ def _label(axes: Axes, validation: Validation) -> None:
     )
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"validation F1\n({VARIANTS[DEFAULT]}, {validation.gold} gold entities)")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    # Whole epochs, be they one or two: by default two ticks are wanted, whatever they say.
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="0.9")
     axes.set_axisbelow(True)
 

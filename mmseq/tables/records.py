@@ -74,6 +74,10 @@ def _record(table: Table, row: Row) -> Record:
                 }
                 for name, found in measured.per_type.items()
             }
+        record |= {
+            name: {metric: _spread(found.scores[metric]) for metric in METRICS}
+            for name, found in measured.averages.items()
+        }
         record["seconds"] = {name: _spread(s) for name, s in measured.seconds.items()}
         record["parameters"] = dict(measured.parameters)
         first = row.group.results[0]

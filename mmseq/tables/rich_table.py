@@ -9,28 +9,27 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mmseq.console import print_line
+from mmseq.table_width import print_table
 from mmseq.tables.grid import Cell, Grid
 
-PLAIN_WIDTH = 200
-"""Columns of a file or pipe"""
+PLAIN_WIDTH = 80
+"""Columns of a table in a file"""
 
 
 def rich_table(grid: Grid) -> RichTable:
-    """Without the lines under it. A narrow terminal breaks cells between words, no number."""
+    """Without the lines under it."""
     table = RichTable(
         title=Text(grid.title),
-        title_justify="left",
         header_style="bold",
         box=box.SIMPLE_HEAD,
         collapse_padding=True,
         pad_edge=False,
+        show_edge=False,
     )
     for index, heading in enumerate(grid.headings):
-        column = [heading, *(cells[index] for cells in grid.rows)]
-        longest = max(len(word) for cell in column for line in cell for word in line.split())
-        table.add_column(
-            _text(heading), justify="right" if index else "left", min_width=longest, overflow="fold"
-        )
+        words = index == 0 or heading == ("data",)
+        table.add_column(_text(heading), justify="left" if words else "right")
     for index, cells in enumerate(grid.rows):
         if index in grid.starts:
             table.add_section()
@@ -38,18 +37,19 @@ def rich_table(grid: Grid) -> RichTable:
     return table
 
 
-def plain_text(grid: Grid) -> str:
-    """Table and caption as a file has them."""
+def plain_text(grid: Grid, width: int = PLAIN_WIDTH) -> str:
+    """Table and caption as a file has them: the lines of the caption are whole."""
     file = io.StringIO()
-    print_grid(grid, Console(file=file, width=PLAIN_WIDTH, soft_wrap=True, color_system=None))
+    print_grid(grid, Console(file=file, width=width, soft_wrap=True, color_system=None))
     return file.getvalue()
 
 
 def print_grid(grid: Grid, console: Console) -> None:
     """Table and caption."""
-    console.print(rich_table(grid))
+    print_table(console, rich_table(grid))
+    console.print()
     for line in grid.caption:
-        console.print(line, markup=False, highlight=False)
+        print_line(console, line)
 
 
 def _text(cell: Cell) -> Text:

@@ -63,10 +63,12 @@ def build(
     split: str = "test",
     variant: str = "default",
     per_type: bool = False,
+    averages: bool = False,
 ) -> Table:
     """Rows of the layout for each test file among the results, in the order of the results.
 
-    Only runs that differ by the seed alone share a row. `UserError` for an unknown variant,
+    Only runs that differ by the seed alone share a row. `per_type`: with scores of each type;
+    `averages`: with their macro and weighted averages. `UserError` for an unknown variant,
     baseline or published figures, and where results lack the split or the variant's scores.
     """
     check_variant(variant)
@@ -89,14 +91,17 @@ def build(
     tested = list(zip(groups, comparisons, strict=True))
     data: tuple[DataSet, ...] = tuple(dict.fromkeys(g.data for g in groups))
     rows: list[Row] = []
+
+    def measured(group: Group) -> Measured:
+        return measure(group, split, variant, per_type=per_type, averaged=averages)
+
     for one in data or (None,):
         for row in layout.rows:
             figures = _beside(published, row, one, variant, layout)
             own = [(g, c) for g, c in tested if g.system == row.system and g.data == one]
-            rows += [
-                Row(row, one, g, measure(g, split, variant, per_type=per_type), figures, c)
-                for g, c in own
-            ] or [Row(row, one, None, None, figures, None)]
+            rows += [Row(row, one, g, measured(g), figures, c) for g, c in own] or [
+                Row(row, one, None, None, figures, None)
+            ]
     notes += [*_training_files(groups), *_threads(groups)]
     names = dict.fromkeys(b.figure.source for row in rows for b in row.published)
     sources = {name: published.sources[name] for name in names} if published else {}
@@ -162,7 +167,8 @@ def _threads(groups: Sequence[Group]) -> list[str]:
     """Threads change the order of sums, and with it the last digits of losses and what grows of
     them: said where a table mixes them, as of seconds.
     """
-    counts = sorted({result.threads for g in groups for result in g.results})
+    # 0: a run folder does not say.
+    counts = sorted({result.threads for g in groups for result in g.results} - {0})
     if len(counts) < 2:
         return []
     return [

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mmseq_umt.parity.comparison import Difference
 
 
-@click.command()
+@click.command(short_help="Compare UMT's modules with numbers of its published code.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def parity(file: Path, as_json: bool) -> None:
