@@ -34,7 +34,7 @@ from mmseq.training.initial import build_seeded, require_trainable, take_initial
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
 from mmseq.training.partial import require_partial
-from mmseq.training.pictured import picture_lines
+from mmseq.training.pictured import picture_lines, require_pictures
 from mmseq.training.resolved import carried_out
 from mmseq.training.rounds import rounds_of
 from mmseq.training.splitting import Splitting, say, splitting_of
@@ -123,6 +123,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     for line in data_lines(config.data, splits):
         reporter.line(line)
     if (looking := needing_images(config)) is not None:
+        if config.data.images == "strict":
+            require_pictures(splits)
         images = config.data.image_folder or str(Path(config.data.path) / "images")
         for line in picture_lines(splits, looking.entry.title, images):
             reporter.warning(line)
