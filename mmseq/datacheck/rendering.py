@@ -16,7 +16,7 @@ def render(report: Mapping[str, Any], console: Console) -> None:
     """Print a report of `mmseq.datacheck.checking.check_folder`."""
     splits: Mapping[str, Any] = report["splits"]
     if splits:
-        table = Table(title=f"Data in {report['folder']}", title_justify="left")
+        table = Table(title=f"Data in {report.get('file', report['folder'])}", title_justify="left")
         table.add_column("")
         for name in splits:
             table.add_column(name, justify="right")
