@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mmseq.config.config import DataConfig, TrainConfig
+from mmseq.config.schema import DataConfig, TrainConfig
 from mmseq.registry.options import in_words
 from mmseq.registry.ranges import limits
 

@@ -1,4 +1,4 @@
-"""What data hold, a folder or one file, and what in them will trouble training: a report as JSON."""
+"""What data hold, a folder or one file, and what in them will trouble training: a JSON report."""
 
 from __future__ import annotations
 

@@ -40,10 +40,13 @@ DEFAULT_MODEL = "tf_efficientnet_lite0"
 class TimmEncoder(ImageEncoder):
     """A timm model (CNN or ViT): its last feature map's cells, or its patches, are the regions.
 
+    `model`: a name of timm's, or ``hf-hub:organisation/name`` for one of the Hub.
     `weights`: ``default`` is the packaged file for tf_efficientnet_lite0, 1 and 2 and the Hub for
     any other model; ``hub``; ``random``; ``pkg:package/path``; a file or a folder. `train`:
     ``frozen`` keeps the map, ``last-stage`` keeps the map before its size is last halved and trains
     what follows, ``all`` keeps nothing. Batch-norm statistics are never changed.
+    `learning_rate`: of what trains. `picture_epochs`: so many epochs over the distinct pictures, in
+    which what trains first learns by itself which types their sentences have; 0: none.
 
     `fit`: ``crop`` takes the centre as the model was trained; ``page`` squeezes the whole picture
     in. `levels`: also pyramid maps, finest first, from 1/4 of the side down

@@ -45,10 +45,10 @@ class TransformerEncoder(TextEncoder):
     many of the lowest layers, with the embeddings, do not train; -1: none of the encoder does.
     `window`: sub-words seen at once, special tokens included, 0 for the model's own maximum; longer
     sentences are read in overlapping windows and each word is taken from the window in which it is
-    most central. The default rate is for a small encoder: a base size wants 3e-5 to 5e-5.
-    `word_dropout`: this share of the words, drawn again at each step, is masked in training, so
-    that names are not learned by heart where context or picture would tell. `case`: how each word
-    is written (`SHAPES`: Paris, NBA, iPhone, …) is given by a vector of its own, added to the
+    most central. `learning_rate`: the default is for a small encoder; a base size wants 3e-5 to
+    5e-5. `word_dropout`: this share of the words, drawn again at each step, is masked in training,
+    so that names are not learned by heart where context or picture would tell. `case`: how each
+    word is written (`SHAPES`: Paris, NBA, iPhone, …) is given by a vector of its own, added to the
     embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases, so that capitals
     would be lost, and no layer is frozen. These vectors start at 0; they and the numbers of `layer`
     = ``mix`` train at ten times the rate.
