@@ -29,6 +29,7 @@ from mmseq.runs.splitter import write_splitter
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
+from mmseq.training.hub import require_models
 from mmseq.training.idle import idle_lines
 from mmseq.training.initial import build_seeded, require_trainable, take_initial_weights
 from mmseq.training.launch import require_seen, require_sentences
@@ -112,6 +113,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         reporter.line(
             f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
         )
+    require_models([config])
     model, fitted = build_seeded(config, labels, splits["train"].examples)
     asked = config
     config = carried_out(config, model, len(splits["train"].examples))

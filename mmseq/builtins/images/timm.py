@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from mmseq.builtins.images.timm_backbone import (
     build,
     cut,
     describe,
+    hub_models,
     last_reduction,
     read_description,
     rebuild,
@@ -32,6 +33,7 @@ from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.packaged import LITE
+from mmseq.registry.options import taken_by
 from mmseq.registry.ranges import Natural, NonNegative
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
@@ -59,6 +61,12 @@ class TimmEncoder(ImageEncoder):
 
     offline = MappingProxyType({"model": tuple(LITE), "weights": "default"})
     earlier = MappingProxyType({"picture_epochs": 0})
+
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        # To a class with options of that name they may mean something else.
+        own = {taken_by(cls, name) for name in ("model", "weights")} == {TimmEncoder}
+        return hub_models(options["model"], options["weights"]) if own else ()
 
     def __init__(
         self,

