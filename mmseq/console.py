@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,13 +16,32 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
+
+TIMES = "0:00:00 so far, 0:00:00 left"
+SPACES = 4
+"""Between title, bar, numbers and times"""
+SHORTEST, LONGEST = 5, 40
+"""Columns of a bar"""
+
+
+class Bar(Progress):
+    """A progress bar with a line of text below it: beside it, numbers and times would have to go
+    where a terminal is narrow.
+    """
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if text := task.fields["text"]:
+                yield Text(f"  {text}", no_wrap=True, overflow="ellipsis")
 
 
 class Advance(Protocol):
     """How whatever takes long reports its progress: `Reporter.progress` gives one."""
 
     def __call__(self, count: int, text: str = "") -> None:
-        """`count` items were done since the last call; `text` is shown beside the bar."""
+        """`count` items were done since the last call; `text` is shown below the bar."""
 
 
 def unseen(count: int, text: str = "") -> None:
@@ -51,21 +70,25 @@ class Reporter:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar with the time left on a terminal; elsewhere nothing (lines report the epochs)."""
+        """A bar with the time left on a terminal, and below it what is shown beside; elsewhere
+        nothing (lines report the epochs).
+        """
         if self.quiet or not self.console.is_terminal:
             yield unseen
             return
+        numbers = len(f"{total}/{total} {TIMES}") + SPACES
+        title = title[: max(SHORTEST, self.console.width - numbers - SHORTEST)]
+        room = self.console.width - numbers - len(title)
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=max(SHORTEST, min(LONGEST, room))),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("so far,"),
             TimeRemainingColumn(),
             TextColumn("left"),
-            TextColumn("{task.fields[text]}"),
         )
-        with Progress(*columns, console=self.console, transient=True) as bar:
+        with Bar(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
 
             def advance(count: int, text: str = "") -> None:

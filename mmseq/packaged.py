@@ -105,7 +105,7 @@ def quiet_hub() -> None:
     if "HF_HUB_VERBOSITY" not in os.environ:
         from huggingface_hub.utils import logging
 
-        logging.set_verbosity_error()
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _package_folders(name: str) -> list[Path]:

@@ -165,11 +165,11 @@ class Trainer:
         started = time.perf_counter()
         device = self.accelerator.device
         groups = ((batch.to(device) for batch in group) for group in self.batches.once())
-        with self.reporter.progress("tasks look at the training data", self.rounds.each) as advance:
+        with self.reporter.progress("tasks look at the data", self.rounds.each) as advance:
             observe(self.model, groups, advance)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
-        self.reporter.line("Preparation finished: all tasks train from here on.")
+        self.reporter.line("The auxiliary tasks have looked at the data: from here on all train.")
 
     def _end_epoch(self) -> None:
         progress = self.progress
