@@ -108,6 +108,11 @@ def test_pictures_that_nothing_looks_at_need_no_model(cache):
     require_models([DOWNLOADED.replaced({"fusion.name": "none"})])
 
 
+def test_a_config_without_the_image_encoder_it_needs_is_told_elsewhere(cache):
+    fill(cache, "example/words")
+    require_models([DOWNLOADED.replaced({"image_encoder": {"name": "none"}})])
+
+
 def test_a_hub_without_an_answer_is_one_line(cache, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     # No program listens there.

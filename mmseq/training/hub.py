@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub import constants, get_hf_file_metadata, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 from huggingface_hub.file_download import repo_folder_name
 
-from mmseq.config.config import Config
+from mmseq.config.config import Choice, Config
 from mmseq.errors import UserError, one_line
 from mmseq.model.guard import blamed
 from mmseq.model.needs import needed_image_encoder
@@ -27,7 +28,10 @@ def require_models(configs: Iterable[Config]) -> None:
     quiet_hub()
     missing: dict[str, str] = {}
     for config in configs:
-        chosen = [config.component("text_encoder"), needed_image_encoder(config)]
+        chosen: list[Choice | None] = [config.component("text_encoder")]
+        # A config without one that it needs is told where the model is built.
+        with suppress(UserError):
+            chosen.append(needed_image_encoder(config))
         for choice in filter(None, chosen):
             encoder = choice.entry.load()
             with blamed(choice.entry.full_title):
