@@ -72,7 +72,7 @@ def _steps(setup: Setup) -> str:
     epochs = "1 epoch" if rounds.epochs == 1 else f"{rounds.epochs} epochs"
     first = f", the first {'' if preparation == 1 else f'{preparation} '}" if preparation else ""
     if first:
-        first += f"with the main task alone, before {' and '.join(setup.model.tasks)} begin"
+        first += f"with the main task alone, before {', '.join(setup.model.tasks)} begin"
     return (
         f"{epochs}{first}: {steps} steps each, {rounds.total} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
