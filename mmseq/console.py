@@ -21,6 +21,12 @@ from rich.text import Text
 from mmseq.prose import wrapped
 from mmseq.table_width import print_table
 
+TIMES = "0:00:00 so far, 0:00:00 left"
+SPACES = 4
+"""Between title, bar, numbers and times"""
+SHORTEST, LONGEST = 5, 40
+"""Columns of a bar"""
+
 
 class Advance(Protocol):
     """How whatever takes long reports its progress: `Reporter.progress` gives one."""
@@ -55,13 +61,18 @@ class Reporter:
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Advance]:
-        """A bar with the time left on a terminal; elsewhere nothing (lines report the epochs)."""
+        """A bar with the time left on a terminal, and below it what is shown beside; elsewhere
+        nothing (lines report the epochs).
+        """
         if self.quiet or not self.console.is_terminal:
             yield unseen
             return
+        numbers = len(f"{total}/{total} {TIMES}") + SPACES
+        title = title[: max(SHORTEST, self.console.width - numbers - SHORTEST)]
+        room = self.console.width - numbers - len(title)
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=max(SHORTEST, min(LONGEST, room))),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("so far,"),

@@ -7,12 +7,10 @@ import json
 import os
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
-
-import tomli_w
 
 from mmseq.errors import UserError
 
@@ -76,12 +74,6 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}.") from error
-
-
-def write_toml(path: Path, tables: Mapping[str, Any], comment: str = "") -> None:
-    """A TOML file, whole or not at all; `comment` is a line on top of it."""
-    head = f"# {comment}\n" if comment else ""
-    write_text(path, head + tomli_w.dumps(tables))
 
 
 def sha256_of(path: Path) -> str:

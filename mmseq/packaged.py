@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from importlib import metadata, util
@@ -95,6 +96,16 @@ def weights_file(spec: str) -> Path:
             names = ", ".join(file.name for file in files[:6])
             raise UserError(f"Several weights files in {path}: name one of {names}.")
     raise UserError(f"No .safetensors or .pth file in {path}.")
+
+
+def quiet_hub() -> None:
+    """The Hub's library tells of every try again; here it does where it is asked to
+    (`HF_HUB_VERBOSITY`).
+    """
+    if "HF_HUB_VERBOSITY" not in os.environ:
+        from huggingface_hub.utils import logging
+
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def _package_folders(name: str) -> list[Path]:

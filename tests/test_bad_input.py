@@ -350,8 +350,15 @@ def test_a_dry_run_tells_of_missing_pictures(run_cli, tiny_data, tiny_encoder, t
         "train", data, "--dry-run", *chosen, f"--set=text_encoder.model={tiny_encoder}"
     )
     assert result.code == 0, result.err
-    assert "Pictures missing: 1; their sentences are used without them. First:" in result.out
-    assert f"{data / 'train.jsonl'}:2: {first}" in result.out
+    # Once: what training says of them, too.
+    assert result.out.count(str(first)) == 1
+    assert f"picture files are there. First that is not: {first} (no such file)." in result.out
+    strict = run_cli(
+        "train", data, "--dry-run", *chosen, f"--set=text_encoder.model={tiny_encoder}",
+        "--set=data.images=strict",
+    )  # fmt: skip
+    told(strict, f"{data / 'train.jsonl'}:2: picture {first}: no such file (1 such pictures)")
+    assert "picture files are there" not in strict.out
 
 
 def without(path, *parts):

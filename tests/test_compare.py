@@ -16,6 +16,7 @@ from mmseq.comparison.systems import gather
 from mmseq.console import Reporter
 from mmseq.contracts.example import Example
 from mmseq.errors import UserError
+from mmseq.model.prediction import Prediction
 from mmseq.runs.predictions import write_predictions
 from mmseq.scoring.counts import sentence_counts
 from mmseq.scoring.significance import adjusted, difference
@@ -57,7 +58,8 @@ def make(tmp_path, monkeypatch):
         folder = tmp_path / name
         folder.mkdir(parents=True)
         examples = examples or sentences(300)
-        write_predictions(folder, "test", examples, tagged(examples, hit, f"{name}{seed}"))
+        found = map(Prediction, tagged(examples, hit, f"{name}{seed}"))
+        write_predictions(folder, "test", examples, list(found), folder / "images")
         (folder / "config.toml").write_text(tomli_w.dumps(config or settings(seed)))
         (folder / "metrics.json").write_text(
             json.dumps({"data": facts, "versions": versions or {}})

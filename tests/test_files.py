@@ -6,7 +6,6 @@ import os
 import stat
 import subprocess
 import sys
-import tomllib
 
 import pytest
 
@@ -18,7 +17,6 @@ from mmseq.files import (
     user_cache,
     write_json,
     write_text,
-    write_toml,
 )
 
 
@@ -81,15 +79,11 @@ def test_permissions_are_those_that_the_user_gives_new_files(tmp_path):
     assert stat.S_IMODE((tmp_path / "table.csv").stat().st_mode) == 0o640
 
 
-def test_json_and_toml_as_they_lie_on_disk(tmp_path):
+def test_json_as_it_lies_on_disk(tmp_path):
     write_json(tmp_path / "a.json", {"labels": ["O", "B-PER"]})
     assert (tmp_path / "a.json").read_bytes() == (
         b'{\n  "labels": [\n    "O",\n    "B-PER"\n  ]\n}\n'
     )
-    write_toml(tmp_path / "a.toml", {"train": {"seed": 3}}, "the best of 4")
-    assert (tmp_path / "a.toml").read_bytes() == b"# the best of 4\n[train]\nseed = 3\n"
-    write_toml(tmp_path / "b.toml", {"train": {"seed": 3}})
-    assert tomllib.loads((tmp_path / "b.toml").read_text()) == {"train": {"seed": 3}}
 
 
 def test_the_hash_of_a_file_is_that_of_its_content(tmp_path):

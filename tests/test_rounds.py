@@ -24,7 +24,7 @@ def test_a_length_in_epochs_has_a_round_an_epoch():
     assert (found.each, found.ends, found.total, found.epochs) == (4, (4, 8, 12), 12, 3)
     assert [list(found.steps(i)) for i in range(3)] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
     assert found.name(2, preparing=False) == "epoch 2/3"
-    assert found.name(1, preparing=True) == "preparation 1/3"
+    assert found.name(1, preparing=True) == "epoch 1/3 (main task alone)"
 
 
 def test_the_last_epoch_of_a_length_in_steps_is_cut_short():

@@ -516,8 +516,23 @@ def test_predict_refuses_what_does_not_fit(run, run_cli, arguments, words):
     [
         ("{oops", "in.jsonl:2: broken JSON"),
         ("[1]", "in.jsonl:2: not an object"),
-        ('{"tokens": ["a", 3]}', 'in.jsonl:2: needs "tokens"'),
-        ('{"text": "a", "images": {"a": 1}}', 'in.jsonl:2: "images"'),
+        ("null", "in.jsonl:2: not an object"),
+        ("{}", 'in.jsonl:2: needs "tokens" (a list of words) or "text" (a string).'),
+        ('{"sentence": "a"}', "or \"text\" (a string); it has 'sentence'."),
+        ('{"tokens": ["a", 3]}', 'in.jsonl:2: "tokens", entry 2 is 3 (int)'),
+        ('{"tokens": ["a", null]}', 'in.jsonl:2: "tokens", entry 2 is null; make it a string'),
+        ('{"tokens": ["a", ""]}', 'in.jsonl:2: "tokens", entry 2: an empty word'),
+        ('{"tokens": [" \\t", "a"]}', 'in.jsonl:2: "tokens", entry 1: an empty word'),
+        ('{"text": ["a", ""]}', 'in.jsonl:2: "text", entry 2: an empty word'),
+        ('{"tokens": 5, "text": "a"}', 'in.jsonl:2: "tokens" is 5 (int)'),
+        ('{"text": 5}', 'in.jsonl:2: "text" is 5 (int); make it a list of words, or a string'),
+        ('{"text": "a", "id": [1]}', 'in.jsonl:2: "id" is [1] (list); make it a string'),
+        ('{"text": "a", "id": {"b": 1}}', 'in.jsonl:2: "id" is {"b": 1} (dict)'),
+        ('{"text": "a", "id": true}', 'in.jsonl:2: "id" is true (bool)'),
+        ('{"text": "a", "id": NaN}', 'in.jsonl:2: "id" is NaN (float)'),
+        ('{"text": "a", "images": true}', 'in.jsonl:2: "images" is true (bool)'),
+        ('{"text": "a", "images": [null]}', 'in.jsonl:2: "images", entry 1 is null'),
+        ('{"text": "a", "images": ""}', 'in.jsonl:2: "images" has an empty name'),
     ],
 )
 def test_bad_prediction_input_names_file_and_line(run, tmp_path, run_cli, line, words):
@@ -526,6 +541,23 @@ def test_bad_prediction_input_names_file_and_line(run, tmp_path, run_cli, line, 
     result = run_cli("predict", run, "--input", source)
     assert result.code == 2
     assert words in result.err
+
+
+def test_odd_values_that_can_mean_one_thing_are_taken(run, tmp_path, run_cli):
+    source = tmp_path / "in.jsonl"
+    objects = [
+        {"id": None, "text": "a b"},
+        {"id": "", "tokens": None, "text": "a b"},
+        {"id": 7, "text": ["a", "b c"]},
+        {"id": 7.5, "tokens": "a b", "tags": 5, "images": None},
+    ]
+    source.write_text("".join(json.dumps(one) + "\n" for one in objects))
+    result = run_cli("predict", run, "--input", source)
+    assert result.code == 0, result.err
+    found = [json.loads(line) for line in result.out.splitlines()]
+    # Without an id it is the line's number.
+    assert [row["id"] for row in found] == ["1", "2", "7", "7.5"]
+    assert [row["tokens"] for row in found] == [["a", "b"], ["a", "b"], ["a", "b c"], ["a", "b"]]
 
 
 def test_evaluating_a_type_the_run_does_not_know_is_an_error(run, tmp_path, run_cli):

@@ -142,7 +142,19 @@ class RatesNoWeight(TimmEncoder):
         return {"model.layer9": 0.5}
 
 
+class NamesOneString(TimmEncoder):
+    def __init__(
+        self, sizes: Sizes, *, model: str = "", weights: str = "", assets: Path | None = None
+    ) -> None:
+        super().__init__(sizes, model=model, weights=weights, assets=assets)
+
+    @classmethod
+    def hub_models(cls, options):
+        return "organisation/name"
+
+
 IMAGES = {
+    NamesOneString: r"hub_models: it gives 'organisation/name'",
     FramesInShares: r"frame of \(200, 64\): it gives \(0.0, 0.0, 1.0, 1.0\).*whole_page all of it",
     RatesNoWeight: r"rate_factors: it names \['model.layer9'\]",
     Stale: "precompute after weights trained.*out of precompute",

@@ -19,6 +19,7 @@ from mmseq.data.json_fields import (
     picture_names,
     take,
 )
+from mmseq.data.json_values import id_of, require_names, require_words, strings
 from mmseq.data.reading import lines_of
 from mmseq.errors import UserError
 
@@ -73,26 +74,21 @@ class JsonlReader(Reader):
         if name is None:
             what = 'the object needs "tokens", a list of words.'
             raise UserError(f"{where}: {what}{_elsewhere(record)}")
-        tokens = _strings(where, name, found["tokens"])
+        tokens = strings(where, name, found["tokens"])
         if not tokens:
             raise UserError(f'{where}: "{name}" is empty; add its words or remove the line.')
-        for index, token in enumerate(tokens):
-            if not token.strip(" \t\r\n"):
-                raise UserError(f'{where}: "{name}", entry {index + 1}: an empty word; remove it.')
+        require_words(where, name, tokens)
         tags = found["tags"]
         if tags is not None:
             tags = _tags(where, str(names["tags"]), tags, len(tokens), self.tag_names)
-        pictures = _strings(where, names["images"] or "images", picture_names(found["images"]))
-        if "" in pictures:
-            raise UserError(f'{where}: "{names["images"]}" has an empty name; remove it.')
-        title = record.pop("id", None)
-        if title is not None and (isinstance(title, bool) or not isinstance(title, str | int)):
-            raise UserError(f'{where}: "id" is {title!r}; make it a string.')
+        pictures = strings(where, names["images"] or "images", picture_names(found["images"]))
+        require_names(where, names["images"] or "images", pictures)
+        title = id_of(where, record.pop("id", None), f"{path.stem}-{number}")
         return Example(
             tokens,
             tags,
             tuple(Path(picture) for picture in pictures),
-            f"{path.stem}-{number}" if title in (None, "") else str(title),
+            title,
             record,
             path,
             number,
@@ -122,31 +118,9 @@ def _tags(
     if isinstance(value, list):
         value = [OPEN if tag is None else tag for tag in value]
         value = named_tags(where, name, value, tag_names)
-    tags = _strings(where, name, value)
+    tags = strings(where, name, value)
     if len(tags) != words:
         raise UserError(
             f'{where}: {words} "tokens" but {len(tags)} "{name}"; give every word a tag.'
         )
     return tags
-
-
-def _strings(where: str, field: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise UserError(f'{where}: "{field}" is {_kind(value)}; make it a list of strings.')
-    for index, entry in enumerate(value):
-        if not isinstance(entry, str):
-            raise UserError(
-                f'{where}: "{field}", entry {index + 1} is {_kind(entry)}; make it a string.'
-            )
-    try:
-        "".join(value).encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f'{where}: "{field}" holds half a character (\\ud800 to \\udfff); write both halves.'
-        ) from error
-    return tuple(value)
-
-
-def _kind(value: Any) -> str:
-    shown = json.dumps(value, ensure_ascii=False)
-    return f"{shown if len(shown) <= 30 else shown[:30] + '…'} ({type(value).__name__})"

@@ -126,6 +126,11 @@ def bench(
     for system in wanted.systems:
         if not system.installed:
             reporter.line(f"{system.name}: not installed, left out.")
+    # On other machines they may be.
+    if ray_address is None:
+        from mmseq.training.hub import require_models
+
+        require_models([experiment.config for experiment in bench.missing()])
     if dry_run:
         from mmseq.bench.forecast import forecast
         from mmseq.jobs.local import divided_threads

@@ -34,7 +34,9 @@ def data() -> None:
 
 @data.command(short_help="Count and check what DATA holds.")
 @click.argument("folder", metavar="DATA")
-@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@click.option(
+    "--images", metavar="DIR", help="Folder of the pictures [images in DATA, or beside the file]."
+)
 @click.option(
     "--reader", metavar="NAME", default="auto", help="Reader of the files [by their ending]."
 )
@@ -55,18 +57,21 @@ def check(
 ) -> None:
     """Count and check what DATA holds: types, lengths, orphan tags, duplicates, pictures.
 
-    Lengths are given in words and, where the packaged encoder is installed, in its sub-words.
-    Exit code 1 if something cannot be read, or train has a sentence without tags.
+    DATA is a folder with train, valid and test files, or one file. Lengths are given in words and,
+    where the packaged encoder is installed, in its sub-words. Exit code 1 if something cannot be
+    read, or train has a sentence without tags.
 
     \b
-    Example:
+    Examples:
       mmseq data check data/twitter2015
+      mmseq data check annotated.jsonl --images pictures
     """
     from mmseq.data.folder import require_folder
     from mmseq.datacheck.checking import check_folder
 
     place = _folder(folder)
-    require_folder(place, "data folder")
+    if not place.is_file():
+        require_folder(place, "data folder or file")
     report = check_folder(
         place,
         reader=reader,

@@ -10,15 +10,18 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
+from mmseq.config.comments import commented, component_texts, settings_texts
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
 from mmseq.config.places import absolute
 from mmseq.config.schema import DataConfig, TrainConfig, section
 from mmseq.errors import UserError
-from mmseq.files import write_toml
+from mmseq.files import write_text
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import registry
 
 __all__ = ["Choice", "Config", "DataConfig", "TrainConfig", "parse_setting"]
+
+HEAD = "Every setting of a run. mmseq train --config FILE repeats it."
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,20 @@ class Config:
         return written
 
     def save(self, path: Path) -> None:
-        """A TOML file, paths in it absolute; a kill leaves what was there, or the whole of it."""
-        write_toml(path, absolute(self.tables()))
+        """A TOML file, paths in it absolute, every setting explained by a comment; a kill leaves
+        what was there, or the whole of it.
+        """
+        write_text(path, commented(absolute(self.tables()), self.texts(), HEAD))
+
+    def texts(self) -> dict[str, str]:
+        """What each table and key of it is, by its dotted name."""
+        texts = settings_texts()
+        chosen = {kind: choice for kind, choice in self.single.items() if choice is not None}
+        chosen |= {f"aux.{name}": choice for name, choice in self.aux.items()}
+        chosen |= {f"callbacks.{name}": choice for name, choice in self.callbacks.items()}
+        for table, choice in chosen.items():
+            texts |= component_texts(table, choice.entry)
+        return texts
 
     def replaced(self, changes: Mapping[str, Any]) -> Config:
         """A copy with dotted keys changed, ``{"train.seed": 3}``, or whole tables laid over it,

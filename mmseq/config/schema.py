@@ -89,8 +89,8 @@ class TrainConfig(BaseModel):
     seed: int = Field(1, ge=0, lt=2**31)
     """Of everything random: equal seeds give equal weights."""
     epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
-    """Epochs in all, preparation included; auto: `steps`, or the text encoder's own number, more
-    for few sentences and fewer for very many."""
+    """Epochs in all, with those before auxiliary tasks begin; auto: `steps`, or the text encoder's
+    own number, more for few sentences and fewer for very many."""
     steps: int = Field(0, ge=0)
     """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: as `epochs` says."""
     batch_size: int = Field(32, ge=1)

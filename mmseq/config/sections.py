@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mmseq.config.config import DataConfig, TrainConfig
+from pydantic import BaseModel
+
+from mmseq.config.schema import DataConfig, TrainConfig
 from mmseq.registry.options import in_words
 from mmseq.registry.ranges import limits
 
-SECTIONS = {"data": DataConfig, "train": TrainConfig}
+SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "train": TrainConfig}
 NAMED = {"train.device": "auto, cpu, cuda, cuda:N or mps"}
 """Values of settings whose type says less"""
 

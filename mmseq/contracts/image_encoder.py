@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,6 +29,11 @@ class ImageEncoder(nn.Module, ABC):
     """Widths of the pyramid levels it gives, if asked to"""
     whole_page: bool = False
     """True: pictures are resized without cropping, so that `grid` covers the page"""
+
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        """As a text encoder's"""
+        return ()
 
     def rate_factors(self) -> Mapping[str, float]:
         """As a text encoder's"""

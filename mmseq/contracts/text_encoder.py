@@ -52,6 +52,13 @@ class TextEncoder(nn.Module, ABC):
     needs_images: ClassVar[bool] = False
     """True: `forward` reads pictures (the image encoder runs first)"""
 
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        """Ids of the models of the Hugging Face Hub that an encoder with these options is made of,
+        so that all that are missing can be named before any work; here none.
+        """
+        return ()
+
     def rate_factors(self) -> Mapping[str, float]:
         """Factors on `learning_rate`, by parameter name; parameters not named have 1."""
         return {}

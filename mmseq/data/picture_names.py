@@ -35,3 +35,10 @@ def shown(name: str | Path) -> str:
         slashes = "///" if scheme.lower() == "file" else "//"
         name = f"{scheme}:{slashes}{rest.lstrip('/')}"
     return name if len(name) <= LONGEST or not elsewhere(name) else f"{name[:LONGEST]}…"
+
+
+def in_folder(path: Path, folder: Path | None) -> str:
+    """A picture as the data name it: in terms of the picture folder, where it lies in it."""
+    if folder is not None and path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    return str(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
+from mmseq.data.picture_names import in_folder
 
 
 def record(example: Example, image_folder: Path) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def record(example: Example, image_folder: Path) -> dict[str, Any]:
     facts |= {"line": example.line, "tokens": list(example.tokens)}
     if example.tags is not None:
         facts["tags"] = [None if tag == OPEN else tag for tag in example.tags]
-    facts["images"] = [_name(path, image_folder) for path in example.images]
+    facts["images"] = [in_folder(path, image_folder) for path in example.images]
     return {**facts, **{k: v for k, v in example.extras.items() if k not in facts}}
 
 
@@ -30,7 +31,7 @@ def lines(example: Example, image_folder: Path) -> Iterator[str]:
     """
     name = f"  {example.id}" if example.id else ""
     pictures = [
-        _name(path, image_folder) + ("" if isfile(path) else " (missing)")
+        in_folder(path, image_folder) + ("" if isfile(path) else " (missing)")
         for path in example.images
     ]
     shown = f"  pictures: {', '.join(pictures)}" if pictures else ""
@@ -48,7 +49,3 @@ def visible(text: str) -> str:
 def _code_point(character: str) -> str:
     number = ord(character)
     return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
-
-
-def _name(path: Path, image_folder: Path) -> str:
-    return str(path.relative_to(image_folder) if path.is_relative_to(image_folder) else path)

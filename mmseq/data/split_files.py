@@ -31,6 +31,15 @@ def file_names(split: str) -> tuple[str, ...]:
     return ALIASES.get(split, (split,))
 
 
+def split_named(file: Path) -> str:
+    """The split that a file's name says it is, by its own name or others'; empty: none, or one of
+    two.
+    """
+    stem = file.name.partition(".")[0].lower()
+    named = (s for s in OTHER_NAMES if stem in (*file_names(s), *OTHER_NAMES[s]))
+    return next(named, "")
+
+
 def by_right(folder: Path, split: str, endings: Iterable[str]) -> list[Path]:
     """The files in `folder` with the split's own name and one of the `endings`."""
     files = [folder / f"{name}{ending}" for name in file_names(split) for ending in endings]

@@ -1,4 +1,4 @@
-"""What a data folder holds, and what in it will trouble training: a report fit for JSON."""
+"""What data hold, a folder or one file, and what in them will trouble training: a JSON report."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mmseq.data.hearing import Hearing
 from mmseq.data.naming import Naming
 from mmseq.data.schemes import SchemeOption
 from mmseq.data.sentences import is_annotated
+from mmseq.data.split_files import split_named
 from mmseq.data.splits import (
     SPLITS,
     Split,
@@ -46,12 +47,16 @@ def check_folder(
     columns: Columns | None = None,
     naming: Naming | None = None,
 ) -> dict[str, Any]:
-    """A report on a data folder, fit for JSON; options as in `mmseq.data.splits.load_folder`.
+    """A report on a data folder, or on one file, fit for JSON; options as in
+    `mmseq.data.splits.load_folder`. A file is held to what its name says it is: training data need
+    tags, and only they may leave words open.
 
     `subwords` gives the length of a sentence as the text encoder will see it. What cannot be read
     is a line in ``problems``, one for each kind of fault of a file, and the rest is still checked:
     other files, and sentences without a fault. Every picture is opened once.
     """
+    alone = folder if folder.is_file() else None
+    names = (split_named(alone) or alone.stem,) if alone else SPLITS
     problems: list[str] = []
     splits: dict[str, Split] = {}
     if image_folder is not None and not image_folder.is_dir():
@@ -59,10 +64,10 @@ def check_folder(
         image_folder = None
     faulty: set[str] = set()
     paths: list[Path] = []
-    for name in SPLITS:
+    for name in names:
         hearing = Hearing(counting=True)
         try:
-            if path := find_split(folder, name, reader):
+            if path := alone or find_split(folder, name, reader):
                 paths.append(path)
                 split = load_file(
                     path,
@@ -100,10 +105,12 @@ def check_folder(
     pictures, frames = open_all(
         {path for split in splits.values() for e in split.examples for path in e.images}
     )
+    unread = "" if alone else unread_files(folder, SPLITS, reader)
     return {
-        "folder": str(folder),
+        "folder": str(alone.parent if alone else folder),
+        **({"file": str(alone)} if alone else {}),
         "problems": list(dict.fromkeys(problems)),
-        "notes": [line] if (line := unread_files(folder, SPLITS, reader)) else [],
+        "notes": [unread] if unread else [],
         # Of sentences that are left out, types may be missing.
         "unknown": {} if "train" in faulty else _unknown_types(splits),
         "splits": {
@@ -161,7 +168,7 @@ def _open_words(splits: Mapping[str, Split]) -> list[str]:
         try:
             if name == "train":
                 annotated(split)
-            else:
+            elif name in SPLITS:
                 require_whole(split)
         except UserError as error:
             found.append(f"{name}: {error}")

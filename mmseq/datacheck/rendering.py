@@ -18,7 +18,8 @@ def render(report: Mapping[str, Any], console: Console) -> None:
     """Print a report of `mmseq.datacheck.checking.check_folder`."""
     splits: Mapping[str, Any] = report["splits"]
     if splits:
-        table = Table(title=f"Data in {escape(str(report['folder']))}", title_justify="left")
+        place = report.get("file", report["folder"])
+        table = Table(title=f"Data in {escape(str(place))}", title_justify="left")
         table.add_column("")
         for name in splits:
             table.add_column(name, justify="right")

@@ -114,7 +114,7 @@ def estimate(setup: Setup) -> Estimate:
     counted = [min(timed(step), timed(step)) for step in chosen[1:]] or [first]
     started = time.perf_counter()
     sentences = list(prepared.values())
-    predict(model, collator, sentences, device=device)
+    predict(model, collator, sentences, device=device, span_scores=True)
     each_sentence = (time.perf_counter() - started) / len(sentences)
     picture_seconds += learning_seconds
     rounds = rounds_of(settings, len(examples))

@@ -41,6 +41,20 @@ class Prediction:
     """The best tag sequences, these first; empty where they were not asked for"""
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What is wanted beside the tags."""
+
+    words: bool
+    """The probability of each word's tag"""
+    spans: bool
+    """The probability of each entity"""
+    best: int
+    """So many ways to tag a sentence"""
+    least: float
+    """Entities that score less are left out"""
+
+
 def gives_k_best(decoder: Decoder) -> bool:
     """Whether it has a `k_best` of its own."""
     return type(decoder).k_best is not Decoder.k_best
@@ -54,6 +68,7 @@ def predict(
     *,
     device: torch.device,
     scores: bool = False,
+    span_scores: bool = False,
     best: int = 0,
     min_score: float = 0.0,
     tasks: Sequence[str] | None = None,
@@ -62,8 +77,9 @@ def predict(
     """Predictions in the order of `sentences`; several processes share them by chunks.
 
     `scores`: with probabilities, and with the `best` most probable tag sequences; entities whose
-    probability is below `min_score` are then left out, their words O. `tasks`: auxiliary tasks that
-    may refine (all by default). `advance` gets the number of sentences of each batch done.
+    probability is below `min_score` are then left out, their words O. `span_scores`: with those of
+    the entities alone, which cost less. `tasks`: auxiliary tasks that may refine (all by default).
+    `advance` gets the number of sentences of each batch done.
     """
     if model.training:
         model.eval()
@@ -77,29 +93,31 @@ def predict(
         for indexes in by_length([sentence.length for sentence in chunk], BATCH):
             batch = collator.batch([chunk[i] for i in indexes]).to(device)
             places = [start + i for i in indexes]
-            decoded = _decode(model, batch, active, scores, best, min_score)
+            asked = Asked(words=scores, spans=scores or span_scores, best=best, least=min_score)
+            decoded = _decode(model, batch, active, asked)
             found += zip(places, decoded, strict=True)
             advance(len(indexes))
     found = [item for part in from_all(found) for item in part]
     return [prediction for _, prediction in sorted(found, key=lambda item: item[0])]
 
 
-def _decode(
-    model: Model, batch: Batch, tasks: Sequence[str], scores: bool, best: int, min_score: float
-) -> list[Prediction]:
+def _decode(model: Model, batch: Batch, tasks: Sequence[str], asked: Asked) -> list[Prediction]:
     mask = batch.text.mask
     untagged = replace(batch, targets=replace(batch.targets, tags=None))
     emissions = model(untagged, tasks).emissions
     tags = model.decode(emissions, mask)
     named = _named(model, tags, mask)
-    if not scores:
+    if not asked.spans:
         return [Prediction(names) for names in named]
     whole = _span_scores(model, emissions, tags, mask, named)
-    if min_score > 0:
-        tags, whole = _likely(model, tags, named, whole, min_score)
+    if not asked.words:
+        pairs = zip(named, whole, strict=True)
+        return [Prediction(names, span_scores=found) for names, found in pairs]
+    if asked.least > 0:
+        tags, whole = _likely(model, tags, named, whole, asked.least)
         named = _named(model, tags, mask)
     words = calls.scores(model.title("decoder"), model.decoder, emissions, tags, mask)
-    others = _alternatives(model, emissions, mask, best) if best else [()] * len(named)
+    others = _alternatives(model, emissions, mask, asked.best) if asked.best else [()] * len(named)
     return [
         Prediction(names, tuple(values[: len(names)]), found, alternatives=alternatives)
         for names, values, found, alternatives in zip(

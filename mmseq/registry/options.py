@@ -82,6 +82,15 @@ def options_of(cls: Any) -> dict[str, Option]:
     return found
 
 
+def taken_by(cls: Any, name: str) -> Any:
+    """The class of `cls` and its bases whose constructor names the option; None where none does."""
+    for base in cls.__mro__:
+        constructor = vars(base).get("__init__")
+        if constructor is not None and name in inspect.signature(constructor).parameters:
+            return base
+    return None
+
+
 def task_options(cls: Any, title: str) -> dict[str, Option]:
     """The options of an auxiliary task's class, with the weight that the engine adds and takes out
     again: the loss is weighted outside the task. `UserError` where the class has one of its own.

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from mmseq.contracts.example import Example
+from mmseq.data.picture_names import in_folder
+from mmseq.data.tags import spans
 from mmseq.errors import UserError
 from mmseq.files import replacing
+
+if TYPE_CHECKING:
+    from mmseq.model.prediction import Prediction
 
 FOLDER = "predictions"
 
@@ -26,22 +33,47 @@ class Predictions:
 
 
 def write_predictions(
-    run: Path, split: str, examples: Sequence[Example], tags: Sequence[Sequence[str]]
+    run: Path,
+    split: str,
+    examples: Sequence[Example],
+    found: Sequence[Prediction],
+    image_folder: Path,
 ) -> None:
-    """``RUN/predictions/SPLIT.jsonl``: id, words, predicted ``tags`` and ``gold``, a sentence a
-    line, so that the file can be scored, compared and read without the data.
+    """``RUN/predictions/SPLIT.jsonl``: id, words, predicted ``tags`` and ``gold``, ``images`` in
+    terms of their folder, and the predicted ``entities``, a sentence a line, so that the file can
+    be scored, compared and read without the data.
     """
     path = run / FOLDER / f"{split}.jsonl"
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
-        for example, predicted in zip(examples, tags, strict=True):
+        for example, predicted in zip(examples, found, strict=True):
             record = {
                 "id": example.id,
                 "tokens": list(example.tokens),
-                "tags": list(predicted),
+                "tags": list(predicted.tags),
                 "gold": list(example.tags or ()),
+                "images": [in_folder(path, image_folder) for path in example.images],
+                "entities": entities(example.tokens, predicted),
             }
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def entities(tokens: Sequence[str], predicted: Prediction) -> list[dict[str, Any]]:
+    """Each predicted entity: its ``type``, its ``text``, its words from ``start`` to before
+    ``end``, and its ``score``, None where the decoder gives none.
+    """
+    found = spans(predicted.tags)
+    scores = predicted.span_scores or (math.nan,) * len(found)
+    return [
+        {
+            "type": kind,
+            "text": " ".join(tokens[start:end]),
+            "start": start,
+            "end": end,
+            "score": round(score, 4) if math.isfinite(score) else None,
+        }
+        for (start, end, kind), score in zip(found, scores, strict=True)
+    ]
 
 
 def read_predictions(run: Path, split: str) -> Predictions:

@@ -11,8 +11,9 @@ from typing import Any
 from mmseq.contracts.example import Example
 from mmseq.data.columns import check_columns
 from mmseq.data.folder import reader_of, suiting_reader
-from mmseq.data.hearing import Hearing
+from mmseq.data.hearing import SHOWN, Hearing
 from mmseq.data.json_fields import JsonFields, checked_fields, picture_names, take
+from mmseq.data.json_values import id_of, kind_of, require_names, require_words, strings
 from mmseq.data.naming import Naming
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import decoded, read_examples
@@ -149,19 +150,36 @@ def _from_json(
         raise UserError(f"{where}: broken JSON ({error}).") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
-    given = take(record, fields.name(record, "tokens", where))
-    text = record.pop("text", None)
-    sentence = given if given is not None else text
-    words = isinstance(sentence, list) and all(isinstance(w, str) and w for w in sentence)
-    if not words and not isinstance(sentence, str):
-        raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string).')
-    images = picture_names(take(record, fields.name(record, "images", where)))
-    if not isinstance(images, list) or not all(isinstance(name, str) for name in images):
-        raise UserError(f'{where}: "images" is not a list of file names.')
-    name = str(record.pop("id", number))
+    named = fields.name(record, "tokens", where)
+    given, text = take(record, named), record.pop("text", None)
+    if given is not None:
+        sentence = _sentence(where, named or "tokens", given)
+    elif text is not None:
+        sentence = _sentence(where, "text", text)
+    else:
+        more = ", …" if len(record) > SHOWN else ""
+        has = f"; it has {', '.join(map(repr, list(record)[:SHOWN]))}{more}" if record else ""
+        raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string){has}.')
+    pictures = fields.name(record, "images", where)
+    images = strings(where, pictures or "images", picture_names(take(record, pictures)))
+    require_names(where, pictures or "images", images)
+    name = id_of(where, record.pop("id", None), str(number))
     record.pop("tags", None)
     try:
         files = [folder.find(Path(image)) for image in images]
         return tagger.sentence(sentence, files, record, name, file=path, line=number)
     except UserError as error:
         raise UserError(f"{where}: {error}") from error
+
+
+def _sentence(where: str, field: str, value: Any) -> str | tuple[str, ...]:
+    """A string to be cut into words, or words; `UserError` for anything else."""
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise UserError(
+            f'{where}: "{field}" is {kind_of(value)}; make it a list of words, or a string.'
+        )
+    words = strings(where, field, value)
+    require_words(where, field, words)
+    return words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mmseq.data.picture_names import in_folder
 from mmseq.errors import UserError
 from mmseq.tagging.sentences import TaggedSentence
 
@@ -39,12 +40,7 @@ def columns(sentence: TaggedSentence, image_folder: Path | None = None) -> str:
 
 def picture_names(sentence: TaggedSentence, image_folder: Path | None) -> list[str]:
     """Pictures as the data name them: in terms of their folder, where they lie in it."""
-    return [
-        path.relative_to(image_folder).as_posix()
-        if image_folder is not None and path.is_relative_to(image_folder)
-        else str(path)
-        for path in sentence.images
-    ]
+    return [in_folder(path, image_folder) for path in sentence.images]
 
 
 def _require_writable(text: str, shown: str, sentence: TaggedSentence) -> None:

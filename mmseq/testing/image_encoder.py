@@ -106,6 +106,7 @@ class _Check:
         good = isinstance(width, int) and width > 0
         subject.require(good, "width", f"it is {width!r}", right)
         subject.rates(encoder)
+        subject.hub_models()
         if encoder.whole_page:
             picture = Image.new("RGB", (200, 64), "white")
             marked = picture.copy()

@@ -155,6 +155,14 @@ class Subject(Judge):
         right = "names of named_parameters()"
         self.require(not strange, "rate_factors", f"it names {strange}", right)
 
+    def hub_models(self) -> None:
+        """The models of the Hub that an encoder says it is made of."""
+        with self.running("hub_models"):
+            models = self.cls.hub_models(self.options)
+        good = isinstance(models, list | tuple) and all(isinstance(m, str) and m for m in models)
+        right = 'a list of ids, such as ["organisation/name"]'
+        self.require(good, "hub_models", f"it gives {models!r}", right)
+
 
 @torch.no_grad()
 def _move(module: nn.Module) -> None:

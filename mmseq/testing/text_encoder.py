@@ -116,6 +116,7 @@ class _Check:
                 isinstance(value, int) and value >= least, name, f"it is {value!r}", right
             )
         subject.rates(encoder)
+        subject.hub_models()
         matrix = encoder.embeddings()
         own = matrix is None or any(matrix is p for p in encoder.parameters())
         right = "one of parameters(), or None"

@@ -9,9 +9,6 @@ from torch import nn
 
 from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.data.picture_names import elsewhere, shown
-from mmseq.data.splits import missing_pictures
-from mmseq.errors import UserError
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
 from mmseq.training.initial import take_initial_weights
@@ -27,22 +24,6 @@ def describe(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     take_initial_weights(setup.model, setup.config, reporter.line)
     reporter.table(_components(setup))
     reporter.line(_steps(setup))
-    if setup.model.image_encoder is not None:
-        missing = missing_pictures(e for split in setup.splits.values() for e in split.examples)
-        if missing:
-            example, path = missing[0]
-            number = len({path for _, path in missing})
-            told = f" {reason}." if (reason := elsewhere(path)) else ""
-            if setup.config.data.images == "strict":
-                raise UserError(
-                    f"{example.where}: picture {shown(path)}: "
-                    f"{elsewhere(path) or 'no such file'} ({number} such pictures); fix it, or set "
-                    "data.images = 'lenient' to do without it."
-                )
-            reporter.warning(
-                f"Pictures missing: {number}; their sentences are used without them. First: "
-                f"{example.where}: {shown(path)}{told}"
-            )
     return setup
 
 
@@ -89,7 +70,9 @@ def _steps(setup: Setup) -> str:
     rounds = rounds_of(setup.config.train, len(setup.splits["train"].examples))
     steps, preparation = rounds.each, setup.model.preparation
     epochs = "1 epoch" if rounds.epochs == 1 else f"{rounds.epochs} epochs"
-    first = f", the first {preparation} of them preparation" if preparation else ""
+    first = f", the first {'' if preparation == 1 else f'{preparation} '}" if preparation else ""
+    if first:
+        first += f"with the main task alone, before {', '.join(setup.model.tasks)} begin"
     return (
         f"{epochs}{first}: {steps} steps each, {rounds.total} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "

@@ -72,8 +72,9 @@ def require_trainable(model: Model, config: Config, splits: Mapping[str, Split])
     if model.preparation >= rounds:
         length = "steps" if config.train.steps else "epochs"
         raise UserError(
-            f"train.{length} = {config.train.steps or config.train.epochs}: the preparation phase "
-            f"alone takes {model.preparation} of {rounds} epochs; give more."
+            f"train.{length} = {config.train.steps or config.train.epochs}: the preparation "
+            "phase, in which the main task trains alone before the auxiliary tasks begin, takes "
+            f"{model.preparation} of {rounds} epochs; give more."
         )
     _require_embeddings(model, config)
     reader = FieldReader(model.extras)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from accelerate.utils import set_seed
@@ -14,7 +15,7 @@ from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.layers.gradients import Cosines
 from mmseq.model import calls
 from mmseq.model.batch import Batch
-from mmseq.model.prediction import predict
+from mmseq.model.prediction import Prediction
 from mmseq.processes import any_of_all, from_all
 from mmseq.runs.predictions import write_predictions
 from mmseq.runs.results import write_results
@@ -32,6 +33,7 @@ from mmseq.training.preparation import observe
 from mmseq.training.progress import Best, Progress
 from mmseq.training.setup import Setup
 from mmseq.training.step import Stepper
+from mmseq.training.tagging import Tagging
 
 
 class Trainer:
@@ -61,6 +63,7 @@ class Trainer:
         )
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
         self.progress = Progress(prepared=not self.model.preparation)
+        self.tagging = Tagging(setup)
         self.ctrl_c = CtrlC()
 
     def run(self) -> None:
@@ -162,23 +165,23 @@ class Trainer:
         started = time.perf_counter()
         device = self.accelerator.device
         groups = ((batch.to(device) for batch in group) for group in self.batches.once())
-        with self.reporter.progress("tasks look at the training data", self.rounds.each) as advance:
+        with self.reporter.progress("tasks look at the data", self.rounds.each) as advance:
             observe(self.model, groups, advance)
         self.progress.prepared = True
         self.progress.add_seconds("preparation", time.perf_counter() - started)
-        self.reporter.line("Preparation finished: all tasks train from here on.")
+        self.reporter.line("The auxiliary tasks have looked at the data: from here on all train.")
 
     def _end_epoch(self) -> None:
         progress = self.progress
         progress.epoch += 1
-        tags, valid = self.evaluate("valid") if "valid" in self.setup.prepared else ([], None)
+        found, valid = self.evaluate("valid") if "valid" in self.setup.prepared else ([], None)
         f1 = -1.0 if valid is None else valid["f1"]
         if not self.preparing and (valid is None or f1 > progress.best.f1):
             progress.best = Best(progress.epoch, f1, valid)
             if self.accelerator.is_main_process:
                 self.checkpoints.save_best(self.model)
                 if valid is not None:
-                    self._write_predictions("valid", tags)
+                    self._write_predictions("valid", found)
         event = EpochEvent(
             progress.epoch,
             progress.step,
@@ -194,22 +197,14 @@ class Trainer:
         self.reporter.line(messages.epoch_line(event, self.rounds))
         self._save(self._pressed())
 
-    def evaluate(self, split: str) -> tuple[list[tuple[str, ...]], dict[str, Any]]:
-        """Predicted tags of a split, and their scores as in metrics.json."""
+    def evaluate(self, split: str) -> tuple[list[Prediction], dict[str, Any]]:
+        """What is predicted for a split, and its scores as in metrics.json."""
         started = time.perf_counter()
-        sentences = self.setup.prepared[split]
-        predictions = predict(
-            self.model,
-            self.setup.collator,
-            sentences,
-            device=self.accelerator.device,
-            tasks=self.active,
-        )
-        tags = [p.tags for p in predictions]
+        predictions = self.tagging.predictions(split, self.active, scored=not self.preparing)
         gold = [example.tags or () for example in self.setup.splits[split].examples]
-        scores = score(gold, tags)
+        scores = score(gold, [p.tags for p in predictions])
         self.progress.add_seconds("evaluation", time.perf_counter() - started)
-        return tags, scores
+        return predictions, scores
 
     def _finish(self) -> None:
         best = self.progress.best
@@ -229,9 +224,9 @@ class Trainer:
         if self.progress.pictures:
             metrics["pictures"] = self.progress.pictures
         if "test" in self.setup.prepared:
-            tags, metrics["test"] = self.evaluate("test")
+            found, metrics["test"] = self.evaluate("test")
             if self.accelerator.is_main_process:
-                self._write_predictions("test", tags)
+                self._write_predictions("test", found)
         for weight in self.learning.trained if self.learning else ():
             # What is told of the run counts it among those that were trained.
             weight.requires_grad_(True)
@@ -258,8 +253,10 @@ class Trainer:
 
     # What follows serves the loop above.
 
-    def _write_predictions(self, split: str, tags: Sequence[Sequence[str]]) -> None:
-        write_predictions(self.folder, split, self.setup.splits[split].examples, tags)
+    def _write_predictions(self, name: str, found: Sequence[Prediction]) -> None:
+        split, data = self.setup.splits[name], self.setup.config.data
+        images = Path(data.image_folder) if data.image_folder else split.path.parent / "images"
+        write_predictions(self.folder, name, split.examples, found, images)
 
     def _cosines(self) -> Cosines | None:
         """Where a callback wants the cosines of the step that begins."""

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from os.path import isfile
 
 from mmseq.data.picture_names import elsewhere, shown
-from mmseq.data.splits import Split
+from mmseq.data.splits import Split, missing_pictures
+from mmseq.errors import UserError
 
 
 def picture_lines(splits: Mapping[str, Split], reader: str, folder: str) -> list[str]:
@@ -41,3 +42,15 @@ def picture_lines(splits: Mapping[str, Split], reader: str, folder: str) -> list
                 )
             lines.append(line)
     return lines
+
+
+def require_pictures(splits: Mapping[str, Split]) -> None:
+    """`UserError` naming the first sentence with a picture that has no file; nothing is opened."""
+    missing = missing_pictures(e for split in splits.values() for e in split.examples)
+    if missing:
+        example, path = missing[0]
+        number = len({path for _, path in missing})
+        raise UserError(
+            f"{example.where}: picture {shown(path)}: {elsewhere(path) or 'no such file'} "
+            f"({number} such pictures); fix it, or set data.images = 'lenient' to do without it."
+        )

@@ -48,9 +48,10 @@ class Rounds:
         return range(self.ends[number - 1] if number else 0, self.ends[number])
 
     def name(self, number: int, *, preparing: bool) -> str:
-        """What the user reads: ``epoch 3/8``."""
+        """What the user reads: ``epoch 3/8``; `preparing`: before the auxiliary tasks begin."""
         kind = "epoch" if len(self.ends) == self.epochs else "part"
-        return f"{'preparation' if preparing else kind} {number}/{len(self.ends)}"
+        alone = " (main task alone)" if preparing else ""
+        return f"{kind} {number}/{len(self.ends)}{alone}"
 
 
 def rounds_of(train: TrainConfig, sentences: int) -> Rounds:

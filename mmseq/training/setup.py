@@ -30,12 +30,13 @@ from mmseq.runs.splitter import write_splitter
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
+from mmseq.training.hub import require_models
 from mmseq.training.idle import idle_lines
 from mmseq.training.initial import build_seeded, require_trainable, take_initial_weights
 from mmseq.training.launch import require_seen, require_sentences
 from mmseq.training.lengths import find_lengths
 from mmseq.training.partial import require_partial
-from mmseq.training.pictured import picture_lines
+from mmseq.training.pictured import picture_lines, require_pictures
 from mmseq.training.resolved import carried_out
 from mmseq.training.rounds import rounds_of
 from mmseq.training.seen_data import (
@@ -131,6 +132,7 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         reporter.line(
             f"{process_count()} processes, each with batches of {config.train.batch_size} sentences"
         )
+    require_models([config])
     model, fitted = build_seeded(config, labels, splits["train"].examples)
     asked = config
     config = carried_out(config, model, len(splits["train"].examples))
@@ -142,6 +144,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
     for line in data_lines(config.data, splits):
         reporter.line(line)
     if (looking := needing_images(config)) is not None:
+        if config.data.images == "strict":
+            require_pictures(splits)
         images = config.data.image_folder or str(Path(config.data.path) / "images")
         for line in picture_lines(splits, looking.entry.title, images):
             reporter.warning(line)

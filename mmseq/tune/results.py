@@ -12,7 +12,8 @@ from typing import Any
 from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
-from mmseq.files import write_text, write_toml
+from mmseq.config.comments import commented
+from mmseq.files import write_text
 from mmseq.tune.space import Space
 from mmseq.tune.study import settings_of
 
@@ -29,7 +30,8 @@ def save_best(path: Path, space: Space, best: FrozenTrial, trials: int) -> None:
     """The best trial's whole config, for `mmseq train --config`: it reads the test split again."""
     config = space.whole(settings_of(space, best))
     which = f"The best of {trials_text(trials)}: trial {best.number}"
-    write_toml(path, config.tables(), f"{which}, validation F1 (default) {best.value:.2f}")
+    head = f"{which}, validation F1 (default) {best.value:.2f}"
+    write_text(path, commented(config.tables(), config.texts(), head))
 
 
 def save_trials(path: Path, space: Space, trials: Sequence[FrozenTrial]) -> None:

@@ -94,8 +94,8 @@ class Conflict(Callback):
 class EarlyStopping(Callback):
     """Stops when validation F1 has not risen for `patience` epochs.
 
-    Epochs of the preparation phase do not count; without a validation split it never stops, and
-    says so.
+    Epochs before the auxiliary tasks begin do not count; without a validation split it never
+    stops, and says so.
     """
 
     def __init__(self, *, patience: Count = 3) -> None:

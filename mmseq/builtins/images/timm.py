@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from mmseq.builtins.images.timm_backbone import (
     build,
     cut,
     describe,
+    hub_models,
     last_reduction,
     read_description,
     rebuild,
@@ -32,6 +33,7 @@ from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.packaged import LITE
+from mmseq.registry.options import taken_by
 from mmseq.registry.ranges import Natural, NonNegative
 
 DEFAULT_MODEL = "tf_efficientnet_lite0"
@@ -40,10 +42,13 @@ DEFAULT_MODEL = "tf_efficientnet_lite0"
 class TimmEncoder(ImageEncoder):
     """A timm model (CNN or ViT): its last feature map's cells, or its patches, are the regions.
 
+    `model`: a name of timm's, or ``hf-hub:organisation/name`` for one of the Hub.
     `weights`: ``default`` is the packaged file for tf_efficientnet_lite0, 1 and 2 and the Hub for
     any other model; ``hub``; ``random``; ``pkg:package/path``; a file or a folder. `train`:
     ``frozen`` keeps the map, ``last-stage`` keeps the map before its size is last halved and trains
     what follows, ``all`` keeps nothing. Batch-norm statistics are never changed.
+    `learning_rate`: of what trains. `picture_epochs`: so many epochs over the distinct pictures, in
+    which what trains first learns by itself which types their sentences have; 0: none.
 
     `fit`: ``crop`` takes the centre as the model was trained; ``page`` squeezes the whole picture
     in. `levels`: also pyramid maps, finest first, from 1/4 of the side down
@@ -56,6 +61,12 @@ class TimmEncoder(ImageEncoder):
 
     offline = MappingProxyType({"model": tuple(LITE), "weights": "default"})
     earlier = MappingProxyType({"picture_epochs": 0})
+
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        # To a class with options of that name they may mean something else.
+        own = {taken_by(cls, name) for name in ("model", "weights")} == {TimmEncoder}
+        return hub_models(options["model"], options["weights"]) if own else ()
 
     def __init__(
         self,

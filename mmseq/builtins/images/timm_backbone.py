@@ -14,7 +14,7 @@ from timm.models import load_state_dict
 from torch import Tensor, nn
 
 from mmseq.errors import UserError, did_you_mean
-from mmseq.packaged import LITE, weights_file
+from mmseq.packaged import LITE, quiet_hub, weights_file
 
 Step = Callable[[Tensor], Tensor]
 HUB_PREFIXES = ("hf-hub", "hf_hub")
@@ -43,6 +43,7 @@ def build(model: str, weights: str) -> nn.Module:
     if weights == "default":
         weights = f"pkg:{LITE[model]}" if model in LITE else "hub"
     _check_name(model)
+    quiet_hub()
     try:
         net = _create(model, pretrained=weights == "hub")
     except Exception as error:  # requests, httpx, the Hub's own errors, timm's RuntimeError
@@ -58,6 +59,18 @@ def build(model: str, weights: str) -> nn.Module:
     if weights not in ("hub", "random"):
         load(net, weights_file(weights), model)
     return net
+
+
+def hub_models(model: str, weights: str) -> tuple[str, ...]:
+    """The id of the Hub that a model and its weights come from; none where these are at hand."""
+    source, _, place = model.partition(":")
+    if source in HUB_PREFIXES:
+        # Its own config.json is needed, whatever weights it gets.
+        return (place,)
+    if place or weights != "hub" and (weights != "default" or model in LITE):
+        return ()
+    known = timm.get_pretrained_cfg(model) if timm.is_model(model) else None
+    return (known.hf_hub_id,) if known is not None and known.hf_hub_id else ()
 
 
 def rebuild(description: dict[str, Any]) -> nn.Module:

