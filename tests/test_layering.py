@@ -20,7 +20,9 @@ ENGINE = {
 
 FLOORS = (
     "errors version",
-    "hookspecs console processes files",
+    "files hookspecs processes prose streams",
+    "table_width",
+    "console",
     "packaged contracts",
     "registry",
     "config",
@@ -34,7 +36,8 @@ FLOORS = (
     "builtins",
     "audit jobs",
     "bench",
-    "comparison tables tune",
+    "comparison",
+    "tables tune",
     "scaffold testing",
     # The doors: names, commands, entry points.
     "__init__",

@@ -6,15 +6,17 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmseq.bench.experiment import Experiment
 from mmseq.bench.results import Result
 from mmseq.files import read_json
 from mmseq.runs.identity import without_places
 from mmseq.runs.predictions import read_predictions
 from mmseq.runs.provenance import require_made_with
 from mmseq.scoring.counts import sentence_counts
+
+if TYPE_CHECKING:
+    from mmseq.bench.experiment import Experiment
 
 
 def result_of(experiment: Experiment, run: Path, threads: int) -> Result:

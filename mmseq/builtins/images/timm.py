@@ -23,6 +23,7 @@ from mmseq.builtins.images.timm_backbone import (
     describe,
     hub_models,
     last_reduction,
+    level_indices,
     read_description,
     rebuild,
     run,
@@ -54,9 +55,8 @@ class TimmEncoder(ImageEncoder):
     in. `levels`: also pyramid maps, finest first, from 1/4 of the side down
     (of a ViT four of its blocks' maps).
 
-    `normalize`: regions and vector are layer-normalised over E without learned weights. Maps after
-    a ReLU are small and positive, and every model has its own scale; word states have about unit
-    scale, and so attention and gates that see both start balanced whatever the model.
+    `normalize`: regions and vector are layer-normalised over E without learned weights, so that
+    attention and gates start balanced between them and word states, whatever the model's scale.
     """
 
     offline = MappingProxyType({"model": tuple(LITE), "weights": "default"})
@@ -99,7 +99,7 @@ class TimmEncoder(ImageEncoder):
             self.description["cut_before"] = last_reduction(net)
         self.model = net
         self._transform = build_transform(self.description["data"])
-        self._level_indices = _level_indices(net) if levels else []
+        self._level_indices = level_indices(net) if levels else []
         self._probe()
         self._choose_trained()
         self.eval()
@@ -293,14 +293,3 @@ def _grid(height: int, width: int) -> Tensor:
     y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
     corners = torch.stack([x / width, y / height, (x + 1) / width, (y + 1) / height], dim=-1)
     return corners.reshape(-1, 4)
-
-
-def _level_indices(net: Any) -> list[int]:
-    info = list(getattr(net, "feature_info", ()))
-    if not info or not hasattr(net, "forward_intermediates"):
-        raise UserError("This timm model gives no pyramid: take levels = false or another model.")
-    reductions = [entry["reduction"] for entry in info]
-    if len(set(reductions)) == 1:  # a ViT: every block's map is of one size
-        number = min(4, len(info))
-        return [len(info) * (i + 1) // number - 1 for i in range(number)]
-    return [i for i, reduction in enumerate(reductions) if reduction >= 4]

@@ -239,3 +239,15 @@ def used_names(net: nn.Module, output: Tensor) -> set[str]:
     named = [(name, weight) for name, weight in net.named_parameters() if weight.requires_grad]
     grads = torch.autograd.grad(output.sum(), [weight for _, weight in named], allow_unused=True)
     return {name for (name, _), grad in zip(named, grads, strict=True) if grad is not None}
+
+
+def level_indices(net: Any) -> list[int]:
+    """Which of its maps are the pyramid, finest first; `UserError` where it gives none."""
+    info = list(getattr(net, "feature_info", ()))
+    if not info or not hasattr(net, "forward_intermediates"):
+        raise UserError("This timm model gives no pyramid: take levels = false or another model.")
+    reductions = [entry["reduction"] for entry in info]
+    if len(set(reductions)) == 1:  # a ViT: every block's map is of one size
+        number = min(4, len(info))
+        return [len(info) * (i + 1) // number - 1 for i in range(number)]
+    return [i for i, reduction in enumerate(reductions) if reduction >= 4]
