@@ -260,6 +260,12 @@ def test_further_fields_are_told_with_their_kind_and_where_one_is_missing_or_odd
     told = printed(check_folder(tmp_path)).splitlines()
     (row,) = (line for line in told if "field mood: 1 number a sentence" in line)
     assert [cell.strip() for cell in row.split("│")[2:4]] == ["3", "1 (2 numbers a sentence)"]
+    below = told[told.index(row) + 1]
+    assert [cell.strip() for cell in below.split("│")[1:4]] == [
+        "its numbers",
+        "-2 to 2.5",
+        "1 to 2",
+    ]
     assert f"train: sentences without field 'caption': 1. {file}:2" in told
     assert f"train: sentences with another field 'mixed': 2. {file}:2; {file}:3" in told
 

@@ -53,8 +53,8 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
     def unusable(kind: str) -> list[str]:
         return row(f"  {kind}", lambda s: s["pictures"][kind]["count"])
 
-    def field(name: str) -> list[str]:
-        """In how many sentences it is, in which form."""
+    def field(name: str) -> list[list[str]]:
+        """In how many sentences it is, in which form, and from what to what its numbers go."""
         forms = [f["form"] for s in splits.values() if (f := s["fields"].get(name))]
 
         def cell(split: Any) -> Any:
@@ -62,7 +62,13 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
             number = found["sentences"]
             return number if found["form"] == forms[0] else f"{number:,} ({found['form']})"
 
-        return row(escape(f"field {name}: {forms[0]}"), cell)
+        def reach(split: Any) -> str:
+            found = split["fields"].get(name, {})
+            low, high = found.get("low"), found.get("high")
+            return "" if low is None else f"{low:g} to {high:g}"
+
+        rows = [row(escape(f"field {name}: {forms[0]}"), cell)]
+        return rows + ([row("  its numbers", reach)] if any(map(reach, splits.values())) else [])
 
     partly = any(s["open"]["count"] for s in splits.values())
     units = [u for u in ("words", "subwords") if all(s["length"][u] for s in splits.values())]
@@ -90,7 +96,11 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
             else []
         ),
         row("sentences without picture", lambda s: s["pictures"]["sentences_without"]),
-        *(field(name) for name in sorted({name for s in splits.values() for name in s["fields"]})),
+        *(
+            r
+            for name in sorted({n for s in splits.values() for n in s["fields"]})
+            for r in field(name)
+        ),
     ]
 
 

@@ -39,6 +39,7 @@ from mmseq.training.partial import require_partial
 from mmseq.training.pictured import picture_lines, require_pictures
 from mmseq.training.resolved import carried_out
 from mmseq.training.rounds import rounds_of
+from mmseq.training.scales import share_lines
 from mmseq.training.seen_data import (
     SEEN,
     require_same_files,
@@ -149,6 +150,8 @@ def assemble(config: Config, folder: Path, reporter: Reporter) -> Setup:
         images = config.data.image_folder or str(Path(config.data.path) / "images")
         for line in picture_lines(splits, looking.entry.title, images):
             reporter.warning(line)
+    for line in share_lines(model.extras, splits["train"].examples):
+        reporter.warning(line)
     say(splitting, reporter)
     idle = idle_lines(
         asked,
