@@ -203,3 +203,40 @@ def test_with_single_sentences_shares_are_exact():
     for size, part in zip(sizes, deal(sizes, (70, 10, 20), seed=1), strict=True):
         held[part] += size
     assert held == [140, 20, 40]
+
+
+def test_what_a_message_says_of_columns_schemes_and_fields_can_be_said_here(tmp_path, run_cli):
+    (tmp_path / "a.txt").write_text(
+        "1\tAnna\tPER\n2\tran\tO\n\n1\tin\tO\n2\tOslo\tLOC\n\n1\tso\tO\n2\twhat\tO\n"
+    )
+    asked = ("data", "split", tmp_path / "a.txt", "--output", tmp_path / "out", "--shares", "1,1,1")
+    told = run_cli(*asked)
+    assert told.code == 2
+    assert "--columns word=2,tag=-1" in told.err
+    assert "--scheme" in run_cli(*asked, "--columns", "word=2,tag=-1").err
+    assert run_cli(*asked, "--columns", "word=2,tag=-1", "--scheme", "io").code == 0
+    found = load_folder(tmp_path / "out")
+    assert sorted((e.tokens, e.tags) for s in found.values() for e in s.examples) == [
+        (("Anna", "ran"), ("B-PER", "O")),
+        (("in", "Oslo"), ("O", "B-LOC")),
+        (("so", "what"), ("O", "O")),
+    ]
+    (tmp_path / "b.jsonl").write_text(
+        "".join(f'{{"words": ["{w}"], "mine": [{n}]}}\n' for n, w in enumerate(("is", "Bo")))
+    )
+    asked = ("data", "split", tmp_path / "b.jsonl", "--output", tmp_path / "b", "--shares", "1,0,1")
+    done = run_cli(*asked, "--fields", "tags=mine", "--tag-names", "O,B-PER")
+    assert done.code == 0
+    assert "field 'words' is read as 'tokens'" in done.err
+    found = load_folder(tmp_path / "b")
+    pairs = {e.tokens + (e.tags or ()) for s in found.values() for e in s.examples}
+    assert pairs == {("is", "O"), ("Bo", "B-PER")}
+
+
+def test_names_of_which_the_reader_is_not_told_are_refused(tmp_path, run_cli):
+    (tmp_path / "a.txt").write_text("a\tO\n\nb\tO\n")
+    said = ("--fields", "tags=x")
+    split = run_cli("data", "split", tmp_path / "a.txt", "--output", tmp_path / "out", *said)
+    for done in (split, run_cli("data", "show", tmp_path / "a.txt", *said)):
+        assert done.code == 2
+        assert "has no fields to name; leave out data.fields, --fields" in done.err

@@ -121,7 +121,7 @@ def show(
       mmseq data show data/twitter2017/train.txt --first 5
       mmseq data show annotated.txt --scheme iob1 --json > annotated.jsonl
     """
-    from mmseq.data.columns import check_columns
+    from mmseq.data.columns import check_told
     from mmseq.data.show import lines, record
     from mmseq.data.splits import load_file
 
@@ -130,8 +130,7 @@ def show(
         such = f", such as {inside[0]}" if inside else ""
         raise UserError(f"{file}: is a folder; give a file{such}.")
     folder = Path(images) if images else file.parent / "images"
-    if file.is_file():
-        check_columns([file], reader, columns)
+    check_told(file, reader, columns, naming)
     split = load_file(
         file,
         reader=reader,

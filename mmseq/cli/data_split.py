@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmseq.cli.columns import Columns, columns_option, scheme_option
+from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
 from mmseq.prose import say
 
 if TYPE_CHECKING:
+    from mmseq.data.naming import Naming
     from mmseq.data.partition.files import Written
     from mmseq.data.splits import Split
 
@@ -33,12 +36,9 @@ if TYPE_CHECKING:
 )
 @click.option("--images", metavar="DIR", help="Folder of the pictures [images beside FILE].")
 @click.option("--reader", metavar="NAME", default="auto", help="Of the file [by its ending].")
-@click.option(
-    "--scheme",
-    type=click.Choice(["auto", "bio", "bioes", "iob1"]),
-    default="auto",
-    help="Tagging scheme of the file [auto].",
-)
+@columns_option()
+@scheme_option("Tagging scheme of the file [auto].")
+@naming_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def split(
     file: Path,
@@ -49,8 +49,10 @@ def split(
     together: tuple[str, ...],
     images: str | None,
     reader: str,
+    columns: Columns | None,
     scheme: str,
     as_json: bool,
+    naming: Naming | None,
 ) -> None:
     """Divide the sentences of FILE into train, valid and test, or into K folds.
 
@@ -66,6 +68,7 @@ def split(
         --seed 1
       mmseq data split annotated.txt --images photos --output data/folds --folds 5
     """
+    from mmseq.data.columns import check_told
     from mmseq.data.new_folder import new_folder, require_new_folder
     from mmseq.data.partition.files import splits_of_fold, write_splits
     from mmseq.data.partition.groups import groups_of
@@ -80,13 +83,18 @@ def split(
     if file.is_dir():
         raise UserError(f"{file}: is a folder; give the file to divide.")
     require_new_folder(output, "--output")
+    check_told(file, reader, columns, naming)
     source = load_file(
         file,
         reader=reader,
         scheme=scheme,  # type: ignore[arg-type]
         image_folder=Path(images) if images else None,
         store=ExampleStore(user_cache() / "sentences", least=LARGE),
+        columns=columns,
+        naming=naming,
     )
+    for note in source.notes:
+        say(note, err=True)
     groups = groups_of(source.examples, _fields(source, together))
     parts_of_groups = deal([len(group) for group in groups], wanted, seed)
     parts = [0] * len(source.examples)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mmseq.data.folder import reader_of
+from mmseq.data.naming import Naming
 from mmseq.data.reading import takes_columns
 from mmseq.errors import UserError
 
@@ -26,3 +27,15 @@ def check_columns(paths: Sequence[Path], reader: str, columns: Columns | None) -
     """`UserError` with that line."""
     if line := unused_columns(paths, reader, columns):
         raise UserError(line)
+
+
+def check_told(
+    path: Path, reader: str, columns: Columns | None, naming: Naming | None = None
+) -> None:
+    """`UserError` where something is said of a file that its reader is not told. A file that is
+    not there is left to whoever reads it.
+    """
+    if path.is_file():
+        check_columns([path], reader, columns)
+        if naming:
+            naming.check([reader_of(path, reader)])

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.config.config import DataConfig
-from mmseq.data.columns import check_columns
+from mmseq.data.columns import check_told
 from mmseq.data.folder import suiting_reader
 from mmseq.data.naming import Naming
 from mmseq.data.sample.cached import sample_folder
@@ -93,7 +93,7 @@ def choose_split(
     options = own.model_copy(update=settings)
     if data is not None and Path(data).is_file():
         folder = Path(options.image_folder) if options.image_folder else None
-        check_columns([Path(data)], options.reader, options.columns)
+        check_told(data, options.reader, options.columns, naming)
         return load_file(
             Path(data),
             name=name,
