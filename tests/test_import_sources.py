@@ -96,8 +96,9 @@ def test_nothing_outside_the_folder_is_read(source, tmp_path, run_cli):
     assert images_of(tmp_path / "out") == [names]
     assert not (tmp_path / "out" / "images").exists()
     assert (
-        "Pictures: 0 in images/, mentions of missing ones: 1, mentions of ones outside the "
-        "source's folder, which are not read: 6, mentions of URLs, which are not fetched: 2"
+        "Pictures: 0 in images/, mentions of missing ones: 1 (first: gone.png), mentions of ones "
+        "outside the source's folder, which are not read: 6 (first: ../secret.png), mentions of "
+        "URLs, which are not fetched: 2 (first: file:///x.png)"
     ) in done.out.splitlines()
 
 

@@ -17,10 +17,13 @@ from mmseq.errors import UserError, did_you_mean
 
 OWN = ("tokens", "tags", "images")
 OTHERS: Mapping[str, frozenset[str]] = {
-    "tokens": frozenset({"tokens", "token", "words", "word"}),
+    "tokens": frozenset(
+        {"tokens", "token", "words", "word", "tokenizedtext", "sentence", "text", "chars"}
+        | {"characters"}
+    ),
     "tags": frozenset(
         {"tags", "tag", "nertags", "nertag", "ner", "nerlabels", "labels", "label", "biotags"}
-        | {"iobtags", "entitytags"}
+        | {"iobtags", "entitytags", "wordlabels", "tokenlabels", "seqlabels"}
     ),
     "images": frozenset(
         {"images", "image", "imgs", "img", "pictures", "picture", "pics", "pic", "photos", "photo"}
@@ -32,7 +35,7 @@ OTHERS: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 """Others' names in small letters, without ``_``, ``-`` and spaces"""
 _NUMBERED = re.compile(r"(id|ids)$")
-_DOCUMENT = frozenset({"filename", "filenames"})
+DOCUMENT = frozenset({"filename", "filenames"})
 """Names that mean a picture only where its ending says so"""
 
 
@@ -82,7 +85,7 @@ class JsonFields:
         names = [
             key
             for key, value in record.items()
-            if _bare(key) in OTHERS[own] and _fits(own, key, value, self._words(record))
+            if bare(key) in OTHERS[own] and _fits(own, key, value, self._words(record))
         ]
         if len(names) > 1:
             raise UserError(
@@ -98,7 +101,7 @@ class JsonFields:
         """How many words an object has, as far as can be told."""
         said = self.said.get("tokens", "tokens")
         lists = [record[said]] if said in record else []
-        lists += [value for key, value in record.items() if _bare(key) in OTHERS["tokens"]]
+        lists += [value for key, value in record.items() if bare(key) in OTHERS["tokens"]]
         return next((len(value) for value in lists if isinstance(value, list)), 0)
 
     def _note(self, own: str, name: str) -> None:
@@ -175,7 +178,7 @@ def _fits(own: str, key: str, value: Any, words: int) -> bool:
     if own == "tokens":
         return bool(value) and isinstance(value, list) and _all(value, str)
     if own == "images":
-        return _names_pictures(_bare(key), value)
+        return _names_pictures(bare(key), value)
     if not isinstance(value, list) or not value:
         return False
     tags = [OPEN if tag is None else tag for tag in value]
@@ -189,7 +192,7 @@ def _names_pictures(key: str, value: Any) -> bool:
     names = picture_names(value)
     if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
         return False
-    if key in _DOCUMENT and not all(map(has_picture_suffix, names)):
+    if key in DOCUMENT and not all(map(has_picture_suffix, names)):
         return False
     # A number is a name only where it is called so: else it is a class, or a count.
     return bool(names) and (bool(_NUMBERED.search(key)) or not _all(value, int))
@@ -200,7 +203,8 @@ def _all(value: Any, kind: type) -> bool:
     return all(isinstance(entry, kind) and not isinstance(entry, bool) for entry in values)
 
 
-def _bare(name: str) -> str:
+def bare(name: str) -> str:
+    """A field's name as it stands in `OTHERS`."""
     return name.casefold().replace("_", "").replace("-", "").replace(" ", "")
 
 

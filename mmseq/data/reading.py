@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
+from mmseq.data.foreign import refuse_foreign
 from mmseq.data.hearing import Hearing
 from mmseq.data.invisible import Trimming
 from mmseq.data.naming import Naming
@@ -52,6 +53,7 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
         raise unreadable(path, error) from error
     with file:
         first = file.readline()
+        refuse_foreign(path, first[:8])
         if b"\r" in first and not first.endswith(b"\n"):
             yield from decoded(path, first.split(b"\r"))
         else:

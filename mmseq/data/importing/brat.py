@@ -63,15 +63,17 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
-    spans, left_out = [], Counter[str]()
+    spans, places, left_out = list[CharSpan](), list[str](), Counter[str]()
     with annotations.open("rb") as file:
         for number, line in decoded(annotations, file):
             if not line.strip():
                 continue
             if line.startswith("T"):
-                span = _span(line, f"{annotations}:{number}", len(text))
+                places.append(f"{annotations}:{number}")
+                span = _span(line, places[-1])
                 if span is None:
                     left_out["spans in several pieces"] += 1
+                    places.pop()
                 else:
                     spans.append(span)
             elif line[0] in _OTHERS:
@@ -81,10 +83,28 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
                     f"{annotations}:{number}: not an annotation of brat, which begins with T, R, "
                     "E, A, M, N, # or *."
                 )
+    bare = text.replace("\r\n", "\n")
+    # Whoever fetched the texts from a repository on Windows has two characters for a line break.
+    if bare != text and not _fit(spans, text) and _fit(spans, bare):
+        text = bare
+    for span, where in zip(spans, places, strict=True):
+        if not span.start < span.end <= len(text):
+            raise UserError(
+                f"{where}: the span {span.start} to {span.end} does not fit into the text of "
+                f"{len(text)} characters."
+            )
     yield Document(Place(annotations), text, tuple(spans), id=path.stem, left_out=left_out)
 
 
-def _span(line: str, where: str, length: int) -> CharSpan | None:
+def _fit(spans: Sequence[CharSpan], text: str) -> bool:
+    """Whether each span holds what its line says stands there."""
+    return all(
+        "".join(text[span.start : span.end].split()) == "".join((span.text or "").split())
+        for span in spans
+    )
+
+
+def _span(line: str, where: str) -> CharSpan | None:
     """The span of a line; None where it is in several pieces that do not touch."""
     _, _, rest = line.partition("\t")
     bound, _, said = rest.partition("\t")
@@ -94,9 +114,4 @@ def _span(line: str, where: str, length: int) -> CharSpan | None:
     pieces = [tuple(map(int, piece.split())) for piece in match[2].split(";")]
     if any(before[1] != after[0] for before, after in zip(pieces, pieces[1:], strict=False)):
         return None
-    start, end = pieces[0][0], pieces[-1][1]
-    if not start < end <= length:
-        raise UserError(
-            f"{where}: the span {start} to {end} does not fit into the text of {length} characters."
-        )
-    return CharSpan(start, end, match[1], said or None)
+    return CharSpan(pieces[0][0], pieces[-1][1], match[1], said or None)

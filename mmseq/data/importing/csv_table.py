@@ -17,17 +17,21 @@ by number, from 1, mean that the first line is data. Cells in quotes may have se
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from mmseq.data.importing.csv_words import WordColumns, sentences_of
 from mmseq.data.importing.documents import Item, Naming, Place
-from mmseq.data.importing.fields import item_of
+from mmseq.data.importing.records import item_of
 from mmseq.errors import UserError
 
+_SEPARATOR = re.compile(r"sep=(.)")
 LONGEST_CELL = 1 << 26
 """Characters"""
+LOOKED_AT = 50
+"""Rows by which a table of words is told from one of sentences"""
 
 
 def read(path: Path, naming: Naming) -> Iterator[Item]:
@@ -38,8 +42,9 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
         raise UserError(f"{path}: holds no row; fill it or leave it out.")
     place, cells = first
     header = _header(cells, naming, place)
-    columns = WordColumns.of(header, naming, place)
-    data = chain([first] if header is not cells else [], rows)
+    ahead = list(islice(rows, LOOKED_AT))
+    columns = WordColumns.of(header, naming, place, [cells for _, cells in ahead])
+    data = chain([first] if header is not cells else [], ahead, rows)
     records = (
         (at, _record(header, row, at) if any(map(str.strip, row)) else None) for at, row in data
     )
@@ -56,15 +61,19 @@ def rows_of(path: Path) -> Iterator[tuple[Place, list[str]]]:
     before = csv.field_size_limit(LONGEST_CELL)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
-            file.seek(0)
-            counts = {sign: first.count(sign) for sign in ",;\t|"}
-            sign = max(counts, key=lambda sign: counts[sign])
-            line, reader = 1, csv.reader(file, delimiter=sign, strict=True)
+            first, line = file.readline(), 1
+            # Excel is told by a first line which sign separates the cells.
+            if said := _SEPARATOR.fullmatch(first.strip('\r\n "')):
+                sign, line = said[1], 2
+            else:
+                file.seek(0)
+                counts = {sign: first.count(sign) for sign in ",;\t|"}
+                sign = max(counts, key=lambda sign: counts[sign])
+            before_it, reader = line - 1, csv.reader(file, delimiter=sign, strict=True)
             try:
                 for cells in reader:
                     yield Place(path, line), cells
-                    line = reader.line_num + 1
+                    line = before_it + reader.line_num + 1
             except csv.Error as error:
                 raise UserError(
                     f"{path}:{line}: not CSV ({error}); write a cell with quotes, line breaks or "

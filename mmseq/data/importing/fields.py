@@ -7,27 +7,29 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from mmseq.contracts.example import OPEN
-from mmseq.data.importing.documents import CharSpan, Content, Document, Naming, Place, Words
+from mmseq.data.importing.documents import CharSpan, Content, Naming, Place
 from mmseq.data.importing.json_files import shown
+from mmseq.data.json_fields import DOCUMENT, OTHERS, bare
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError, did_you_mean
 
-ROLES: Mapping[str, tuple[str, ...]] = {
+ROLES: Mapping[str, Collection[str]] = {
     "text": ("text", "sentence", "content", "text_snippet"),
-    "tokens": ("tokens", "words"),
-    "tags": ("tags", "ner_tags", "labels", "label", "ner"),
+    # A word, a text: in tables they are another thing.
+    "tokens": OTHERS["tokens"] - {"word", "token", "text", "sentence"},
+    "tags": OTHERS["tags"],
     "spans": ("spans", "entities", "entity_annotations", "labels", "label"),
-    "image": (
-        "images", "image", "image_path", "image_id", "image_name", "img", "img_id", "imgid",
-        "picture", "pictures", "image_file", "img_path",
-    ),
+    "image": OTHERS["images"] - DOCUMENT,
     "id": ("id", "guid", "sentence_id", "tweet_id"),
-}  # fmt: skip
-"""Role -> names, in small letters, that are read for it where `--column` names none"""
+}
+"""Role -> names that are read for it where `--column` names none; capitals, ``_`` and ``-`` make no
+difference"""
+PROPER = {"tokens": "tokens", "tags": "tags", "image": "images"}
+"""Roles of which a field with this very name is taken, whatever others there are"""
 
 STARTS = ("start_char", "start_offset", "start", "begin")
 ENDS = ("end_char", "end_offset", "end")
@@ -40,9 +42,11 @@ def field_of(
     naming: Naming,
     place: Place,
     names: Iterable[str] | None = None,
+    fits: Callable[[str], bool] | None = None,
 ) -> str | None:
     """The field for a role among those `present`: the one that the user names, or the only one
-    with a name of `names`, by default those of `ROLES`. None: there is none.
+    with a name of `names`, by default those of `ROLES`; of several, those whose value `fits`. None:
+    there is none.
 
     `UserError` where two could be meant, and where there is none of the name that the user gives.
     """
@@ -56,62 +60,18 @@ def field_of(
             )
         return named
     taken = set(naming.columns.values())
-    known = tuple(names or ROLES[role])
-    found = [name for name in present if name.strip().lower() in known and name not in taken]
+    if (proper := PROPER.get(role)) in present and proper not in taken:
+        return proper
+    known = {bare(name) for name in names or ROLES[role]}
+    found = [name for name in present if bare(name.strip()) in known and name not in taken]
+    if len(found) > 1 and fits is not None:
+        found = [name for name in found if fits(name)] or found
     if len(found) > 1:
         listed = " and ".join(f"'{name}'" for name in found)
         raise UserError(
             f"{place}: {listed} may both be the {role}; say which: --column {role}={found[0]}."
         )
     return found[0] if found else None
-
-
-def item_of(record: Mapping[str, Any], place: Place, naming: Naming) -> Document | Words:
-    """The text with spans, or the words with tags, that a record holds; the rest are extras.
-
-    Lists may be written in a cell of a table: as JSON, as Python, words also with spaces between.
-    """
-    tokens = field_of("tokens", record, naming, place)
-    if tokens is not None and record[tokens] is not None and "text" not in naming.columns:
-        return _words(record, tokens, place, naming)
-    text = field_of("text", record, naming, place)
-    if text is None:
-        raise UserError(
-            f"{place}: no text and no words among the fields ({', '.join(record) or 'none'}); say "
-            "which they are: --column text=NAME, or --column tokens=NAME."
-        )
-    value = record[text]
-    if not isinstance(value, str):
-        raise UserError(f"{place}: '{text}' is {shown(value)}; make it a string.")
-    spans = field_of("spans", record, naming, place)
-    if spans is None:
-        raise UserError(
-            f"{place}: no spans among the fields ({', '.join(record)}); say which they are: "
-            "--column spans=NAME."
-        )
-    found = tuple(spans_of(record[spans] or [], place, spans))
-    images, name, extras = _rest(record, place, naming, {text, spans})
-    return Document(place, value, found, images, name, extras=extras)
-
-
-def _words(record: Mapping[str, Any], tokens: str, place: Place, naming: Naming) -> Words:
-    words = _strings(record[tokens], place, tokens)
-    if not words:
-        raise UserError(f"{place}: '{tokens}' is empty; add its words or remove the entry.")
-    for index, word in enumerate(words):
-        if not word.strip():
-            raise UserError(f"{place}: '{tokens}', entry {index + 1}: an empty word; remove it.")
-    tags = field_of("tags", record, naming, place)
-    found = None
-    if tags is not None and record[tags] is not None:
-        found = tag_names(_list(record[tags], place, tags), place, tags, naming)
-        if len(found) != len(words):
-            raise UserError(
-                f"{place}: {len(words)} '{tokens}' but {len(found)} '{tags}'; give every word a "
-                "tag."
-            )
-    images, name, extras = _rest(record, place, naming, {tokens, tags})
-    return Words(place, words, found, images, name, extras)
 
 
 def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -> tuple[str, ...]:
@@ -121,7 +81,9 @@ def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -
     names = []
     for value in values:
         number = value
-        if isinstance(value, str) and value.strip().isdecimal() and naming.tags:
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.0)?", value.strip()) and naming.tags:
+            number = int(float(value))
+        elif isinstance(value, float) and value.is_integer():
             number = int(value)
         if isinstance(number, int) and not isinstance(number, bool):
             if not naming.tags:
@@ -144,19 +106,6 @@ def tag_names(values: Iterable[Any], place: Place, field: str, naming: Naming) -
     return tuple(names)
 
 
-def _rest(
-    record: Mapping[str, Any], place: Place, naming: Naming, used: set[str | None]
-) -> tuple[tuple[str | Content, ...], str, dict[str, Any]]:
-    """Pictures, name, and what is left."""
-    others = [name for name in record if name not in used]
-    image = field_of("image", others, naming, place)
-    name = field_of("id", [other for other in others if other != image], naming, place)
-    images = images_of(record[image], place, image) if image else ()
-    said = "" if name is None or record[name] is None else str(record[name])
-    own = {k: v for k, v in record.items() if k not in (*used, image, name) and v is not None}
-    return images, said, own
-
-
 def images_of(value: Any, place: Place, field: str) -> tuple[str | Content, ...]:
     """Names of pictures: a list, one name, or several with ``;`` between; or a picture itself, as a
     ``data:`` URL.
@@ -167,7 +116,7 @@ def images_of(value: Any, place: Place, field: str) -> tuple[str | Content, ...]
         return (_embedded(value, place, field),)
     if isinstance(value, str):
         value = value.strip()
-        listed = _list(value, place, field) if value.startswith("[") else value.split(";")
+        listed = list_of(value, place, field) if value.startswith("[") else value.split(";")
     else:
         listed = value if isinstance(value, list) else [value]
     found: list[str | Content] = []
@@ -196,7 +145,7 @@ def _embedded(url: str, place: Place, field: str) -> Content:
 
 def spans_of(value: Any, place: Place, field: str) -> Iterable[CharSpan]:
     """Spans written as ``[start, end, type]`` or as objects; one with two types is two spans."""
-    for number, entry in enumerate(_list(value, place, field), 1):
+    for number, entry in enumerate(list_of(value, place, field), 1):
         where = f"{place}: '{field}', entry {number}"
         if isinstance(entry, dict):
             start, end, kind = (_first(entry, names) for names in (STARTS, ENDS, TYPES))
@@ -233,8 +182,9 @@ def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
     return next((entry[name] for name in names if name in entry), None)
 
 
-def _strings(value: Any, place: Place, field: str) -> tuple[str, ...]:
-    found = _list(value, place, field)
+def strings_of(value: Any, place: Place, field: str) -> tuple[str, ...]:
+    """A list of strings, also one written in a cell; `UserError` for anything else."""
+    found = list_of(value, place, field)
     for index, entry in enumerate(found):
         if not isinstance(entry, str):
             raise UserError(
@@ -243,7 +193,7 @@ def _strings(value: Any, place: Place, field: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _list(value: Any, place: Place, field: str) -> list[Any]:
+def list_of(value: Any, place: Place, field: str) -> list[Any]:
     """A list, also one written in a cell."""
     if isinstance(value, list | tuple):
         return list(value)

@@ -14,7 +14,8 @@ from typing import Any
 
 from mmseq.data.folder import not_found, require_folder
 from mmseq.data.importing.documents import Content, Item, Naming, Place
-from mmseq.data.importing.fields import field_of, item_of
+from mmseq.data.importing.fields import field_of
+from mmseq.data.importing.records import item_of
 from mmseq.data.importing.sources import Source, in_order, split_named
 from mmseq.data.splits import SPLITS
 from mmseq.errors import UserError, one_line

@@ -3,7 +3,7 @@
     [{"tokens": ["Anna", "ran"], "tags": ["B-PER", "O"], "image": "1.jpg"}, …]
     [{"text": "Anna ran", "entities": [[0, 4, "PER"]]}, {"text": …, "spans": [{"start": 0, …}]}]
     [["Anna ran", {"entities": [[0, 4, "PER"]]}], …]
-    {"train": [{…}, …]} or {"data": [{…}, …]}
+    {"train": [{…}, …]} or {"data": [{…}, …]} or {"classes": ["PER"], "annotations": [[…], null]}
 
 The fields' names are those of `ROLES`, or what the user says.
 """
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.data.importing.documents import Item, Naming, Place
-from mmseq.data.importing.fields import item_of
 from mmseq.data.importing.json_files import elements, shown
+from mmseq.data.importing.records import item_of
 from mmseq.errors import UserError
 
 
@@ -33,13 +33,21 @@ def _entries(path: Path) -> Iterator[tuple[Place, Any]]:
         yield from elements(path)
         return
     place = Place(path)
-    lists = [name for name, value in whole.items() if isinstance(value, list)]
-    if len(lists) != 1 or any(not isinstance(v, dict | list) for v in whole[lists[0]]):
+    # Beside the entries there may be a list of types; an entry that was passed over is null.
+    lists = [
+        name
+        for name, value in whole.items()
+        if isinstance(value, list) and all(isinstance(v, dict | list | None) for v in value)
+    ]
+    lists = [name for name in lists if any(whole[name])] or lists
+    if len(lists) != 1:
         raise UserError(
             f"{place}: one object, with no list of entries that can be told from its other fields "
             f"({', '.join(whole)}); write an array of the entries."
         )
     for number, value in enumerate(whole[lists[0]], 1):
+        if value is None:
+            continue
         yield Place(Path(f"{path} ({lists[0]}, entry {number})")), value
 
 

@@ -19,10 +19,12 @@ _URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]+:/|data:)")
 class Pictures:
     """Brings pictures into a folder and gives their names in it."""
 
-    def __init__(self, target: Path, counts: Counter[str]) -> None:
-        """`target`: the new folder's ``images``; `counts` gets what came of each name."""
+    def __init__(self, target: Path, counts: Counter[str], lost: dict[str, str]) -> None:
+        """`target`: the new folder's ``images``; `counts` gets what came of each name, `lost` the
+        first name of each kind of picture that is not placed.
+        """
         self._target = target
-        self._counts = counts
+        self._counts, self._lost = counts, lost
         self._known: dict[tuple[tuple[Path, ...], str], tuple[str, str]] = {}
         self._folders: dict[Path, PictureFolder] = {}
         self._sources: dict[str, str] = {}
@@ -39,6 +41,7 @@ class Pictures:
         name, outcome = self._known[key]
         if outcome != "placed":
             self._counts[outcome] += 1
+            self._lost.setdefault(outcome, name)
         return name
 
     def _find(self, name: str, roots: Sequence[Path]) -> tuple[str, str]:

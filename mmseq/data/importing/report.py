@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mmseq.data.importing.documents import Place
+from mmseq.data.picture_names import shown
 
 SHOWN = 5
 """How many places of each finding are named"""
@@ -18,7 +19,8 @@ FINDINGS: Mapping[str, str] = {
     "repeated": "Spans that stand there twice and count once",
     "spaces": "Spans with white space at their ends, which no word has",
     "utf16": "Texts whose spans count emoji as two characters, which is taken into account",
-    "odd": "Sentences whose tags are no BIO or BIOES and count no entities here",
+    "odd": "Sentences whose tags are no BIO or BIOES and count no entities here (of types alone: "
+    "data.scheme = io, --scheme io, where they are read)",
     "wordless": "Texts left out because they have no word",
 }
 """What may be found -> what is said of it"""
@@ -52,6 +54,8 @@ class Report:
     """Entries that are not taken, by their reason"""
     counts: Counter[str] = field(default_factory=Counter)
     places: dict[str, list[str]] = field(default_factory=dict)
+    lost: dict[str, str] = field(default_factory=dict)
+    """Of each kind of picture that is not placed, the first name"""
 
     def find(self, kind: str, place: Place, what: str = "") -> None:
         """Count a finding; the first ones with their place."""
@@ -92,7 +96,7 @@ class Report:
             texts = counted(self.texts, "text")
             yield f"{texts} with {counted(self.spans, 'span')}, {cut}"
         if self.pictures:
-            yield _pictures(self.pictures)
+            yield _pictures(self.pictures, self.lost)
         if number := self.counts["cutting"]:
             yield (
                 f"Spans that begin or end inside a word ({CUT[self.inside]}): {number} of "
@@ -111,7 +115,7 @@ class Report:
         return f" ({'; '.join(self.places[kind])}{more})"
 
 
-def _pictures(counts: Mapping[str, int]) -> str:
+def _pictures(counts: Mapping[str, int], lost: Mapping[str, str]) -> str:
     parts = [f"{counts.get('placed', 0)} in images/"]
     for kind, text in (
         ("missing", "mentions of missing ones"),
@@ -119,7 +123,8 @@ def _pictures(counts: Mapping[str, int]) -> str:
         ("urls", "mentions of URLs, which are not fetched"),
     ):
         if counts.get(kind):
-            parts.append(f"{text}: {counts[kind]}")
+            first = f" (first: {shown(lost[kind])})" if kind in lost else ""
+            parts.append(f"{text}: {counts[kind]}{first}")
     return f"Pictures: {', '.join(parts)}"
 
 

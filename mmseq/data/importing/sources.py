@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmseq.data.folder import not_found
+from mmseq.data.foreign import refuse_foreign
 from mmseq.data.splits import SPLITS
 from mmseq.errors import UserError
 
@@ -18,9 +19,6 @@ NAMES = {
     "test": "test", "testb": "test",
 }  # fmt: skip
 """What a name may say -> split"""
-
-ARCHIVES = {b"PK\x03\x04": "ZIP", b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-"""First bytes -> kind"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,8 @@ def sources_of(given: Sequence[str], endings: tuple[str, ...], name: str) -> lis
         if not path.exists():
             raise not_found(path, "file or folder")
         for file in _files(path, endings, name) if path.is_dir() else [path]:
-            _refuse_archive(file)
+            with file.open("rb") as opened:
+                refuse_foreign(file, opened.read(8))
             parent = (
                 split_named(file.parent.name) if path.is_dir() and file.parent != path else None
             )
@@ -78,14 +77,6 @@ def _files(folder: Path, endings: tuple[str, ...], name: str) -> list[Path]:
             f"{folder}: no file that '{name}' reads ({', '.join(endings)}): {holds}; give the file."
         )
     return files
-
-
-def _refuse_archive(path: Path) -> None:
-    with path.open("rb") as file:
-        head = file.read(8)
-    for signature, kind in ARCHIVES.items():
-        if head.startswith(signature):
-            raise UserError(f"{path}: is a {kind} archive; unpack it and give what was in it.")
 
 
 def in_order(sources: Iterable[Source]) -> list[Source]:

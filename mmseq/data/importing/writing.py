@@ -57,7 +57,7 @@ def import_into(
 
     report = Report(splitter=base or "" if any_texts or splitter else "", inside=inside)
     how = Cutting(places, inside, lines)
-    pictures = Pictures(folder / "images", report.pictures)
+    pictures = Pictures(folder / "images", report.pictures, report.lost)
     with ExitStack() as stack:
         files: dict[str, IO[str]] = {}
         for source in sources:
