@@ -96,7 +96,7 @@ def test_columns_that_are_not_there_are_refused(refused, columns, reason):
         ("0 Anna B-PER\n1 ran O\n\n0 Bo B-PER\n", -1),  # from 0
         ("1-2\tim\t_\tO\n1\tin\t_\tO\n2\tdem\t_\tO\n2.1\tx\t_\tO\n", -1),  # ranges, empty nodes
         ("1\tAnna\tO\n2\tran\tO\n\n3\tBo\tO\n4\tran\tO\n", -1),  # through the whole file
-        ("1\tO\n2\tO\n\n1\tO\n2\tO\n", -1),
+        ("1\tO\n2\tO\n\n1\tO\n2\tO\n", 0),
     ],
 )
 def test_a_first_column_that_counts_is_refused_with_the_option_that_says_which(

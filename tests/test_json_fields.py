@@ -166,8 +166,74 @@ def test_what_was_read_as_what_is_said(tmp_path):
 
 def test_names_are_refused_where_no_reader_takes_them(tmp_path):
     (tmp_path / "train.txt").write_text("a\tO\n")
-    with pytest.raises(UserError, match=r"reader 'conll' .*--tag-names"):
-        load_folder(tmp_path, naming=Naming({}, NAMES))
-    (tmp_path / "test.jsonl").write_text('{"tokens": ["a"], "tags": [0]}')
-    splits = load_folder(tmp_path, naming=Naming({}, NAMES))
+    said = Naming({"tags": "mine"})
+    with pytest.raises(UserError, match=r"reader 'conll' .*--fields"):
+        load_folder(tmp_path, naming=said)
+    (tmp_path / "test.jsonl").write_text('{"tokens": ["a"], "mine": ["O"]}')
+    splits = load_folder(tmp_path, naming=said)
     assert splits["test"].examples[0].tags == ("O",)
+
+
+@pytest.mark.parametrize("name", ["sentence", "text", "tokenized_text", "chars"])
+def test_words_under_names_of_texts(read, name):
+    (example,) = read({name: ["Anna", "ran"], "labels": ["B-PER", "O"]})
+    assert (example.tokens, example.tags) == (("Anna", "ran"), ("B-PER", "O"))
+
+
+@pytest.mark.parametrize("tags", [[1.0, 0.0], ["1", "0"], [1, "O"]])
+def test_numbers_as_pandas_and_others_write_them(read, tags):
+    (example,) = read({"tokens": ["Anna", "ran"], "tags": tags}, tag_names=NAMES)
+    assert example.tags == ("B-PER", "O")
+
+
+def test_a_picture_whose_number_became_a_fraction(read):
+    assert read({"tokens": ["a"], "image_id": 12.0})[0].images == (Path("12"),)
+    assert read({"tokens": ["a"], "image_id": 12.5})[0].images == ()
+    # Without "id" it is a class.
+    assert read({"tokens": ["a"], "image": 1.0})[0].images == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ner", [[0, 0, "PER"]]),
+        ("ner_tags", "B-PER O"),
+        ("entities", [{"type": "PER", "start": 0, "end": 1}]),
+        ("label", "positive"),
+    ],
+)
+def test_what_should_be_tags_and_is_not_is_told(tmp_path, name, value):
+    path = tmp_path / "a.jsonl"
+    record = {"tokens": ["Anna", "ran"], name: value}
+    path.write_text(json.dumps({"tokens": ["a"], "tags": ["O"], name: value}) + "\n")
+    assert load_file(path).notes == ()
+    path.write_text(f"{json.dumps(record)}\n{json.dumps({'tokens': ['a'], name: []})}\n" * 2)
+    split = load_file(path)
+    assert [e.tags for e in split.examples] == [None] * 4
+    assert split.notes == (
+        f"{path}:1: no tags: '{name}' is not a list of one for each word (2 of the objects; this "
+        "is the first). Spans of a text are converted by `mmseq data import`.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('[{"tokens": ["a"]}]', "not a JSON object but an array; "),
+        ('[\n {"tokens": ["a"]}\n]', "JSON over several lines, or an array: "),
+        ('{\n "tokens": ["a"]\n}', "JSON over several lines, or an array: "),
+    ],
+)
+def test_json_that_is_no_lines_names_the_command_that_makes_them(tmp_path, text, reason):
+    (tmp_path / "a.jsonl").write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_file(tmp_path / "a.jsonl")
+    assert reason in str(caught.value)
+    assert "`mmseq data import json` makes lines of it" in str(caught.value)
+
+
+def test_tokens_that_are_objects_are_annotations_over_a_text(tmp_path):
+    words = [{"text": "Anna", "start": 0, "end": 4}]
+    (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Anna", "tokens": words}))
+    with pytest.raises(UserError, match="holds objects, not words. .* `mmseq data import`"):
+        load_file(tmp_path / "a.jsonl")

@@ -62,6 +62,9 @@ def test_io_is_read_when_it_is_named(read, tags, bio):
         ("PER 0", "a.txt:2: '0' is not a type"),
         ("PER _", "a.txt:2: '_' is not a type"),
         ("PER -", "a.txt:2: '-' is not a type"),
+        ("O B I", "a.txt:2: 'B' is not a type, but a prefix without one"),
+        ("O ran/O", "a.txt:2: 'ran/O' is a word with its tag"),
+        ('O "PER"', "a.txt:2: '\"PER\"' is in quotes"),
     ],
 )
 def test_what_is_not_io_is_refused(read, reason, tags):
@@ -86,6 +89,13 @@ def test_what_is_not_io_is_refused(read, reason, tags):
         ("\u041e", "'\u041e' (U+041E) is not a tag"),  # a Cyrillic О
         ("o", "'o' is not a tag; write O, the large letter"),
         ("0", "'0' is not a tag; write O"),
+        ("0", "numbers need the names of tags: data.tag_names"),
+        ("17", "'17' is not a tag; numbers need the names of tags: data.tag_names"),
+        ("_", "'_' is not a tag; write O outside entities"),
+        ("*", "'*' is not a tag; write O outside entities"),
+        ('"B-PER"', "write B-PER, without quotes"),
+        ("ran/O", "it seems to be a word with its tag; write a word a line"),
+        ("Oslo|B-LOC", "it seems to be a word with its tag"),
         ("B-", "'B-' is not a tag"),
         ("B-PER|B-ORG", "'B-PER|B-ORG' is 2 tags; give each word one"),
         ("B-PER|O", "is 2 tags"),

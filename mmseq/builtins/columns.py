@@ -137,7 +137,9 @@ def header_remedy(cells: list[str]) -> str:
     tags = [c for c, f in zip(cells, folded, strict=True) if f in _HEAD_TAGS]
     if not words or not tags or any(map(is_tag, cells)):
         return ""
+    said = next((c for c, f in zip(cells, folded, strict=True) if f.startswith("sent")), "")
+    table = f" Where '{said}' and no blank line ends sentences: `mmseq data import csv`."
     return (
         f"a line of names, not of a word; name the columns with {option(words[0], tags[-1])}, or "
-        "remove the line."
+        f"remove the line.{table if said else ''}"
     )

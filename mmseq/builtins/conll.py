@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from mmseq.builtins.column_notes import Notes, is_contraction
 from mmseq.builtins.columns import (
     DOCUMENT,
     Column,
@@ -14,14 +15,14 @@ from mmseq.builtins.columns import (
     header_remedy,
     is_keyed,
     may_be_comment,
-    option,
 )
 from mmseq.builtins.imgid import picture_of
 from mmseq.builtins.sentence import Sentence
 from mmseq.builtins.wrong_column import Suspicion
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
-from mmseq.data.invisible import Trimming, code_point, is_blank, is_odd
+from mmseq.data.invisible import code_point, is_blank, is_odd
+from mmseq.data.json_fields import checked_tag_names
 from mmseq.data.reading import lines_of
 from mmseq.data.tags import is_tag
 
@@ -37,7 +38,8 @@ class ConllReader(Reader):
     many. `IMGID:17_06_1` lines stand before a sentence's first word and name the picture
     ``17_06_1.jpg``. Lines that begin with ``-DOCSTART-`` are skipped, and before a sentence's first
     word comments: ``# key = …``, or ``#``, a space, and another number of columns than words have.
-    With one column everywhere the sentences have no tags; the tag `?` leaves a word open. UTF-8.
+    With one column everywhere the sentences have no tags; the tag `?` leaves a word open; numbers
+    as tags are places in `tag_names`, from 0. UTF-8.
     Only a line feed (or carriage return and line feed) ends a line, since words may hold any other
     character; in a file without any, a carriage return does.
     """
@@ -48,11 +50,22 @@ class ConllReader(Reader):
         "IMGID:17_06_1\nAnna\tB-PER\nran\tO\n\nIMGID:17_06_2\nIMGID:17_06_3\nin\tO\nOslo\tB-LOC\n"
     )
 
-    def __init__(self, columns: Mapping[str, Column] | None = None) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, Column] | None = None,
+        tag_names: Sequence[str] | None = None,
+    ) -> None:
         self.columns = checked_columns(columns)
+        self.tag_names = checked_tag_names(tag_names)
 
     def read(self, path: Path) -> Iterator[Example]:
         return _File(self, path).examples()
+
+    def tag(self, cell: str) -> str:
+        """The tag that a cell means: of a number its name, where there is one."""
+        number = cell.strip() if self.tag_names else ""
+        known = number.isdecimal() and int(number) < len(self.tag_names)
+        return self.tag_names[int(number)] if known else cell
 
 
 class _File:
@@ -63,10 +76,7 @@ class _File:
         self._layout: Layout | None = None
         self._suspicion: Suspicion | None = None
         self._names = ""
-        self._comments: list[int] = []
-        self._otherwise: list[int] = []
-        self._names_of_pictures = Trimming("names of pictures")
-        self._others: dict[int, bool] = {}
+        self._told = Notes()
         self._sentence = Sentence(1)
 
     def examples(self) -> Iterator[Example]:
@@ -80,7 +90,7 @@ class _File:
                 held.clear()
         if (example := self._ended()) is not None:
             held.append(example)
-        tag = min([c + 1 for c, typed in self._others.items() if typed], default=-1)
+        tag = min(self._told.with_tags(), default=-1)
         if self._layout and self._suspicion and (wrong := self._suspicion.verdict(tag)):
             self.reader.fault(f"{self.path}:{self._layout.line}", wrong, "wrong column")
             return
@@ -110,8 +120,8 @@ class _File:
         given = self.reader.columns
         layout = Layout.of(f"{self.path}:{number}", number, line, given, self._names)
         self._layout, self._suspicion = layout, Suspicion(layout, chosen=bool(given))
-        beside = set(range(layout.number)) - {layout.word, layout.tag}
-        self._others = dict.fromkeys(beside, False) if layout.tag is not None else {}
+        beside = set(range(layout.number)) - {layout.tag}
+        self._told.tagged = dict.fromkeys(beside, False) if layout.tag is not None else {}
 
     def _line(self, number: int, line: str) -> Example | None:
         """Take up a line; the sentence that it ends."""
@@ -123,7 +133,7 @@ class _File:
         elif layout is None or (layout.header and number == layout.line):
             pass
         elif self._is_comment(line, layout):
-            self._comments.append(number)
+            self._told.comment(number, line)
         else:
             return self._words(number, line, layout)
         return None
@@ -133,11 +143,16 @@ class _File:
         cells = layout.cells(line)
         if cells[layout.word : layout.word + 1] == [DOCUMENT]:
             return self._ended()
+        if len(cells) == layout.number and is_contraction(
+            cells, layout, len(self._sentence.tokens)
+        ):
+            self._told.contractions.append(number)
+            return None
         if wrong := self._wrong(number, line, cells, layout):
             self._fault(wrong[1], wrong[0], wrong[2])
             return None
         if not layout.alike(line):
-            self._otherwise.append(number)
+            self._told.otherwise.append(number)
         self._word(number, cells, layout)
         return None
 
@@ -168,7 +183,21 @@ class _File:
             return f"no word {column}; add the word.", number, "no word"
         if layout.tag is not None and not cells[layout.tag].strip(" \t"):
             return _no_tag(layout.line), number, "no tag"
-        return None
+        return self._unnamed(number, cells, layout)
+
+    def _unnamed(
+        self, number: int, cells: list[str], layout: Layout
+    ) -> tuple[str, int, str] | None:
+        """A number that has no name among the user's."""
+        names = self.reader.tag_names
+        cell = cells[layout.tag].strip() if names and layout.tag is not None else ""
+        if not cell.isdecimal() or int(cell) < len(names):
+            return None
+        what = (
+            f"the tag is {cell}, but data.tag_names has {len(names)} names, 0 to {len(names) - 1}; "
+            "give all of them."
+        )
+        return what, number, "tag number"
 
     def _other_number(
         self, number: int, line: str, cells: list[str], layout: Layout
@@ -200,16 +229,11 @@ class _File:
         sentence.lines.append(number)
         sentence.tokens.append(cells[layout.word])
         if layout.tag is not None:
-            sentence.tags.append(cells[layout.tag])
-        for column in list(self._others):
-            cell = cells[column].strip()
-            if not is_tag(cell):
-                del self._others[column]
-            elif cell not in ("O", "?"):
-                self._others[column] = True
+            sentence.tags.append(self.reader.tag(cells[layout.tag]))
+        self._told.cells(cells)
 
     def _picture(self, number: int, line: str, picture: str) -> None:
-        name = self._names_of_pictures.of(picture, f"{self.path}:{number}")
+        name = self._told.pictures.of(picture, f"{self.path}:{number}")
         if not name:
             self._fault(number, f"'{line}' without a name; add it.", "no picture name")
         elif self._sentence.tokens:
@@ -225,6 +249,7 @@ class _File:
         if not (sentence.pictures or sentence.tokens or sentence.faulty):
             return None
         self._sentence = Sentence(sentence.number + 1)
+        self._told.sentences += 1
         if sentence.faulty:
             for part in sentence.parts(self.path):
                 self.reader.aside(part)
@@ -239,28 +264,11 @@ class _File:
         return sentence.example(self.path)
 
     def _notes(self) -> None:
-        tell = self.reader.note
-        if pictures := self._names_of_pictures.note():
-            tell(pictures)
-        if self._comments:
-            tell(_counted(self.path, self._comments, "comment lines, which are skipped"))
-        if self._otherwise and self._layout:
-            line = self._layout.line
-            told = f"lines whose columns are separated in another way than those of line {line}"
-            tell(_counted(self.path, self._otherwise, told))
-        layout, others = self._layout, [c + 1 for c, typed in self._others.items() if typed]
-        if layout is not None and layout.tag is not None and others:
-            one = len(others) == 1
-            shown = f"column{'s' * (not one)} {', '.join(map(str, sorted(others)))}"
-            tell(
-                f"{self.path}: {shown} hold{'s' * one} tags, too, and {'is' if one else 'are'} not "
-                f"read; to read {'it' if one else 'one'} in place of column {layout.tag + 1}: "
-                f"{option(layout.word + 1, min(others))}."
-            )
-
-
-def _counted(path: Path, lines: list[int], what: str) -> str:
-    return f"{path}:{lines[0]}: {what}: {len(lines):,}, of which this is the first."
+        layout = self._layout
+        for line in self._told.lines(self.path, layout):
+            self.reader.note(line)
+        if layout is not None and (hint := self._told.hint(self.path, layout)):
+            self.reader.hint(hint)
 
 
 def _no_tag(line: int) -> str:

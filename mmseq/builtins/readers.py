@@ -24,6 +24,10 @@ from mmseq.data.reading import lines_of
 from mmseq.errors import UserError
 
 _BLANK = " \t"
+_ARRAY = (
+    "JSON over several lines, or an array: `mmseq data import json` makes lines of it, one object "
+    "each"
+)
 
 
 class JsonlReader(Reader):
@@ -74,6 +78,9 @@ class JsonlReader(Reader):
         if name is None:
             what = 'the object needs "tokens", a list of words.'
             raise UserError(f"{where}: {what}{_elsewhere(record)}")
+        if isinstance(found["tokens"], list) and any(isinstance(t, dict) for t in found["tokens"]):
+            what = f'"{name}" holds objects, not words.{_elsewhere(record)}'
+            raise UserError(f"{where}: {what}")
         tokens = strings(where, name, found["tokens"])
         if not tokens:
             raise UserError(f'{where}: "{name}" is empty; add its words or remove the line.')
@@ -98,6 +105,7 @@ class JsonlReader(Reader):
 def _elsewhere(record: Mapping[str, Any]) -> str:
     """What to do with an object of another tool: a text, and what is marked in it."""
     told = any(isinstance(record.get(name), str) for name in ("text", "data", "sentence"))
+    told = told or isinstance(record.get("spans"), list)
     return " Annotations over a text: convert them with `mmseq data import`." if told else ""
 
 
@@ -106,7 +114,11 @@ def _object(where: str, line: str) -> dict[str, Any]:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 column", "column")
-        raise UserError(f"{where}: not JSON ({reason}); write one object per line.") from error
+        whole = line.lstrip()[:1] in "[{" and line.rstrip()[-1:] in "[{,"
+        remedy = _ARRAY if whole else "write one object per line"
+        raise UserError(f"{where}: not JSON ({reason}); {remedy}.") from error
+    if isinstance(record, list):
+        raise UserError(f"{where}: not a JSON object but an array; {_ARRAY}.")
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
     return record

@@ -29,6 +29,11 @@ class Suspicion:
         self._last = self._value = ""
         self._sentences = self._long = self._lines = self._matches = self._tagged = 0
         self._at = 0
+        self._numbers = set(range(layout.number))
+        """Columns of which all cells are numbers so far"""
+        self._held = set(range(layout.number))
+        """Those that are the same throughout every sentence"""
+        self._before: list[str] = []
 
     @property
     def open(self) -> bool:
@@ -39,6 +44,10 @@ class Suspicion:
         """Word `index` of a sentence, from 0."""
         text = cells[0]
         self._lines += 1
+        self._numbers = {c for c in self._numbers if _NUMBER.fullmatch(cells[c].strip())}
+        if index:
+            self._held = {c for c in self._held if cells[c] == self._before[c]}
+        self._before = cells
         self._sentences += index == 0
         self._long += index == 1
         self._counts = self._counts and self._goes_on(text, index)
@@ -71,7 +80,11 @@ class Suspicion:
 
     def verdict(self, tag: int) -> str:
         """What is wrong, once all is read; empty: nothing. `tag`: a column that holds tags."""
-        remedy = f"say which column holds the words, and which the tags: {option(2, tag)}."
+        words = set(range(self._columns)) - self._numbers - self._held - {0}
+        word = min(words, default=1) + 1
+        # The last column cannot be both.
+        tag = 0 if tag == -1 and word == self._columns else tag
+        remedy = f"say which column holds the words, and which the tags: {option(word, tag)}."
         if self._counts and self._evident:
             return f"the first column counts the words (1, 2, 3 …) in every sentence; {remedy}"
         if self._same and self._columns > 2 and self._long and self._lines >= 5:

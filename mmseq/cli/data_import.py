@@ -11,7 +11,7 @@ import click
 from mmseq.errors import UserError
 from mmseq.prose import say
 
-ROLES = ("text", "tokens", "tags", "spans", "image", "id", "word", "tag", "sentence")
+ROLES = ("text", "tokens", "tags", "spans", "image", "id", "word", "tag", "sentence", "document")
 """What a field may be"""
 
 

@@ -34,6 +34,7 @@ class Reader(ABC):
 
     on_fault: Callable[[str, str, str], None] | None = None
     on_note: Callable[[str], None] | None = None
+    on_hint: Callable[[str], None] | None = None
     on_aside: Callable[[Example], None] | None = None
 
     @abstractmethod
@@ -65,3 +66,10 @@ class Reader(ABC):
         """
         if self.on_note is not None:
             self.on_note(line)
+
+    def hint(self, line: str) -> None:
+        """A note that also says more where a tag is none, such as which other column holds tags."""
+        if self.on_hint is not None:
+            self.on_hint(line)
+        else:
+            self.note(line)

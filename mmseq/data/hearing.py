@@ -22,11 +22,18 @@ class Hearing:
     faults: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     """Kind -> places (``file:line``) and what is wrong there"""
 
+    hints: list[str] = field(default_factory=list)
+    """Those of the notes that say more of tags that are none"""
     aside: list[Example] = field(default_factory=list)
     """Words of sentences with a fault, whose tags may have others"""
 
     def note(self, line: str) -> None:
         self.notes[line] = None
+
+    def hint(self, line: str) -> None:
+        """A note that belongs to whatever is wrong with a tag."""
+        self.note(line)
+        self.hints.append(line)
 
     def fault(self, where: str, what: str, kind: str = "") -> None:
         """`UserError` for a fault, or it is counted."""

@@ -34,6 +34,7 @@ OTHERS: Mapping[str, frozenset[str]] = {
     ),
 }  # fmt: skip
 """Others' names in small letters, without ``_``, ``-`` and spaces"""
+_SPANS = ("spans", "entities", "annotation", "annotations", "mentions", "entity_spans")
 _NUMBERED = re.compile(r"(id|ids)$")
 DOCUMENT = frozenset({"filename", "filenames"})
 """Names that mean a picture only where its ending says so"""
@@ -68,6 +69,8 @@ class JsonFields:
     """Of `OWN`, the names of fields that the user says; an empty one: there is none"""
     found: dict[str, dict[str, int]] = field(default_factory=dict)
     """Of `OWN`, others' names that were read, and in how many objects"""
+    unfit: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Names of what should be tags and is not -> where first, and in how many objects"""
 
     def name(self, record: Mapping[str, Any], own: str, where: str) -> str | None:
         """The field of an object that holds its `own` (one of `OWN`); None where it has none.
@@ -95,7 +98,17 @@ class JsonFields:
         if names:
             self._note(own, names[0])
             return names[0]
+        if own == "tags":
+            self._no_tags(record, where)
         return None
+
+    def _no_tags(self, record: Mapping[str, Any], where: str) -> None:
+        """Remember what by its name should be tags and is not: the sentence seems to have none."""
+        for key, value in record.items():
+            spans = key in _SPANS and isinstance(value, list)
+            if value and (spans or bare(key) in OTHERS["tags"]):
+                first, number = self.unfit.get(key, (where, 0))
+                self.unfit[key] = (first, number + 1)
 
     def _words(self, record: Mapping[str, Any]) -> int:
         """How many words an object has, as far as can be told."""
@@ -115,12 +128,18 @@ class JsonFields:
             for own, said in self.said.items()
             if said and said not in self.found.get(own, {})
         ]
-        return absent + [
+        read = [
             f"{path}: field '{name}' is read as '{own}' ({number:,} of the objects)."
             for own, names in self.found.items()
             if own not in self.said
             for name, number in names.items()
         ]
+        unread = [
+            f"{first}: no tags: '{name}' is not a list of one for each word ({number:,} of the "
+            "objects; this is the first). Spans of a text are converted by `mmseq data import`."
+            for name, (first, number) in self.unfit.items()
+        ]
+        return absent + read + unread
 
 
 def take(record: dict[str, Any], name: str | None) -> Any:
@@ -136,6 +155,7 @@ def named_tags(
     """Tags in which numbers are replaced by their names; `UserError` for numbers without."""
     tags: list[Any] = []
     for index, tag in enumerate(value):
+        tag = _number(tag, strings=bool(names))
         if not isinstance(tag, int) or isinstance(tag, bool):
             tags.append(tag)
         elif not names:
@@ -153,6 +173,15 @@ def named_tags(
     return tags
 
 
+def _number(value: Any, *, strings: bool) -> Any:
+    """The whole number that a fraction such as 1.0 is, as pandas writes numbers beside gaps, or,
+    if `strings`, one in quotes; anything else as it is.
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return int(value) if strings and isinstance(value, str) and value.isdecimal() else value
+
+
 def picture_names(value: Any) -> Any:
     """A list of names from what others write: one name, a number, ``{"path": …}``, or a list of
     such; anything else as it is.
@@ -166,6 +195,7 @@ def picture_names(value: Any) -> Any:
 def _picture_name(entry: Any) -> Any:
     if isinstance(entry, Mapping) and isinstance(entry.get("path"), str):
         return entry["path"]
+    entry = _number(entry, strings=False)
     if isinstance(entry, int) and not isinstance(entry, bool):
         return str(entry)
     return entry
@@ -181,7 +211,7 @@ def _fits(own: str, key: str, value: Any, words: int) -> bool:
         return _names_pictures(bare(key), value)
     if not isinstance(value, list) or not value:
         return False
-    tags = [OPEN if tag is None else tag for tag in value]
+    tags = [OPEN if tag is None else _number(tag, strings=False) for tag in value]
     # Too few tags are an error of their own.
     are_tags = _all(tags, str) and all(map(is_tag, tags))
     return are_tags or (len(tags) == words and (_all(tags, str) or _all(tags, int)))
@@ -195,7 +225,9 @@ def _names_pictures(key: str, value: Any) -> bool:
     if key in DOCUMENT and not all(map(has_picture_suffix, names)):
         return False
     # A number is a name only where it is called so: else it is a class, or a count.
-    return bool(names) and (bool(_NUMBERED.search(key)) or not _all(value, int))
+    values = value if isinstance(value, list) else [value]
+    numbers = all(isinstance(_number(entry, strings=False), int) for entry in values)
+    return bool(names) and (bool(_NUMBERED.search(key)) or not numbers)
 
 
 def _all(value: Any, kind: type) -> bool:

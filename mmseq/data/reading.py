@@ -78,6 +78,7 @@ def made_reader(
     made = entry.load()(**told)
     if isinstance(made, Reader):
         made.on_note, made.on_fault = hearing.note, hearing.fault
+        made.on_hint = hearing.hint
         made.on_aside = hearing.aside.append
     return made
 

@@ -45,6 +45,7 @@ def scheme_of(
     faults: dict[str, str] = {}
     any_sentence = any_tags = False
     brat = path.with_suffix(".ann").is_file()
+    hint = "".join(f" {line}" for line in hearing.hints)
     beside = " Beside it lies an .ann file: `mmseq data import brat` reads both." if brat else ""
     for example in chain(examples, hearing.aside):
         any_sentence = True
@@ -60,7 +61,7 @@ def scheme_of(
                 faults[tag] = check(tag)
             if faults[tag]:
                 kind = kind_of(faults[tag])
-                hearing.fault(where(example, index), faults[tag] + beside, kind)
+                hearing.fault(where(example, index), faults[tag] + beside + hint, kind)
     if not any_sentence:
         if hearing.faults:
             return "none"

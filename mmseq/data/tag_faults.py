@@ -12,6 +12,13 @@ from mmseq.data.tags import TAG_FORM, is_tag
 _BEHIND = re.compile(r"(.+)[-_:/.]([BIESLUMW])")
 _OTHER_MARK = re.compile(r"([BIESLUMWbieslumw])([^\w\s]|_| )(.+)")
 _NOT_O = ("o", "0")
+_BARE = ("B", "I")
+_QUOTES = ('""', "''")
+_GLUED = re.compile(r"\S*[^\s-]([/|_\\])(O|[BIES]-[^\s/|]+)")
+_GLUE = "a word with its tag; write a word a line, then a tab and its tag"
+_NUMBERS = (
+    'numbers need the names of tags: data.tag_names = ["O", "B-PER", …] (--tag-names O,B-PER,…)'
+)
 _CELLS = ("|", ",", ";", "/", "+", "&", " ", "\t")
 
 
@@ -32,7 +39,13 @@ def type_fault(tag: str) -> str:
         return ""
     if tag in _NOT_O:
         return f"'{tag}' is not a type; write O (the letter, large) outside entities."
+    if tag in _BARE:
+        return f"'{tag}' is not a type, but a prefix without one; write B-PER, or the type alone."
     kind = tag.removeprefix("I-")
+    if tag[:1] + tag[-1:] in _QUOTES and len(tag) > 2:
+        return f"{_shown(tag)} is in quotes; write it without them."
+    if _GLUED.fullmatch(tag):
+        return f"{_shown(tag)} is {_GLUE}."
     if kind != kind.strip("- ") or not any(c.isalnum() for c in kind):
         return f"{_shown(tag)} is not a type; write O, or a type, such as PER."
     return ""
@@ -62,8 +75,16 @@ def _several(tag: str, good: Callable[[str], bool]) -> str:
 
 
 def _remedy(tag: str) -> str:
-    if tag in _NOT_O:
+    if tag == "o":
         return "write O, the large letter"
+    if re.fullmatch(r"\d+", tag):
+        return f"write O, the large letter; {_NUMBERS}" if tag == "0" else _NUMBERS
+    if tag in ("_", "-", "*"):
+        return "write O outside entities"
+    if tag[:1] + tag[-1:] in _QUOTES and is_tag(tag[1:-1]):
+        return f"write {tag[1:-1]}, without quotes"
+    if _GLUED.fullmatch(tag):
+        return f"it seems to be {_GLUE}"
     if behind := _BEHIND.fullmatch(tag):
         return f"the prefix stands behind the type; write {behind[2]}-{behind[1]}"
     other = _OTHER_MARK.fullmatch(tag)

@@ -150,8 +150,9 @@ def _from_json(
         raise UserError(f"{where}: broken JSON ({error}).") from error
     if not isinstance(record, dict):
         raise UserError(f'{where}: not an object; write {{"text": …}} or {{"tokens": […]}}.')
+    text = record.pop("text", None) if fields.said.get("tokens") != "text" else None
     named = fields.name(record, "tokens", where)
-    given, text = take(record, named), record.pop("text", None)
+    given = take(record, named)
     if given is not None:
         sentence = _sentence(where, named or "tokens", given)
     elif text is not None:
