@@ -59,7 +59,7 @@ def check(
 
     DATA is a folder with train, valid and test files, or one file. Lengths are given in words and,
     where the packaged encoder is installed, in its sub-words. Exit code 1 if something cannot be
-    read, or train has a sentence without tags.
+    read, or what training needs has no tags.
 
     \b
     Examples:

@@ -7,7 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeGuard
 
-from mmseq.data.split_files import by_other_names, by_right, file_names, unread_line
+from mmseq.data.endings import remedy
+from mmseq.data.split_files import (
+    by_other_names,
+    by_right,
+    file_names,
+    names_meant,
+    unread_line,
+)
 from mmseq.errors import UserError, closest
 from mmseq.registry.entries import Entry
 from mmseq.registry.plugins import registry
@@ -29,13 +36,13 @@ def reader_of(path: Path, name: str = "auto") -> Entry:
         return next(iter(_named(name).values()))
     for source in (_from_engine, _from_plugins):
         for suffix, reader in source().items():
-            if path.name.endswith(suffix):
+            if path.name.lower().endswith(suffix.lower()):
                 return reader
     if rivals := _rivals(path.name):
         raise UserError(f"{path}: {rivals}.")
     raise UserError(
-        f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); rename the "
-        "file (`mmseq list reader` shows who reads what)."
+        f"{path}: no reader for this ending (known: {', '.join(sorted(readers()))}); "
+        f"{remedy(path)}."
     )
 
 
@@ -128,7 +135,7 @@ def suiting_reader(place: Path, split: str, own: str) -> str:
         return own
     if place.is_dir():
         return own if find_split(place, split, own) else "auto"
-    return own if place.name.endswith(tuple(_named(own))) else "auto"
+    return own if place.name.lower().endswith(tuple(_named(own))) else "auto"
 
 
 def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> UserError:
@@ -137,25 +144,46 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
     inside = sorted(path.name for path in folder.iterdir())
     known = ", ".join(sorted(readers(reader)))
     unread = next((name for name in inside if name.partition(".")[0] in names), None)
+    if unread is not None and reader == "auto" and (rivals := _rivals(unread)):
+        return UserError(f"{folder}: {unread}: {rivals}.")
+    if unread is not None and (folder / unread).is_dir():
+        stem = unread if unread in names else names[0]
+        return UserError(
+            f"{folder}: {unread} is a folder; a split is one file, {stem}.txt, {stem}.jsonl …"
+        )
+    if meant := names_meant((folder / name for name in inside), tuple(readers(reader))):
+        said = ", ".join(f"{name} to {new}" for name, new in meant.items())
+        return UserError(
+            f"{folder}: no data file (endings that are read: {known}); if they hold what the "
+            f"ending says, rename {said}."
+        )
     if unread is not None and reader != "auto":
         return UserError(
             f"{folder}: reader '{reader}' does not read {unread} (it reads {known}); choose "
             "another with data.reader, or auto."
         )
     if unread is not None:
-        if rivals := _rivals(unread):
-            return UserError(f"{folder}: {unread}: {rivals}.")
         return UserError(
-            f"{folder}: no reader here reads {unread} (endings that are read: {known}); install "
-            "the plugin that reads it (`mmseq list reader` shows who reads what), or convert it "
-            "(`mmseq data import` does so with annotations of other tools)."
+            f"{folder}: no reader here reads {unread} (endings that are read: {known}); "
+            f"{remedy(folder / unread, folder)}, or install the plugin that reads it (`mmseq list "
+            "reader` shows who reads what)."
         )
+    for name in inside:
+        if (folder / name).is_dir() and any(_is_there(folder / name, s, reader) for s in splits):
+            return UserError(f"{folder}: no data file in it, but in {folder / name}; give that.")
     more = ", …" if len(inside) > 5 else ""
     holds = f"it holds {', '.join(inside[:5])}{more}" if inside else "it is empty"
     return UserError(
         f"{folder}: no data file ({holds}); a data file is named {', '.join(names)}, with an "
         f"ending of {known}."
     )
+
+
+def _is_there(folder: Path, split: str, reader: str) -> bool:
+    try:
+        return find_split(folder, split, reader) is not None
+    except UserError:
+        return True
 
 
 def require_folder(folder: Path, what: str) -> None:

@@ -9,6 +9,7 @@ LONGEST = 120
 """Characters of a name that messages show"""
 _URL = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _DATA = re.compile(r"data:[^,]*,", re.IGNORECASE)
+_ENCODED = re.compile(r"[A-Za-z0-9+/\s]{256,}={0,2}\s*")
 _DRIVE = re.compile(r"([a-z]:)?\\|[a-z]:/", re.IGNORECASE)
 
 
@@ -19,6 +20,8 @@ def elsewhere(name: str | Path) -> str:
     name = str(name)
     if _DATA.match(name):
         return "holds the picture itself (a data: URL); write it to a file and name the file"
+    if len(name) > 255 and _ENCODED.fullmatch(name):
+        return "holds the picture itself (base64); write it to a file and name the file"
     if _URL.match(name):
         file = name.lower().startswith("file:")
         return f"is a URL; {'write the path alone' if file else 'download it and name the file'}"
@@ -27,13 +30,19 @@ def elsewhere(name: str | Path) -> str:
     return ""
 
 
-def shown(name: str | Path) -> str:
-    """A name for messages: a URL with the slashes that paths lose, a very long name cut."""
+def written(name: str | Path) -> str:
+    """A name as the data write it: a URL with the slashes that paths lose."""
     name = str(name)
     if _URL.match(name) and not _DATA.match(name):
         scheme, _, rest = name.partition(":")
         slashes = "///" if scheme.lower() == "file" else "//"
-        name = f"{scheme}:{slashes}{rest.lstrip('/')}"
+        return f"{scheme}:{slashes}{rest.lstrip('/')}"
+    return name
+
+
+def shown(name: str | Path) -> str:
+    """A name for messages: as it is written, a very long one cut."""
+    name = written(name)
     return name if len(name) <= LONGEST or not elsewhere(name) else f"{name[:LONGEST]}…"
 
 
@@ -41,4 +50,4 @@ def in_folder(path: Path, folder: Path | None) -> str:
     """A picture as the data name it: in terms of the picture folder, where it lies in it."""
     if folder is not None and path.is_relative_to(folder):
         return path.relative_to(folder).as_posix()
-    return str(path)
+    return written(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.contracts.example import OPEN, Example
-from mmseq.data.picture_names import in_folder
+from mmseq.data.picture_names import in_folder, shown
 
 
 def record(example: Example, image_folder: Path) -> dict[str, Any]:
@@ -31,11 +31,11 @@ def lines(example: Example, image_folder: Path) -> Iterator[str]:
     """
     name = f"  {example.id}" if example.id else ""
     pictures = [
-        in_folder(path, image_folder) + ("" if isfile(path) else " (missing)")
+        shown(in_folder(path, image_folder)) + ("" if isfile(path) else " (missing)")
         for path in example.images
     ]
-    shown = f"  pictures: {', '.join(pictures)}" if pictures else ""
-    yield visible(f"{example.where}{name}{shown}")
+    images = f"  pictures: {', '.join(pictures)}" if pictures else ""
+    yield visible(f"{example.where}{name}{images}")
     tags = example.tags or ("O",) * len(example.tokens)
     words = zip(example.tokens, tags, strict=True)
     yield visible("  " + " ".join(w if tag == "O" else f"{w}/{tag}" for w, tag in words))

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mmseq.data.endings import COLUMNS
+
 ALIASES = {"valid": ("valid", "dev")}
 """Split -> file names, where there is more than its own"""
 OTHER_NAMES = {
@@ -38,6 +40,27 @@ def split_named(file: Path) -> str:
     stem = file.name.partition(".")[0].lower()
     named = (s for s in OTHER_NAMES if stem in (*file_names(s), *OTHER_NAMES[s]))
     return next(named, "")
+
+
+def names_meant(files: Iterable[Path], endings: Sequence[str]) -> dict[str, str]:
+    """Files that by a part of their names are splits -> the names under which they would be read;
+    empty where two would be one, or where a name says two splits.
+    """
+    known = {
+        name: split for split in OTHER_NAMES for name in (*file_names(split), *OTHER_NAMES[split])
+    }
+    meant: dict[str, str] = {}
+    for file in files:
+        said = {known[word] for word in _words(file.name) if word in known}
+        reads = file.name.lower().endswith(tuple(endings))
+        if len(said) == 1 and file.is_file() and (reads or file.suffix.lower() in COLUMNS):
+            meant[file.name] = said.pop() + (file.suffix.lower() if reads else ".conll")
+    one_each = len({name.partition(".")[0] for name in meant.values()}) == len(meant)
+    return meant if one_each else {}
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[^a-z0-9]+", name.lower()))
 
 
 def by_right(folder: Path, split: str, endings: Iterable[str]) -> list[Path]:
@@ -77,8 +100,7 @@ def unread_line(folder: Path, read: Iterable[Path], reads: Callable[[Path], bool
     taken = {path.name for path in read}
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        words = set(re.split(r"[^a-z0-9]+", path.name.lower()))
-        if not words & known or path.name in taken or path.suffix.lower() in _NO_DATA:
+        if not _words(path.name) & known or path.name in taken or path.suffix.lower() in _NO_DATA:
             continue
         if path.is_file():
             found.append(f"{path}" if reads(path) else f"{path} (no reader for its ending)")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mmseq.contracts.example import OPEN, Example
 from mmseq.data import tags as tagging
@@ -30,10 +29,6 @@ from mmseq.data.split_files import file_names
 from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
-
-if TYPE_CHECKING:
-    pass
-
 
 SPLITS = ("train", "valid", "test")
 
@@ -252,12 +247,18 @@ def require_tags(split: Split) -> None:
     """`UserError` naming the first sentence without tags."""
     if split.facts.untagged is not None:
         example = split.examples[split.facts.untagged]
-        raise UserError(
-            " ".join(
-                (f"{example.where}: the sentence has no tags; '{split.name}' needs them.",)
-                + split.notes
-            )
-        )
+        remedy = untagged_remedy(split.name)
+        line = f"{example.where}: the sentence has no tags; '{split.name}' needs them{remedy}."
+        raise UserError(" ".join((line, *split.notes)))
+
+
+def untagged_remedy(split: str) -> str:
+    """What to do with sentences of a split that have no tags, after a semicolon; empty for train,
+    from which is learned.
+    """
+    if split not in ("valid", "test"):
+        return ""
+    return "; add them, or call the file otherwise and tag it by `mmseq predict RUN --input FILE`"
 
 
 def require_whole(split: Split) -> None:

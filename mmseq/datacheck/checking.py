@@ -25,6 +25,7 @@ from mmseq.data.splits import (
     load_file,
     rename_types,
     require_whole,
+    untagged_remedy,
 )
 from mmseq.data.tags import orphans, repair, spans
 from mmseq.data.unknown_types import unknown_entities
@@ -98,7 +99,7 @@ def check_folder(
         splits = {name: rename_types(split, mapping or {}) for name, split in splits.items()}
     except UserError as error:
         problems.append(str(error))
-    problems += _no_tags(splits)
+    problems += _no_tags(splits, alone=alone is not None)
     problems += _open_words(splits)
     if naming:
         problems += _not_told(naming, splits, reader)
@@ -126,17 +127,22 @@ def check_folder(
     }
 
 
-def _no_tags(splits: Mapping[str, Split]) -> list[str]:
-    """What training would refuse: sentences of ``train`` without tags."""
-    if (train := splits.get("train")) is None:
-        return []
-    untagged = [example.where for example in train.examples if example.tags is None]
-    if not untagged:
-        return []
-    return [
-        f"train: {len(untagged):,} of {len(train.examples):,} sentences have no tags, from which "
-        f"training learns; the first is {untagged[0]}."
-    ]
+def _no_tags(splits: Mapping[str, Split], *, alone: bool) -> list[str]:
+    """What training would refuse: sentences of its splits without tags. One file is held to that
+    where it is called ``train``; others may be there to be tagged.
+    """
+    found = []
+    for name in ("train",) if alone else SPLITS:
+        if (split := splits.get(name)) is None:
+            continue
+        untagged = [example.where for example in split.examples if example.tags is None]
+        if untagged:
+            learns = ", from which training learns" if name == "train" else ""
+            found.append(
+                f"{name}: {len(untagged):,} of {len(split.examples):,} sentences have no "
+                f"tags{learns}; the first is {untagged[0]}{untagged_remedy(name)}."
+            )
+    return found
 
 
 def _not_told(naming: Naming, splits: Mapping[str, Split], reader: str) -> list[str]:

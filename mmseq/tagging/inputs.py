@@ -64,7 +64,7 @@ def sentences(
     guessed = form == "auto"
     if guessed:
         own = suiting_reader(path, "", tagger.config.data.reader)
-        form = "text" if standard else FORMATS.get(path.suffix, own)
+        form = "text" if standard else FORMATS.get(path.suffix.lower(), own)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))

@@ -11,6 +11,7 @@ from pathlib import Path
 from mmseq.contracts.example import Example
 from mmseq.data.json_lines import json_line
 from mmseq.data.new_folder import place_picture
+from mmseq.data.picture_names import elsewhere, written
 from mmseq.data.splits import SPLITS
 from mmseq.data.tags import spans
 
@@ -90,4 +91,4 @@ def _name(path: Path, image_folder: Path) -> tuple[str, bool]:
     """A picture's name in the new folder, and whether it lies in `image_folder`."""
     if path.is_relative_to(image_folder) and ".." not in path.relative_to(image_folder).parts:
         return path.relative_to(image_folder).as_posix(), True
-    return str(path.absolute()), False
+    return written(path) if elsewhere(path) else str(path.absolute()), False
