@@ -137,3 +137,21 @@ def test_what_is_no_text_is_named(tmp_path, run_cli, name, data, said):
     (tmp_path / name).write_bytes(data)
     assert said in run_cli("data", "import", "json", tmp_path / name, tmp_path / "out").err
     assert said in run_cli("data", "show", tmp_path / name, "--reader", "conll").err
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "text"),
+    [
+        ("csv", "a.csv", "text,image\nAnna lives,\nOslo,\n"),
+        ("json", "a.json", '[{"text": "Anna lives"}, {"text": "Oslo"}]'),
+        ("prodigy", "a.jsonl", '{"text": "Anna lives"}\n{"text": "Oslo", "spans": []}\n'),
+    ],
+)
+def test_texts_that_nobody_annotated_have_no_tags(bring, form, name, text):
+    assert bring(form, name, text, "--column", "spans=") == ["Anna/- lives/-", "Oslo/-"]
+
+
+def test_words_that_nobody_annotated(bring):
+    text = '[{"tokens": ["Anna"], "entities": [1]}]'
+    assert "without annotations: --column tags=)" in bring("json", "a.json", text)
+    assert bring("json", "a.json", text, "--column", "tags=") == ["Anna/-"]

@@ -23,7 +23,8 @@ ROLES = ("text", "tokens", "tags", "spans", "image", "id", "word", "tag", "sente
     "columns",
     metavar="ROLE=NAME",
     multiple=True,
-    help=f"Which field or column is what: {', '.join(ROLES)}; may be repeated.",
+    help=f"Which field or column is what: {', '.join(ROLES)}; may be repeated. spans= and "
+    "tags= say that there are no annotations.",
 )
 @click.option(
     "--tag-names", metavar="O,B-PER,…", help="Names of tags that are numbers, in order from 0."
@@ -134,7 +135,7 @@ def _columns(pairs: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for pair in pairs:
         role, equals, name = pair.partition("=")
-        if not equals or not name:
+        if not equals or (not name and role not in ("tags", "spans", "image")):
             raise UserError(f"--column {pair}: write --column ROLE=NAME.")
         if role not in ROLES:
             raise unknown("role", role, ROLES)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PERCENT = re.compile(r"\d+(\.\d+)?\s*%")
+ENTRY = re.compile(r"([^\s=:]+)\s*[=:]\s*([^\s=:]+)")
 COMMA = re.compile(r"\d+,\d+")
 
 
@@ -39,7 +40,8 @@ def meant(annotation: Any, value: Any) -> Any:
     """`value`, which is not of the type, in that type; itself where that could mean several things.
 
     ``"True"`` and ``"yes"`` for true, ``".001"`` and ``"03"`` for numbers, 3.0 for a whole number,
-    ``"a,b"`` and ``"[a, b]"`` for a list, 2017 for a string; in lists and tables their values.
+    ``"a,b"`` and ``"[a, b]"`` for a list, ``"a=b,c=d"`` and ``"{a=b}"`` for a table, 2017 for a
+    string; in lists and tables their values.
     """
     for kind in _kinds(annotation):
         found = _as_kind(kind, value)
@@ -66,6 +68,8 @@ def way_to_write(annotation: Any, value: Any) -> str:
         return " Write true or false."
     if list in kinds or tuple in kinds:
         return ' Write ["a", "b"] or a,b.'
+    if dict in kinds:
+        return ' Write {a = "b", c = "d"} or a=b,c=d.'
     return ""
 
 
@@ -95,6 +99,8 @@ def _as_kind(kind: Any, value: Any) -> Any:
         return None
     if origin in (list, tuple):
         return _list(kind, value, text)
+    if origin is dict and text is not None:
+        return _table(kind, value, text)
     if origin is dict and isinstance(value, dict):
         types = get_args(kind)
         read = {k: meant(types[1], v) for k, v in value.items()} if types else value
@@ -150,6 +156,16 @@ def _list(kind: Any, value: Any, text: str | None) -> Any:
     if text is None and all(a is b for a, b in zip(read, entries, strict=True)):
         return value
     return read
+
+
+def _table(kind: Any, value: Any, text: str) -> Any:
+    inner = [*get_args(kind), str, str][1]
+    bare = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
+    pairs = [ENTRY.fullmatch(part.strip()) for part in bare.split(",")]
+    if not all(pairs):
+        return value
+    read = {_unquoted(pair[1]): meant(inner, _unquoted(pair[2])) for pair in pairs if pair}
+    return read if len(read) == len(pairs) else value
 
 
 def _unquoted(part: str) -> str:

@@ -160,7 +160,9 @@ def _from_json(
     else:
         more = ", …" if len(record) > SHOWN else ""
         has = f"; it has {', '.join(map(repr, list(record)[:SHOWN]))}{more}" if record else ""
-        raise UserError(f'{where}: needs "tokens" (a list of words) or "text" (a string){has}.')
+        named = " Another field is named by --fields tokens=NAME." if record else ""
+        needs = 'needs "tokens" (a list of words) or "text" (a string)'
+        raise UserError(f"{where}: {needs}{has}.{named}")
     pictures = fields.name(record, "images", where)
     images = strings(where, pictures or "images", picture_names(take(record, pictures)))
     require_names(where, pictures or "images", images)

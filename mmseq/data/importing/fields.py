@@ -46,12 +46,14 @@ def field_of(
 ) -> str | None:
     """The field for a role among those `present`: the one that the user names, or the only one
     with a name of `names`, by default those of `ROLES`; of several, those whose value `fits`. None:
-    there is none.
+    there is none, or the user says so by an empty name.
 
     `UserError` where two could be meant, and where there is none of the name that the user gives.
     """
     if role in naming.columns:
         named = naming.columns[role]
+        if not named:
+            return None
         if named not in present:
             hint = did_you_mean(named, present)
             raise UserError(

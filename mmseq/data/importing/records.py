@@ -52,13 +52,13 @@ def item_of(record: Mapping[str, Any], place: Place, naming: Naming) -> Document
     spans = field_of("spans", others, naming, place)
     if "spans" not in naming.columns and _has_tags(record, value, others, place, naming):
         return _words(record, text, place, naming)
-    if spans is None:
+    if spans is None and naming.columns.get("spans") != "":
         raise UserError(
             f"{place}: no spans among the fields ({', '.join(record)}); say which they are: "
             f"--column spans=NAME, or where each word has a tag: --column tokens={text} --column "
-            "tags=NAME."
+            "tags=NAME; texts without annotations: --column spans="
         )
-    found = tuple(spans_of(record[spans] or [], place, spans))
+    found = tuple(spans_of(record[spans] or [], place, spans)) if spans else ()
     images, name, extras = _rest(record, place, naming, {text, spans, tokens})
     words = None if tokens is None else _places(value, record[tokens])
     return Document(place, value, found, images, name, words, extras=extras)
@@ -132,11 +132,14 @@ def _words(record: Mapping[str, Any], tokens: str, place: Place, naming: Naming)
             raise UserError(
                 f"{place}: {number} '{tokens}' but {len(found)} '{tags}'; give every word a tag."
             )
-    elif left := [name for name in others if bare(name) in map(bare, WORD_SPANS) and record[name]]:
-        raise UserError(
-            f"{place}: words without tags, and '{left[0]}' holds {shown(record[left[0]])}: such "
-            "annotations of words are not read; give every word a tag (--column tags=NAME)."
-        )
+    elif naming.columns.get("tags") != "":
+        known = {bare(name) for name in WORD_SPANS}
+        if left := [name for name in others if bare(name) in known and record[name]]:
+            raise UserError(
+                f"{place}: words without tags, and '{left[0]}' holds {shown(record[left[0]])}: "
+                "such annotations of words are not read; give every word a tag (--column tags=NAME; "
+                "without annotations: --column tags=)."
+            )
     images, name, extras = _rest(record, place, naming, {tokens, tags})
     return Words(place, words, found, images, name, extras)
 

@@ -25,6 +25,8 @@ class Cutting:
     inside: Inside = "cut"
     lines: bool = False
     """Whether each line of a text is a sentence, where the file does not say what is one"""
+    annotated: bool = True
+    """False: the user says that there are no annotations, and words have no tags"""
 
 
 def sentences(document: Document, how: Cutting, report: Report) -> Iterator[Words]:
@@ -56,7 +58,7 @@ def sentences(document: Document, how: Cutting, report: Report) -> Iterator[Word
         yield Words(
             document.place,
             tuple(text[start:end] for start, end in words[first:last]),
-            tuple(tags[first:last]),
+            tuple(tags[first:last]) if how.annotated else None,
             document.images,
             name,
             extras,

@@ -56,7 +56,7 @@ def import_into(
         return [(word.start, word.end) for word in cut.split(text)]
 
     report = Report(splitter=base or "" if any_texts or splitter else "", inside=inside)
-    how = Cutting(places, inside, lines)
+    how = Cutting(places, inside, lines, annotated=naming.columns.get("spans") != "")
     pictures = Pictures(folder / "images", report.pictures, report.lost)
     with ExitStack() as stack:
         files: dict[str, IO[str]] = {}
