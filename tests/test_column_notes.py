@@ -103,3 +103,34 @@ def test_a_file_without_a_blank_line_is_told(read):
 def test_a_table_with_a_column_of_sentences_is_for_the_import(read):
     with pytest.raises(UserError, match="Where 'sentence_id' .*: `mmseq data import csv`"):
         read("sentence_id\tword\tlabels\n0\tAnna\tB-PER\n")
+
+
+def test_a_sentence_a_line_with_its_tags_is_no_word(read):
+    with pytest.raises(UserError, match="a.txt:1: 'B-PER O O' is 3 tags; give each word one"):
+        read("Anna ran home\tB-PER O O\nBo sat\tB-PER O\n")
+
+
+@pytest.mark.parametrize(
+    "line", ["###MEDLINE:95369245", "# id 5239d808 domain=en", "# id 5239d808\tdomain=en"]
+)
+def test_marks_of_documents_before_a_sentence_are_comments(read, line):
+    pairs, notes = read(f"{line}\n\nIL-2 _ _ B-DNA\ngene _ _ I-DNA\n\n{line}\n# _ _ O\n")
+    assert pairs == [[("IL-2", "B-DNA"), ("gene", "I-DNA")], [("#", "O")]]
+    assert notes == [":1: comment lines, which are skipped: 2, of which this is the first."]
+
+
+def test_words_of_hash_signs_stay(read):
+    assert read("###x\tB-A\n###\tO\n")[0] == [[("###x", "B-A"), ("###", "O")]]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"tokens": ["a"], "tags": ["O"]}\n', "JSON, not columns; name the file a.jsonl"),
+        ('<?xml version="1.0"?>\n<doc>\n', "XML or HTML, not columns"),
+        ("<!DOCTYPE html>\n<p>a</p>\n", "XML or HTML, not columns"),
+    ],
+)
+def test_files_that_hold_no_columns_are_named(read, text, reason):
+    with pytest.raises(UserError, match=f"a.txt:1: {reason}"):
+        read(text)

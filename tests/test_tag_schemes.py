@@ -99,6 +99,7 @@ def test_what_is_not_io_is_refused(read, reason, tags):
         ("B-", "'B-' is not a tag"),
         ("B-PER|B-ORG", "'B-PER|B-ORG' is 2 tags; give each word one"),
         ("B-PER|O", "is 2 tags"),
+        ("B-PER,O,O", "is 3 tags"),
         ("O|O", "is 2 tags"),
         ("B-PER,I-ORG", "is 2 tags"),
         ("B-PER;O;I-ORG", "is 3 tags"),

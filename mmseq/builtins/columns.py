@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError, unknown
@@ -14,6 +15,8 @@ DOCUMENT = "-DOCSTART-"
 """What a line begins with, or its word is, that stands between documents"""
 _KEYED = re.compile(r"# +[^\s=]+ += ?")
 _DOCUMENT = re.compile(r"#(begin|end) document\b")
+_MARK = re.compile(r"###\S+\s*$")
+"""A line of its own, such as ``###MEDLINE:95369245``"""
 _HEAD_WORDS = {"word", "words", "token", "tokens", "form", "text"}
 _HEAD_TAGS = {
     *("tag", "tags", "ner", "ner_tag", "ner_tags", "nertag", "label", "labels", "entity"),
@@ -52,8 +55,8 @@ def by_number(text: str) -> list[str]:
 
 
 def may_be_comment(line: str) -> bool:
-    """Whether a line may be a comment: ``#`` and a space, or a mark of CoNLL-2012."""
-    return line.startswith(("# ", "#\t")) or _DOCUMENT.match(line) is not None
+    """Whether a line may be a comment: ``#`` and a space, a mark of CoNLL-2012, or ``###…``."""
+    return line.startswith(("# ", "#\t")) or bool(_DOCUMENT.match(line) or _MARK.match(line))
 
 
 def is_keyed(line: str) -> bool:
@@ -128,6 +131,16 @@ def _index(where: str, name: str, value: Column, number: int, heads: list[str]) 
         columns = f"{number} column{'s' * (number > 1)}"
         raise UserError(f"{where}: {columns}, so that column {value} ({name}) is not there.")
     return index
+
+
+def other_format(path: Path, line: str) -> str:
+    """What a file's first line of words is where it is none; empty: it may be one."""
+    bare = line.strip()
+    if bare[:1] == "{" and bare[-1:] == "}":
+        return f"JSON, not columns; name the file {path.stem}.jsonl."
+    if re.match(r"<(\?xml|!doctype|html|!--)", bare, re.IGNORECASE):
+        return "XML or HTML, not columns; write a word and its tag a line."
+    return ""
 
 
 def header_remedy(cells: list[str]) -> str:

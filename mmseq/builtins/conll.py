@@ -15,6 +15,7 @@ from mmseq.builtins.columns import (
     header_remedy,
     is_keyed,
     may_be_comment,
+    other_format,
 )
 from mmseq.builtins.imgid import picture_of
 from mmseq.builtins.sentence import Sentence
@@ -163,7 +164,8 @@ class _File:
         if is_keyed(line) or len(cells) != layout.number:
             return True
         # As many words as there are columns may be chance.
-        return not layout.alike(line) and not is_tag(cells[layout.tag or 0])
+        tag = cells[layout.tag or 0]
+        return not is_tag(tag) and (not layout.alike(line) or "=" in tag)
 
     def _wrong(
         self, number: int, line: str, cells: list[str], layout: Layout
@@ -174,7 +176,8 @@ class _File:
             return what, number, "CR"
         if "\0" in line:
             return "holds U+0000: UTF-16, or damaged; save the file as UTF-8.", number, "NUL"
-        if number == layout.line and (remedy := header_remedy(cells)):
+        first = number == layout.line
+        if first and (remedy := other_format(self.path, line) or header_remedy(cells)):
             return remedy, number, "header"
         if len(cells) != layout.number:
             return self._other_number(number, line, cells, layout)

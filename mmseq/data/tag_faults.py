@@ -69,7 +69,7 @@ def _several(tag: str, good: Callable[[str], bool]) -> str:
         parts = [part.strip() for part in tag.split(mark)]
         if len(parts) > 1 and all(map(good, parts)):
             typed = sum(part not in ("O", OPEN) for part in parts)
-            if typed > 1 or mark == "|":
+            if typed > 1 or mark in "|,; \t":
                 return f"'{tag}' is {len(parts)} tags; give each word one (nested ones: choose)."
     return ""
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from mmseq.data.importing.documents import Content, Document, Naming, Place, Words
 from mmseq.data.importing.fields import (
-    ROLES,
     field_of,
     images_of,
     list_of,
@@ -17,7 +16,7 @@ from mmseq.data.importing.fields import (
     tag_names,
 )
 from mmseq.data.importing.json_files import shown
-from mmseq.data.json_fields import DOCUMENT, bare
+from mmseq.data.json_fields import DOCUMENT, OTHERS, bare
 from mmseq.data.picture_folder import has_picture_suffix
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
@@ -69,7 +68,7 @@ def _spans_alone(
 ) -> bool:
     """Whether a text that is cut into words has spans and no tags."""
     others = [name for name in record if name not in (tokens, text)]
-    tags = field_of("tags", others, naming, place, ROLES["tags"] - {"label", "labels", "ner"})
+    tags = field_of("tags", others, naming, place, OTHERS["tags"] - {"label", "labels", "ner"})
     spans = field_of("spans", others, naming, place)
     return (tags is None or record[tags] is None) and spans is not None and bool(record[spans])
 
@@ -137,8 +136,8 @@ def _words(record: Mapping[str, Any], tokens: str, place: Place, naming: Naming)
         if left := [name for name in others if bare(name) in known and record[name]]:
             raise UserError(
                 f"{place}: words without tags, and '{left[0]}' holds {shown(record[left[0]])}: "
-                "such annotations of words are not read; give every word a tag (--column tags=NAME; "
-                "without annotations: --column tags=)."
+                "such annotations of words are not read; give every word a tag (--column "
+                "tags=NAME; without annotations: --column tags=)."
             )
     images, name, extras = _rest(record, place, naming, {tokens, tags})
     return Words(place, words, found, images, name, extras)
