@@ -155,3 +155,50 @@ def test_words_that_nobody_annotated(bring):
     text = '[{"tokens": ["Anna"], "entities": [1]}]'
     assert "without annotations: --column tags=)" in bring("json", "a.json", text)
     assert bring("json", "a.json", text, "--column", "tags=") == ["Anna/-"]
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        {"Start": 0, "End": 4, "Label": "PER"},
+        {"beginOffset": 0, "endOffset": 4, "type": "PER"},
+        {"offset": 0, "length": 4, "category": "PER"},
+        {"start_idx": 0, "end_idx": 4, "class": "PER"},
+    ],
+)
+def test_spans_as_others_name_their_ends(bring, span):
+    records = [{"text": "Anna lives", "entities": [span]}]
+    assert bring("json", "a.json", json.dumps(records)) == ["Anna/B-PER lives/O"]
+
+
+def test_a_span_without_ends_says_what_it_has(bring):
+    records = [{"text": "Anna", "entities": [{"von": 0, "bis": 4, "type": "PER"}]}]
+    message = bring("json", "a.json", json.dumps(records))
+    assert "a.json:1: 'entities', entry 1 has 'von', 'bis', 'type'; name its first" in message
+
+
+@pytest.mark.parametrize("form", ["prodigy", "label-studio"])
+def test_spans_of_another_format_are_not_lost_in_silence(tmp_path, run_cli, form):
+    lines = ['{"text": "Anna", "label": [[0, 4, "PER"]]}', '{"text": "Bo", "label": []}']
+    (tmp_path / "a.jsonl").write_text("\n".join(lines))
+    done = run_cli("data", "import", form, tmp_path / "a.jsonl", tmp_path / "out")
+    assert f"or another FORMAT): 1 ({tmp_path / 'a.jsonl'}:1: 'label')" in done.out
+
+
+def test_a_table_without_a_line_of_names(bring):
+    text = "Anna,B-PER\nlives,O\n\nOslo,B-LOC\n"
+    message = bring("csv", "a.csv", text)
+    assert "a.csv:1: the first line holds the tag 'B-PER', no names" in message
+    assert bring("csv", "a.csv", text, "--column", "word=1", "--column", "tag=2") == ANNA
+
+
+@pytest.mark.parametrize("form", ["csv", "autogluon"])
+def test_spans_with_prefixes_are_joined_whatever_the_format(bring, form):
+    spans = [
+        {"entity": "B-PER", "start": 0, "end": 4},
+        {"entity": "I-PER", "start": 5, "end": 7},
+        {"entity": "B-PER", "start": 8, "end": 10},
+    ]
+    cell = json.dumps(spans).replace('"', '""')
+    text = f'text,entities\nAnna Li Bo,"{cell}"\n'
+    assert bring(form, "a.csv", text) == ["Anna/B-PER Li/I-PER Bo/B-PER"]

@@ -135,3 +135,18 @@ def test_a_picture_in_base64_is_named_as_one(tmp_path, run_cli):
     shown = run_cli("data", "check", path, "--json").out
     assert "holds the picture itself (base64); write it to a file" in shown
     assert max(map(len, run_cli("data", "show", path).out.splitlines())) < 300
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "form"),
+    [
+        ("train.json", '[{"id": 1, "data": {"text": "a"}, "annotations": []}]', "label-studio"),
+        ("train.json", '[{"text": "a", "_input_hash": 1}]', "prodigy"),
+        ("train.json", '[{"tokens": ["a"]}]', "json"),
+        ("train.csv", "text_snippet,entity_annotations\na,[]\n", "autogluon"),
+        ("train.csv", "text,spans\na,[]\n", "csv"),
+    ],
+)
+def test_the_format_of_a_tool_is_told_by_what_its_files_hold(tmp_path, name, text, form):
+    (tmp_path / name).write_text(text)
+    assert f"`mmseq data import {form} {tmp_path} DIR`" in str(no_split(tmp_path, SPLITS))

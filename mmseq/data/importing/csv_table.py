@@ -25,6 +25,7 @@ from pathlib import Path
 from mmseq.data.importing.csv_words import WordColumns, sentences_of
 from mmseq.data.importing.documents import Item, Naming, Place
 from mmseq.data.importing.records import item_of
+from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
 
 _SEPARATOR = re.compile(r"sep=(.)")
@@ -48,6 +49,11 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
     records = (
         (at, _record(header, row, at) if any(map(str.strip, row)) else None) for at, row in data
     )
+    if columns is None and (tag := next((c for c in header if is_tag(c.strip())), "")):
+        raise UserError(
+            f"{place}: the first line holds the tag '{tag}', no names; name the columns by number: "
+            "--column word=1 --column tag=2."
+        )
     if columns is not None:
         yield from sentences_of(records, columns, naming)
         return

@@ -31,9 +31,17 @@ difference"""
 PROPER = {"tokens": "tokens", "tags": "tags", "image": "images"}
 """Roles of which a field with this very name is taken, whatever others there are"""
 
-STARTS = ("start_char", "start_offset", "start", "begin")
-ENDS = ("end_char", "end_offset", "end")
-TYPES = ("label", "labels", "entity_group", "entity_type", "type", "tag", "entity")
+STARTS = (
+    "startchar", "startoffset", "start", "begin", "beginoffset", "startposition", "startindex",
+    "startidx", "startpos", "offset",
+)  # fmt: skip
+ENDS = (
+    "endchar", "endoffset", "end", "endposition", "endindex", "endidx", "endpos",
+)  # fmt: skip
+TYPES = (
+    "label", "labels", "entitygroup", "entitytype", "type", "tag", "category", "class", "entity",
+)  # fmt: skip
+"""Names in small letters, without ``_`` and ``-``, the likeliest first"""
 
 
 def field_of(
@@ -151,6 +159,14 @@ def spans_of(value: Any, place: Place, field: str) -> Iterable[CharSpan]:
         where = f"{place}: '{field}', entry {number}"
         if isinstance(entry, dict):
             start, end, kind = (_first(entry, names) for names in (STARTS, ENDS, TYPES))
+            length = _first(entry, ("length",))
+            if end is None and isinstance(start, int) and isinstance(length, int):
+                end = start + length
+            if None in (start, end, kind):
+                raise UserError(
+                    f"{where} has {', '.join(map(repr, entry)) or 'nothing'}; name its first "
+                    "character start, the one after its last end, and its type label."
+                )
             text = entry.get("text", entry.get("word"))
         elif isinstance(entry, list | tuple) and len(entry) == 3:
             (start, end, kind), text = entry, None
@@ -181,7 +197,22 @@ def spans_with(start: Any, end: Any, kinds: Any, text: Any, where: str) -> Itera
 
 
 def _first(entry: Mapping[str, Any], names: Iterable[str]) -> Any:
-    return next((entry[name] for name in names if name in entry), None)
+    known = {bare(name): value for name, value in entry.items()}
+    return next((known[name] for name in names if known.get(name) is not None), None)
+
+
+def seems_spans(value: Any) -> bool:
+    """Whether a field holds what spans are written as."""
+    if not isinstance(value, list) or not value:
+        return False
+    return all(map(_seems_span, value))
+
+
+def _seems_span(one: Any) -> bool:
+    if isinstance(one, Mapping):
+        return _first(one, STARTS) is not None and _first(one, TYPES) is not None
+    whole = isinstance(one, list) and len(one) == 3 and isinstance(one[2], str)
+    return whole and all(isinstance(place, int) for place in one[:2])
 
 
 def strings_of(value: Any, place: Place, field: str) -> tuple[str, ...]:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmseq.data.importing.documents import Content, Document, Naming, Place, Words
+from mmseq.data.importing.documents import (
+    CharSpan,
+    Content,
+    Document,
+    Naming,
+    Place,
+    Words,
+)
 from mmseq.data.importing.fields import (
     field_of,
     images_of,
@@ -58,6 +66,7 @@ def item_of(record: Mapping[str, Any], place: Place, naming: Naming) -> Document
             "tags=NAME; texts without annotations: --column spans="
         )
     found = tuple(spans_of(record[spans] or [], place, spans)) if spans else ()
+    found = joined(value, found)
     images, name, extras = _rest(record, place, naming, {text, spans, tokens})
     words = None if tokens is None else _places(value, record[tokens])
     return Document(place, value, found, images, name, words, extras=extras)
@@ -162,3 +171,21 @@ def _named_picture(record: Mapping[str, Any], others: Iterable[str]) -> str | No
         if bare(name) in DOCUMENT and has_picture_suffix(str(record[name])):
             return name
     return None
+
+
+def joined(text: str, spans: tuple[CharSpan, ...]) -> tuple[CharSpan, ...]:
+    """Spans ``B-X``, and ``I-X`` with at most white space before them, as one of type X; others as
+    they are, unless all have such prefixes.
+    """
+    if not all(span.type[:2] in ("B-", "I-") and span.type[2:] for span in spans):
+        return spans
+    whole: list[CharSpan] = []
+    for span in sorted(spans, key=lambda span: span.start):
+        kind = span.type[2:]
+        last = whole[-1] if whole else None
+        goes_on = last is not None and span.type[0] == "I" and last.type == kind
+        if last is not None and goes_on and not text[last.end : span.start].strip():
+            whole[-1] = replace(last, end=max(last.end, span.end), text=None)
+        else:
+            whole.append(replace(span, type=kind))
+    return tuple(whole)

@@ -14,6 +14,8 @@ SHOWN = 5
 """How many places of each finding are named"""
 
 FINDINGS: Mapping[str, str] = {
+    "elsewhere": "Texts without spans of which another field seems to hold some (--column "
+    "spans=NAME reads it, or another FORMAT)",
     "overlapping": "Spans left out because they overlap one that begins before or is longer",
     "empty": "Spans left out because they hold no word",
     "repeated": "Spans that stand there twice and count once",

@@ -11,6 +11,7 @@ from typing import IO
 
 from mmseq.contracts.example import Example
 from mmseq.data.importing.documents import Document, Item, Naming, Read, Skipped, Words
+from mmseq.data.importing.fields import seems_spans
 from mmseq.data.importing.pictures import Pictures
 from mmseq.data.importing.report import Report
 from mmseq.data.importing.sources import Source
@@ -121,6 +122,10 @@ def _words(items: Iterable[Item], how: Cutting, report: Report, again: bool) -> 
             yield item
         else:
             report.texts += 1
+            if not item.spans and how.annotated:
+                for name, value in item.extras.items():
+                    if seems_spans(value):
+                        report.find("elsewhere", item.place, f"'{name}'")
             report.left_out.update(item.left_out)
             if again:
                 item = replace(item, words=None)
