@@ -141,8 +141,8 @@ def test_numbers_are_tags_by_their_names(read, name):
 
 
 def test_names_of_tags_are_tags():
-    with pytest.raises(UserError, match="data.tag_names: 'PER', number 1, is not a tag"):
-        JsonlReader(None, ["O", "PER"])
+    with pytest.raises(UserError, match="data.tag_names: 'B-', number 1, is not a tag"):
+        JsonlReader(None, ["O", "B-"])
 
 
 def test_too_few_tags_under_another_name_are_an_error(read):
@@ -236,4 +236,23 @@ def test_tokens_that_are_objects_are_annotations_over_a_text(tmp_path):
     words = [{"text": "Anna", "start": 0, "end": 4}]
     (tmp_path / "a.jsonl").write_text(json.dumps({"text": "Anna", "tokens": words}))
     with pytest.raises(UserError, match="holds objects, not words. .* `mmseq data import`"):
+        load_file(tmp_path / "a.jsonl")
+
+
+def test_numbers_that_mean_types_alone(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"tokens": ["Anna", "Li", "ran"], "ner_tags": [1, 1, 0]}')
+    named = Naming({}, ["O", "person"])
+    assert load_file(path, naming=named, scheme="io").examples[0].tags == (
+        "B-person",
+        "I-person",
+        "O",
+    )
+    with pytest.raises(UserError, match="'person' is not a tag; .* scheme io"):
+        load_file(path, naming=named)
+
+
+def test_a_comma_behind_an_object_is_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"tokens": ["a"]},\n{"tokens": ["b"]}\n')
+    with pytest.raises(UserError, match="a.jsonl:1: a comma behind the object; remove it"):
         load_file(tmp_path / "a.jsonl")

@@ -114,6 +114,8 @@ def _object(where: str, line: str) -> dict[str, Any]:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         reason = str(error).replace("line 1 column", "column")
+        if _is_object(line.rstrip().removesuffix(",")):
+            raise UserError(f"{where}: a comma behind the object; remove it.") from error
         whole = line.lstrip()[:1] in "[{" and line.rstrip()[-1:] in "[{,"
         remedy = _ARRAY if whole else "write one object per line"
         raise UserError(f"{where}: not JSON ({reason}); {remedy}.") from error
@@ -122,6 +124,13 @@ def _object(where: str, line: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise UserError(f'{where}: not a JSON object; write {{"tokens": […], "tags": […]}}.')
     return record
+
+
+def _is_object(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _tags(

@@ -12,6 +12,7 @@ from typing import Any
 
 from mmseq.contracts.example import OPEN
 from mmseq.data.picture_folder import has_picture_suffix
+from mmseq.data.tag_faults import type_fault
 from mmseq.data.tags import TAG_FORM, is_tag
 from mmseq.errors import UserError, did_you_mean
 
@@ -54,9 +55,9 @@ def checked_fields(fields: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def checked_tag_names(names: Sequence[str] | None) -> tuple[str, ...]:
-    """Tags by their number, from 0; `UserError` for what is no tag."""
+    """Tags, or types of scheme IO, by their number, from 0; `UserError` for what is neither."""
     for number, name in enumerate(names or ()):
-        if not (isinstance(name, str) and is_tag(name)):
+        if not isinstance(name, str) or (not is_tag(name) and type_fault(name)):
             raise UserError(f"data.tag_names: {name!r}, number {number}, is not a tag; {TAG_FORM}.")
     return tuple(names or ())
 
