@@ -135,9 +135,14 @@ def _marked(mark: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
+def at_home(path: str | Path) -> Path:
+    """A path with the home folder for ``~``; one of a user that there is not stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
 def user_cache() -> Path:
     """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder."""
     if own := os.environ.get("MMSEQ_CACHE"):
-        return Path(own).expanduser()
+        return at_home(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base).expanduser() if base else Path.home() / ".cache") / "mmseq"
+    return (at_home(base) if base else Path.home() / ".cache") / "mmseq"

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from annotated_types import Ge
 
@@ -48,6 +49,15 @@ from mmseq.registry.meant import meant
         (tuple[int, float], ["4", ".5"], [4, 0.5]),
         (dict[str, float], {"PER": "2.", "LOC": 1.0}, {"PER": 2.0, "LOC": 1.0}),
         (Literal["no", "fp16"], "FP16", "fp16"),
+        (bool, "y", True),
+        (bool, "n", False),
+        (str, Path("a/b"), "a/b"),
+        (list[str], ("a", "b"), ["a", "b"]),
+        (int, np.int64(3), 3),
+        (float, np.float32(0.5), 0.5),
+        (dict[str, float], "PER=2, LOC=.5", {"PER": 2.0, "LOC": 0.5}),
+        (dict[str, int | str], "word=2,tag=-1", {"word": 2, "tag": -1}),
+        (dict[str, str], 'tags="ner_tags"', {"tags": "ner_tags"}),
     ],
 )
 def test_what_can_mean_one_thing_is_taken(annotation, written, value):
@@ -94,6 +104,8 @@ def test_what_cannot_is_left_as_it_is(annotation, written):
         ("data.path=2024-05-01", "2024-05-01"),
         ("data.path=true", "true"),
         ("data.path=a=b", "a=b"),
+        ("data.columns.word=2", 2),
+        ("data.fields.tags=ner_tags", "ner_tags"),
         ("data.map.1=2", "2"),
         ("train.epochs=1_0", 10),
         ("train.epochs=1e1", 10),
@@ -124,6 +136,9 @@ def test_a_setting_is_taken_as_it_is_typed(setting, value):
         ("train.init=null", '"" '),
         ("data.splits=", '["a", "b"]'),
         ("fusion.dropout=20%", "Write 0.2"),
+        ("data.columns=2", "a=b,c=d"),
+        ("train.precision=fp32", "or 'bf16'.$"),
+        ("data.splits=train,dev", "or 'test'.$"),
         ("train.epochs=", "^train.epochs: ''"),
         ("train.seed=NaN", "^train.seed: 'NaN'"),
     ],
@@ -141,3 +156,29 @@ def test_a_file_is_read_whatever_a_windows_shell_makes_of_it(encoding, tmp_path)
     text = mark + '[data]\r\npath = "Zoë"\r\n'
     (tmp_path / "my.toml").write_bytes(text.encode(encoding))
     assert read_toml(tmp_path / "my.toml") == {"data": {"path": "Zoë"}}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant_by_it"),
+    [
+        ("epochs=3", "train.epochs=3"),
+        ("scheme=io", "data.scheme=io"),
+        ("fusion=gate", "fusion.name=gate"),
+        ("dropout=0.1", "fusion.dropout=0.1"),
+    ],
+)
+def test_a_key_without_its_section_is_told_with_it(written, meant_by_it):
+    with pytest.raises(UserError, match=f"such as --set {meant_by_it}\\.$"):
+        parse_setting(written)
+
+
+def test_columns_written_as_decimals_stay_numbers():
+    found = Config.from_layers(settings={"data.columns": {"word": 1.0, "tag": 2}})
+
+    assert found.data.columns == {"word": 1, "tag": 2}
+
+
+def test_the_name_of_a_user_that_there_is_not_is_a_folder():
+    found = Config.from_layers(settings={"data.path": "~no_such_user_here/data"})
+
+    assert found.data.path == "~no_such_user_here/data"

@@ -18,7 +18,7 @@ from mmseq.data.splits import (
     require_split,
 )
 from mmseq.data.store import LARGE, ExampleStore
-from mmseq.files import user_cache
+from mmseq.files import at_home, user_cache
 
 
 def is_sample(data: DataConfig) -> bool:
@@ -72,8 +72,8 @@ def choose_split(
     Names of fields and of tags are the run's where `naming` says nothing else.
     """
     settings: dict[str, Any] = {}
-    data = Path(data).expanduser() if data is not None else None
-    images = Path(images).expanduser() if images is not None else None
+    data = at_home(data) if data is not None else None
+    images = at_home(images) if images is not None else None
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
         reader = reader or suiting_reader(Path(data), name, own.reader)

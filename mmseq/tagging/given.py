@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.pictures.held import bytes_of, held_picture
 
 if TYPE_CHECKING:
@@ -83,9 +84,9 @@ def _file(where: str, one: Any) -> Path:
     if hasattr(one, "getexif"):
         return held_picture(bytes_of(one))
     if isinstance(one, Path):
-        return one.expanduser() if str(one).startswith("~") else one
+        return at_home(one) if str(one).startswith("~") else one
     if isinstance(one, str | os.PathLike):
-        return Path(os.fspath(one)).expanduser()
+        return at_home(os.fspath(one))
     raise _no_picture(where, one)
 
 

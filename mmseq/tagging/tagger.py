@@ -19,6 +19,7 @@ from mmseq.data.splits import Split, require_whole
 from mmseq.data.splitting.written import spaced_places
 from mmseq.data.unknown_types import check_known
 from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.layers.quantise import quantise
 from mmseq.model.assembly import build_model
 from mmseq.model.collate import Collator, Prepared
@@ -271,7 +272,7 @@ def load(
     Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
     plugin that is not installed, where `device` or `int8` cannot be had, and for another splitter.
     """
-    folder = Path(folder).expanduser()
+    folder = at_home(folder)
     config, labels = runs.open_run(folder)
     cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)

@@ -9,6 +9,7 @@ from pathlib import Path
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback
+from mmseq.files import at_home
 from mmseq.runs import folder as runs
 from mmseq.training.loop import Trainer
 from mmseq.training.setup import new_run, resume_run
@@ -32,7 +33,7 @@ def train(
     Raises `mmseq.UserError` for what a user can correct.
     """
     reporter = reporter or Reporter()
-    folder = Path(output).expanduser() if output else None
+    folder = at_home(output) if output else None
     if resume:
         setup = resume_run(folder, reporter)
     else:
