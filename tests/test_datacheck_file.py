@@ -72,7 +72,7 @@ def test_open_words_of_one_file_are_a_fault_where_its_name_says_so(tmp_path):
 def test_the_command_checks_one_file_with_the_exit_codes_of_a_folder(data, run_cli):
     done = run_cli("data", "check", data / "test.txt")
     assert done.code == 0, done.err
-    assert f"Data in {data / 'test.txt'}" in done.out
+    assert f"Data in {data / 'test.txt'}" in done.out.replace("\n", " ")
     assert "train" not in done.out
     (data / "mine.txt").write_text("a O\nb X\n")
     done = run_cli("data", "check", data / "mine.txt", "--json")

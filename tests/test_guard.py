@@ -302,11 +302,13 @@ def test_a_fault_in_prediction_is_told_too(config, tmp_path):
     run = mmseq.train(config("fusion", ""), output=tmp_path / "run", reporter=Reporter(quiet=True))
     toml = run / "config.toml"
     healthy = toml.read_text()
-    chosen = '[decoder]\nname = "shaky"\nfault = '
-    assert f'{chosen}""' in healthy
+    # Of the decoder, whatever comments stand between.
+    above, below = healthy.split("[decoder]\n")
+    assert below.startswith('name = "shaky"\n')
     lines = {"scores": r"scores is \(1, 1\).* \(1, 2\)", "floats": "decode .*float32"}
     for fault, line in lines.items():
-        toml.write_text(healthy.replace(f'{chosen}""', f'{chosen}"{fault}"'))
+        own = below.replace('fault = ""', f'fault = "{fault}"', 1)
+        toml.write_text(f"{above}[decoder]\n{own}")
         with pytest.raises(mmseq.ComponentError, match=f"^decoder 'shaky' of .*{line}"):
             mmseq.load(run).predict(["Anna Said"])
 

@@ -197,7 +197,7 @@ def test_commands_and_options_within_sentences_exist(page):
 def test_examples_of_every_help_are_command_lines():
     def examples(command):
         doc = command.callback.__doc__ or "" if command.callback else ""
-        yield from re.findall(r"^ +(mmseq .*)$", doc, re.MULTILINE)
+        yield from re.findall(r"^ +(mmseq (?:.*\\\n)*.*)$", doc, re.MULTILINE)
         for sub in getattr(command, "commands", {}).values():
             yield from examples(sub)
 

@@ -10,7 +10,7 @@ import pytest
 import mmseq
 from mmseq.__main__ import at_home
 from mmseq.bench.plan import Problems, read_plan
-from mmseq.comparison.sources import _named
+from mmseq.comparison.sources import named
 from mmseq.config.config import Config
 from mmseq.errors import UserError
 from mmseq.runs.folder import new_folder, resuming
@@ -126,7 +126,7 @@ def test_the_home_folder_on_the_command_line(project):
     ],
 )
 def test_the_path_of_a_run_may_have_an_equals_sign(source, name, path):
-    assert _named(source) == (name, Path(path))
+    assert named(source) == (name, Path(path))
 
 
 def test_the_command_that_resumes_a_run_can_be_pasted():

@@ -157,8 +157,8 @@ def test_pictures_are_looked_at_and_missing_ones_told(make, tmp_path, run_cli):
         "plot", run, "--clusters", "--output", tmp_path / "b.png", "--images", tmp_path / "none"
     )
     assert with_pictures.code == without.code == 0
-    assert "missing" in without.out
-    assert "missing" not in with_pictures.out
+    assert "missing" in without.err
+    assert "missing" not in with_pictures.err
     assert (tmp_path / "a.png").read_bytes() != (tmp_path / "b.png").read_bytes()
 
 

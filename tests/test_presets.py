@@ -186,7 +186,10 @@ def test_the_command_says_what_it_replaced_and_the_run_keeps_it(run_cli, tiny_da
     assert kept.train.learning_rate == 5e-5
 
 
-def test_settings_are_more_explicit_than_offline(run_cli, tiny_data, tiny_encoder, tmp_path):
+def test_settings_are_more_explicit_than_offline(
+    run_cli, tiny_data, tiny_encoder, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "140")
     result = run_cli(
         "train", tiny_data, "--preset", "bert-crf", "--offline", "--dry-run",
         "--set", f"text_encoder.model={tiny_encoder}",

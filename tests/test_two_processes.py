@@ -51,7 +51,7 @@ from pathlib import Path
 import mmseq
 from mmseq.config.config import Config
 from mmseq.console import Reporter
-from mmseq.model.prediction import _decode, predict
+from mmseq.model.prediction import Asked, _decode, predict
 from mmseq.pictures.features import FeatureStore, compute_features
 from mmseq.processes import process_index
 from mmseq.training.setup import new_run
@@ -62,6 +62,7 @@ for file in sorted(folder.glob("*.toml")):
     mmseq.train(config, output=folder / file.stem, reporter=quiet)
 
 setup = new_run(config, folder / "ragged", quiet)
+asked = Asked(words=True, spans=True, best=0, least=0.0)
 model, device, known = setup.model.eval(), setup.accelerator.device, setup.prepared["train"]
 found = {}
 for count in (1, 5, 64, 65, 129):
@@ -71,7 +72,7 @@ for count in (1, 5, 64, 65, 129):
     right = {}
     for sentence in sentences[: len(known)]:
         batch = setup.collator.batch([sentence]).to(device)
-        right[id(sentence)] = _decode(model, batch, list(model.tasks), True, 0, 0.0)[0]
+        right[id(sentence)] = _decode(model, batch, list(model.tasks), asked)[0]
     found[count] = [
         [a.tags, b.tags, a.scores, b.scores]
         for a, b in zip(given, [right[id(s)] for s in sentences], strict=True)

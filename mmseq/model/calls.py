@@ -63,6 +63,12 @@ def fit(title: str, cls: Any, examples: Sequence[Example], options: Mapping[str,
         return cls.fit(examples, **options)
 
 
+def hub_models(title: str, cls: Any, options: Mapping[str, Any]) -> list[str]:
+    """The models of the Hub that an encoder with these options is made of."""
+    with blamed(f"{title}, hub_models,"):
+        return list(cls.hub_models(options))
+
+
 def build(title: str, cls: Any, sizes: Sizes, arguments: Mapping[str, Any]) -> Any:
     """A new component."""
     with blamed(f"{title}, constructor,"):

@@ -12,7 +12,7 @@ from huggingface_hub.file_download import repo_folder_name
 
 from mmseq.config.config import Choice, Config
 from mmseq.errors import UserError, one_line
-from mmseq.model.guard import blamed
+from mmseq.model import calls
 from mmseq.model.needs import needed_image_encoder
 from mmseq.packaged import quiet_hub
 
@@ -33,9 +33,8 @@ def require_models(configs: Iterable[Config]) -> None:
         with suppress(UserError):
             chosen.append(needed_image_encoder(config))
         for choice in filter(None, chosen):
-            encoder = choice.entry.load()
-            with blamed(choice.entry.full_title):
-                models = list(encoder.hub_models(choice.options))
+            title, encoder = choice.entry.full_title, choice.entry.load()
+            models = calls.hub_models(title, encoder, choice.options)
             what = choice.entry.kind.replace("_", " ")
             missing |= {model: what for model in models if not _is_here(model)}
     if missing and (reason := _unreachable(next(iter(missing)))):
