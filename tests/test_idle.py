@@ -99,7 +99,7 @@ def test_options_of_an_image_encoder_that_nothing_looks_with_are_named(said):
     (line,) = said(**{"image_encoder.picture_epochs": 77, "image_encoder.learning_rate": 0.7})
 
     assert line.startswith(
-        "image_encoder.picture_epochs, image_encoder.learning_rate do nothing: no part"
+        "image_encoder.learning_rate, image_encoder.picture_epochs do nothing: no part"
     )
 
 

@@ -46,7 +46,11 @@ def meant(annotation: Any, value: Any) -> Any:
     if callable(item) and getattr(value, "ndim", None) == 0:
         # A number of numpy's or torch's.
         return item()
-    for kind in _kinds(annotation):
+    kinds = list(_kinds(annotation))
+    if type(value) in kinds and not isinstance(value, str):
+        # An entry of a list or table that is right already.
+        return value
+    for kind in kinds:
         found = _as_kind(kind, value)
         if found is not value:
             return found
