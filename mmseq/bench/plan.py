@@ -204,7 +204,8 @@ def only(plan: Plan, systems: Sequence[str], images: str, problems: Problems) ->
         folder = str(at_home(images))
         if not Path(folder).is_dir():
             problems.add(f"--images {images}: no such folder.")
-        plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
+        else:
+            plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
     return plan
 
 

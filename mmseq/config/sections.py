@@ -13,7 +13,7 @@ from mmseq.registry.ranges import limits
 
 SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "train": TrainConfig}
 NAMED = {
-    "data.splits": "list of 'train', 'valid' and 'test'",
+    "data.splits": "list of 'train', 'valid', 'test'",
     "train.device": "auto, cpu, cuda, cuda:N or mps",
 }
 """Values of settings whose type says less"""
