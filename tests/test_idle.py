@@ -62,6 +62,7 @@ def test_a_plain_run_is_told_nothing(said):
             {"data.image_folder": "x", "data.image_dropout": 0.5},
             "data.image_folder, data.image_dropout do nothing",
         ),
+        ({"data.features": "off"}, "data.features does nothing: no part"),
         ({"weighting.name": "gradnorm"}, "weighting 'gradnorm' does nothing: .*one loss"),
         ({"callbacks.conflict.steps": 3}, "callbacks.conflict does nothing: .*no auxiliary task"),
         (

@@ -243,9 +243,9 @@ def _full(key: str) -> str:
         return f"{key}.name"
     if key in SEVERAL or key in ("data", "train"):
         return f"{key}.KEY"
-    models = {"train": TrainConfig, "data": DataConfig}
-    section = next((name for name, own in models.items() if key in own.model_fields), "fusion")
-    return f"{section}.{key}"
+    if key in TrainConfig.model_fields:
+        return f"train.{key}"
+    return f"data.{key}" if key in DataConfig.model_fields else f"fusion.{key}"
 
 
 def as_now(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -65,6 +65,8 @@ class JsonFields:
     """Of `OWN`, the names of fields that the user says; an empty one: there is none"""
     found: dict[str, dict[str, int]] = field(default_factory=dict)
     """Of `OWN`, others' names that were read, and in how many objects"""
+    numbered: bool | None = None
+    """Whether a tag was a number; None before any tags were read"""
 
     def name(self, record: Mapping[str, Any], own: str, where: str) -> str | None:
         """The field of an object that holds its `own` (one of `OWN`); None where it has none.

@@ -15,7 +15,7 @@ from mmseq.registry.plugins import registry
 from mmseq.training.optimiser import warm_up_steps
 from mmseq.training.rounds import Rounds
 
-PICTURES = ("image_folder", "images", "image_dropout")
+PICTURES = ("image_folder", "images", "image_dropout", "features")
 """Settings of [data] for those who look at pictures"""
 
 
