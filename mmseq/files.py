@@ -73,7 +73,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         text = content.decode(_encoding(content)).replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"{path}:{line}: not UTF-8; give a TOML file, saved as UTF-8.") from error
+        raise UserError(f"{path}: line {line} is not UTF-8; give a TOML file in UTF-8.") from error
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -219,5 +219,5 @@ def test_a_file_of_another_form_says_what_it_is(tmp_path):
     with pytest.raises(UserError, match="it is JSON: write a section as "):
         read_toml(tmp_path / "a.toml")
     (tmp_path / "b.toml").write_bytes("[train]\n# für\n".encode("latin-1"))
-    with pytest.raises(UserError, match=r"b.toml:2: not UTF-8; give a TOML file, saved as UTF-8\.$"):
+    with pytest.raises(UserError, match="b.toml: line 2 is not UTF-8; give a TOML"):
         read_toml(tmp_path / "b.toml")
