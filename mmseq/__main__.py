@@ -22,14 +22,14 @@ def main(arguments: list[str] | None = None) -> None:
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
     _let_all_characters_out()
-    code = run(at_home([a for a in arguments if a != "--debug"]), debug=debug)
+    code = run(arguments_at_home([a for a in arguments if a != "--debug"]), debug=debug)
     # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
     # search millions of objects of torch and other libraries for cycles, longer than tagging takes.
     gc.freeze()
     sys.exit(code)
 
 
-def at_home(arguments: list[str]) -> list[str]:
+def arguments_at_home(arguments: list[str]) -> list[str]:
     """Arguments with the home folder for ``~``, which a shell leaves alone in ``--output=~/run``.
 
     The sentence of --text is what it is.

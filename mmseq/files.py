@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.errors import UserError
+from mmseq.toml_mistakes import remedy
 
 try:
     import fcntl
@@ -66,14 +67,30 @@ def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file; `UserError` with file and line where it is missing or broken."""
     try:
         content = path.read_bytes()
-        # Some editors put a byte order mark in front; PowerShell's > writes UTF-16.
-        wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = content.decode("utf-16" if wide else "utf-8-sig")
-        return tomllib.loads(text.replace("\r\n", "\n"))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give a TOML file.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}.") from error
+    try:
+        text = content.decode(_encoding(content)).replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{path}: line {line} is not UTF-8; give a TOML file in UTF-8.") from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        way = remedy(text, str(error))
+        raise UserError(f"{path}: not valid TOML: {error}{way}.") from error
+
+
+def _encoding(content: bytes) -> str:
+    """Some editors put a byte order mark in front; PowerShell's > writes UTF-16. TOML has no NUL
+    but in text of more bytes a character.
+    """
+    if content[:4] in (b"\xff\xfe\0\0", b"\0\0\xfe\xff"):
+        return "utf-32"
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    zeros = [index for index, byte in enumerate(content[:2]) if not byte]
+    return {0: "utf-16-be", 1: "utf-16-le"}[zeros[0]] if len(zeros) == 1 else "utf-8-sig"
 
 
 def sha256_of(path: Path) -> str:
@@ -135,9 +152,14 @@ def _marked(mark: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
+def at_home(path: str | Path) -> Path:
+    """A path with the home folder for ``~``; one of a user that there is not stays as it is."""
+    return Path(os.path.expanduser(path))
+
+
 def user_cache() -> Path:
     """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder."""
     if own := os.environ.get("MMSEQ_CACHE"):
-        return Path(own).expanduser()
+        return at_home(own)
     base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base).expanduser() if base else Path.home() / ".cache") / "mmseq"
+    return (at_home(base) if base else Path.home() / ".cache") / "mmseq"

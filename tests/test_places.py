@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import mmseq
-from mmseq.__main__ import at_home
+from mmseq.__main__ import arguments_at_home
 from mmseq.bench.plan import Problems, read_plan
 from mmseq.comparison.sources import named
 from mmseq.config.config import Config
@@ -108,11 +108,11 @@ def test_the_home_folder_in_settings_and_calls(project, monkeypatch):
 def test_the_home_folder_on_the_command_line(project):
     home = str(project.parent / "home")
     given = ["predict", "~/run", "--output=~/x", "--images", "~", "--text", "~/o", "--text=~", "a~"]
-    assert at_home(given) == [
+    assert arguments_at_home(given) == [
         *("predict", f"{home}/run", f"--output={home}/x", "--images", home),
         *("--text", "~/o", "--text=~", "a~"),
     ]
-    assert at_home(["--set", "data.path=~/d", "~no-such-user/x"]) == [
+    assert arguments_at_home(["--set", "data.path=~/d", "~no-such-user/x"]) == [
         *("--set", "data.path=~/d", "~no-such-user/x"),
     ]
 

@@ -33,3 +33,10 @@ def test_a_section_has_no_components(run_cli):
     told = run_cli("show", "train", "epochs")
     assert told.code == 2
     assert "mmseq show train" in told.err
+
+
+def test_a_misspelt_section_and_a_single_setting_are_told_what_to_write(run_cli):
+    assert "Did you mean 'train'?" in run_cli("show", "trian").err
+    one = run_cli("show", "train.epochs")
+    assert one.code == 2
+    assert "mmseq show train explains it" in one.err

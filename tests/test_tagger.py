@@ -573,6 +573,15 @@ def test_evaluating_a_type_the_run_does_not_know_is_an_error(run, tmp_path, run_
     assert json.loads(result.out)["test"]["gold"] == 1
 
 
+def test_evaluate_says_which_types_were_not_there_to_rename(run, tmp_path, run_cli):
+    data = tmp_path / "test.txt"
+    data.write_text("Jordan\tB-PER\n\nOslo\tB-LOC\n")
+    result = run_cli("evaluate", run, data, "--map", "PERS=O", "--map", "LOC=O", "--json")
+    assert json.loads(result.out)["test"]["gold"] == 1
+    line = "no type 'PERS' to rename (--map PERS=O); its types: LOC, PER."
+    assert result.err.strip() == f"{data}: {line}"
+
+
 def test_scores_of_one_file_bear_its_name(run, tmp_path, run_cli):
     data = tmp_path / "mine.txt"
     data.write_text("Jordan\tB-PER\n")
@@ -682,6 +691,23 @@ def test_json_of_one_sentence_and_scores_without_more(run, run_cli, tmp_path):
         quiet.out.splitlines()[:3]
         == [line for line in loud.out.splitlines() if "Pictures: " not in line][:3]
     )
+
+
+def test_a_file_without_a_sentence_is_told(run, run_cli, tmp_path):
+    source = tmp_path / "empty.txt"
+    source.write_text("")
+    done = run_cli("predict", run, "--input", source)
+    assert (done.code, done.out) == (0, "")
+    assert done.err.strip() == f"Nothing to tag: {source} holds no sentence."
+    assert "--text has no word" in run_cli("predict", run, "--text", " ").err
+
+
+def test_a_splitter_for_words_that_are_cut_already_is_told(run, run_cli, tmp_path):
+    source = tmp_path / "a.conll"
+    source.write_text("Anna O\n")
+    done = run_cli("predict", run, "--input", source, "--splitter", "punctuation")
+    assert done.code == 0
+    assert f"{source} has its words already: --splitter does nothing." in done.err
 
 
 def test_nothing_to_tag_is_told_before_a_model_is_loaded(run_cli, monkeypatch, tmp_path):

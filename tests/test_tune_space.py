@@ -250,6 +250,22 @@ def test_whole_numbers_stay_whole_where_the_key_takes_no_other(base):
     assert [p.values.whole for p in space.parameters] == [True, False, True]
 
 
+def test_whole_numbers_written_as_decimals_are_whole_where_the_key_takes_no_other(base):
+    problems = Problems()
+    given = [
+        Parameter("train.epochs", Range(3.0, 8.0)),
+        Parameter("train.batch_size", Range(4.0, 8.0, step=2.0)),
+        Parameter("train.gradient_clip", Range(1.0, 5.0)),
+    ]
+    space = checked_space(base, given, problems)
+    assert problems.lines == []
+    assert [p.values for p in space.parameters] == [
+        Range(3, 8, whole=True),
+        Range(4, 8, step=2, whole=True),
+        Range(1.0, 5.0),
+    ]
+
+
 def highest(parameter):
     return parameter.values.corners[-1]
 

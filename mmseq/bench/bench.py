@@ -133,9 +133,10 @@ class Bench:
                     report.failures.append((experiment, failure))
                 remaining = total - sum(self._steps.values())
                 left = self._pace.left(time.monotonic() - started, remaining)
+                failed = f"FAILED: {failure.rstrip('.')}" if failure else ""
                 self._reporter.line(
                     f"[{number}/{len(missing)}] {experiment.title}: "
-                    f"{failure and 'FAILED: ' + failure or self._told(experiment, outcome)}"
+                    f"{failed or self._told(experiment, outcome)}"
                     f"{f'; about {duration(left)} left' if number < len(missing) and left else ''}"
                 )
         report.results = [self._called(e) for e in self.wanted if e.key in self._done]

@@ -91,10 +91,10 @@ def forecast(
     without = f" of those that can run ({left_out} cannot)" if left_out else ""
     peak = disk + sum(sorted(peaks)[-at_once:]) * (at_once / max(1, len(peaks[-at_once:])))
     lines = [
-        f"{len(experiments)} runs to do, {done} done already.",
+        f"{len(experiments)} run{'s' * (len(experiments) != 1)} to do, {done} done already.",
         f"Estimated{without}: {seconds / 60 / max(1, at_once):.0f} min with {at_once} at a time "
         f"({threads} threads each); disk {peak / 1e6:.0f} MB while it runs, {disk / 1e6:.0f} MB "
         f"after; memory {at_once * max(memory, default=0) / 1e6:.0f} MB. Timed steps are few: "
         "expect a third more or less, and up to as much again where the machine is shared.",
     ]
-    return table, lines, problems
+    return table, lines if experiments else lines[:1], problems

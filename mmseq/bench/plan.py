@@ -11,7 +11,7 @@ from typing import Any
 from mmseq.config.layering import as_now
 from mmseq.config.places import placed
 from mmseq.errors import UserError, did_you_mean, unknown
-from mmseq.files import read_toml
+from mmseq.files import at_home, read_toml
 from mmseq.registry.plugins import registry
 
 KEYS = {
@@ -201,10 +201,11 @@ def only(plan: Plan, systems: Sequence[str], images: str, problems: Problems) ->
         baseline = plan.baseline if plan.baseline.split(" ")[0] in systems else ""
         plan = replace(plan, systems=kept, baseline=baseline)
     if images:
-        folder = str(Path(images).expanduser())
+        folder = str(at_home(images))
         if not Path(folder).is_dir():
             problems.add(f"--images {images}: no such folder.")
-        plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
+        else:
+            plan = replace(plan, data=tuple(replace(data, images=folder) for data in plan.data))
     return plan
 
 
@@ -256,7 +257,7 @@ def _system(entry: Mapping[str, Any], folder: Path, problems: Problems) -> Syste
     name = table.get("name", preset)
     if not name or not NAME.fullmatch(name):
         problems.add(f"[[systems]]: the name {name!r} must be words of letters, digits, - and _.")
-    config = folder / Path(table["config"]).expanduser() if "config" in table else None
+    config = folder / at_home(table["config"]) if "config" in table else None
     return System(
         name,
         preset,
@@ -285,7 +286,7 @@ def _data(entry: Any, folder: Path, problems: Problems) -> DataSet | None:
         return None
     if path != "sample":
         # Whole, since "./sample" is a folder.
-        path = str((folder / Path(path).expanduser()).resolve())
-    images = str(folder / Path(table["images"]).expanduser()) if "images" in table else ""
+        path = str((folder / at_home(path)).resolve())
+    images = str(folder / at_home(table["images"])) if "images" in table else ""
     name = Path(path).name
     return DataSet(table.get("name", name), path, images)

@@ -100,7 +100,9 @@ def read(paths: Iterable[Path]) -> Reading:
         try:
             lines = file.read_bytes().split(b"\n")
         except OSError as error:
-            raise UserError(f"{file}: {error.strerror}; give a results.jsonl.") from error
+            raise UserError(
+                f"{file}: {error.strerror}; give the folder of a bench or run, or a results.jsonl."
+            ) from error
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue

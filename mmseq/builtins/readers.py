@@ -69,6 +69,8 @@ class JsonlReader(Reader):
             yield example
         for note in fields.lines(path):
             self.note(note)
+        if self.tag_names and fields.numbered is False:
+            self.note(f"{path}: no tag is a number: data.tag_names, --tag-names do nothing.")
 
     def _example(self, path: Path, number: int, line: str, fields: JsonFields) -> Example:
         where = f"{path}:{number}"
@@ -87,6 +89,7 @@ class JsonlReader(Reader):
         require_words(where, name, tokens)
         tags = found["tags"]
         if tags is not None:
+            fields.numbered = fields.numbered or _has_numbers(tags)
             tags = _tags(where, str(names["tags"]), tags, len(tokens), self.tag_names)
         pictures = strings(where, names["images"] or "images", picture_names(found["images"]))
         require_names(where, names["images"] or "images", pictures)
@@ -100,6 +103,10 @@ class JsonlReader(Reader):
             path,
             number,
         )
+
+
+def _has_numbers(tags: Any) -> bool:
+    return isinstance(tags, list) and any(type(tag) is int for tag in tags)
 
 
 def _elsewhere(record: Mapping[str, Any]) -> str:

@@ -143,7 +143,8 @@ def bench(
             keep=keep_weights,  # type: ignore[arg-type]
             tell=reporter.line,
         )
-        reporter.table(table)
+        if table.row_count:
+            reporter.table(table)
         for line in lines:
             reporter.line(line)
         for line in failing:

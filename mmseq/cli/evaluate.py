@@ -92,6 +92,8 @@ def evaluate(
     )
     for note in found.notes:
         tagger.reporter.warning(note)
+    if images and tagger.model.image_encoder is None:
+        tagger.reporter.warning(f"{run} uses no pictures: --images is left out.")
     scores, pictures = tagger.scored(found, unknown if data else "missed")
     missed = unknown_entities(found, tagger.labels)
     if as_json:

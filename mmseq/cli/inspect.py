@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from mmseq.model.field_values import Field
 
 
+SECTIONS = ("train", "data")
+"""Sections of a config that are explained"""
 READING = ("text_encoder", "fusion", "aux_task")
 """Kinds that may read further fields of the data"""
 CONTRACTS = {
@@ -51,15 +53,17 @@ CONTRACTS = {
 """Kind -> the public classes that say what such a component gets and gives"""
 
 
-def _kind(text: str) -> str:
-    """`aux-task`, `aux_task`, `aux tasks` … as written in code."""
+def _kind(text: str, also: tuple[str, ...] = ()) -> str:
+    """`aux-task`, `aux_task`, `aux tasks` … as written in code; a message names what may stand
+    there `also`.
+    """
     singular = text.lower().replace("-", "_").replace(" ", "_")
     # A config's section will do: "aux".
     singular = SEVERAL.get(singular, singular)
     for kind in KINDS:
         if singular in (kind, kind + "s"):
             return kind
-    raise unknown("kind", text, map(written, KINDS))
+    raise unknown("kind", text, [*map(written, KINDS), *also])
 
 
 def _record(entry: Entry) -> dict[str, str]:
@@ -116,13 +120,16 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
       mmseq show train
       mmseq show preset mlmner > my.toml
     """
-    if kind in ("train", "data"):
+    if kind.split(".")[0] in SECTIONS:
+        kind, dot, key = kind.partition(".")
+        if dot:
+            raise UserError(f"'{kind}.{key}' is one setting: mmseq show {kind} explains it.")
         if name is not None:
             raise UserError(f"'{kind}' is a section of a config: write mmseq show {kind}.")
         _show_section(kind, as_json)
         return
     if name is None:
-        _show_contract(_kind(kind))
+        _show_contract(_kind(kind, SECTIONS))
         return
     entry = registry().get(_kind(kind), name)
     if entry.kind in FILES and not as_json:

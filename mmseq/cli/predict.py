@@ -114,6 +114,8 @@ def predict(
         raise UserError("Give --text or --input, not both.")
     if image and text is None:
         raise UserError("--image belongs to --text; an input file names its own pictures.")
+    if text is not None and not text.strip():
+        raise UserError("Nothing to tag: --text has no word.")
     if text is None and source is None and sys.stdin.isatty():
         raise UserError("Nothing to tag: give --text, --input or standard input.")
     check_min_score(min_score, best)
@@ -140,12 +142,20 @@ def predict(
         _write(tagger.stream(one, best, min_score), target, pretty=not as_json)
         return
     stream = sentences(
-        tagger, source or "-", form, Path(images) if images else None, columns, naming
+        tagger,
+        source or "-",
+        form,
+        Path(images) if images else None,
+        columns,
+        naming,
+        cut=splitter is not None,
     )
     beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
     folder = Path(images) if images else beside
     pretty = sys.stdout.isatty() and not as_json
-    _write(tagger.stream(stream, best, min_score), target, folder, pretty=pretty)
+    if not _write(tagger.stream(stream, best, min_score), target, folder, pretty=pretty):
+        given = "standard input" if source in (None, "-") else source
+        tagger.reporter.warning(f"Nothing to tag: {given} holds no sentence.")
 
 
 def _write(
@@ -154,21 +164,25 @@ def _write(
     folder: Path | None = None,
     *,
     pretty: bool,
-) -> None:
-    """`folder`: the one that pictures are named in terms of."""
+) -> int:
+    """Number of sentences written. `folder`: the one that pictures are named in terms of."""
     from mmseq.tagging.outputs import COLUMNS, columns, record
 
+    count = 0
     if target is None:
         for sentence in tagged:
+            count += 1
             click.echo(_printed(sentence) if pretty else json_line(record(sentence, folder)))
             sys.stdout.flush()
-        return
+        return count
     with new_file(Path(target)) as file:
         for sentence in tagged:
+            count += 1
             if target.endswith(COLUMNS):
                 file.write(columns(sentence, folder))
             else:
                 file.write(json.dumps(record(sentence, folder), ensure_ascii=False) + "\n")
+    return count
 
 
 def _require_file(flag: str, path: str) -> None:

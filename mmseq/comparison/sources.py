@@ -9,7 +9,7 @@ from typing import Any
 
 from mmseq.bench import results
 from mmseq.errors import UserError, unknown
-from mmseq.files import read_json, read_toml
+from mmseq.files import at_home, read_json, read_toml
 from mmseq.runs.folder import require_folder
 from mmseq.runs.identity import recorded, settings, versions
 from mmseq.runs.predictions import Predictions, read_predictions
@@ -72,7 +72,7 @@ def named(source: str) -> tuple[str, Path]:
     name, equals, path = source.partition("=")
     # A run's own path may have a = in it.
     if equals and name and not Path(source).exists() and len(Path(name).parts) == 1:
-        return name, Path(path).expanduser()
+        return name, at_home(path)
     return "", Path(source)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,12 @@ class Config:
         A layer that changes a component's name starts its table afresh: the options belonged to
         the old one.
         """
+        for name, given, kind in (
+            ("preset", preset, str),
+            ("settings", settings, Mapping),
+        ):
+            if given is not None and not isinstance(given, kind):
+                raise UserError(f"Config: {name} is {given!r}; give {_GIVEN[name]}.")
         layers = Layers()
         if preset:
             layers.add_preset(preset)
@@ -185,7 +192,16 @@ class Config:
     @classmethod
     def from_file(cls, path: str | Path, settings: Mapping[str, Any] | None = None) -> Config:
         """A TOML file with dotted settings changed."""
+        if not isinstance(path, str | PathLike):
+            raise UserError(f"Config: file is {path!r}; give {_GIVEN['file']}.")
         return cls.from_layers(file=Path(path), settings=settings)
+
+
+_GIVEN = {
+    "preset": "the name of one (mmseq list preset)",
+    "file": "the path of a TOML file",
+    "settings": 'a dict of dotted keys: {"train.epochs": 3}',
+}
 
 
 def _fault_of(add: Callable[[Layers, Any], None], value: str | Path) -> str:

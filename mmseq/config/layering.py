@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.config.places import placed
+from mmseq.config.schema import DataConfig, TrainConfig
 from mmseq.errors import UserError, unknown
 from mmseq.files import read_toml
 from mmseq.registry.meant import as_written
@@ -22,6 +23,10 @@ SINGLE = ("text_encoder", "image_encoder", "fusion", "decoder", "weighting")
 
 SEVERAL = {"aux": "aux_task", "callbacks": "callback"}
 """Tables that hold one table a component: section -> kind."""
+
+
+DATA_TABLES = ("map", "columns", "fields")
+"""Keys of [data] that are tables themselves"""
 
 
 SECTIONS = (*SINGLE, *SEVERAL, "data", "train")
@@ -158,8 +163,13 @@ class Layers:
         if section in SEVERAL:
             name, _, rest = rest.partition(".")
             table = self._part(key, section, name)
-        elif section == "data" and rest.startswith("map."):
-            table, rest = self.tables["data"].setdefault("map", {}), rest.removeprefix("map.")
+        elif section == "data" and rest.partition(".")[0] in DATA_TABLES:
+            name, dot, inner = rest.partition(".")
+            table = self.tables["data"]
+            if dot:
+                old = table.get(name, {})
+                table[name] = table = dict(old) if isinstance(old, Mapping) else old
+                rest = inner
         elif section in SINGLE and rest == "name":
             self.add({section: {"name": value}})
             return
@@ -213,7 +223,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     """``section.key=value`` with a TOML value; a bare word is a string, None and null are None."""
     key, equals, value = text.partition("=")
     if not equals or "." not in key:
-        own = f", such as --set fusion.{text}" if equals and key else ""
+        own = f", such as --set {_full(key)}={value}" if equals and key else ""
         raise UserError(f"--set {text}: write --set section.key=value{own}.")
     key, bare = key.strip(), value.strip()
     if bare in ("None", "null"):
@@ -224,6 +234,18 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return key, value
     # No setting is a date, but a folder may be called by one.
     return key, bare if isinstance(found, date | time) else as_written(found, bare)
+
+
+def _full(key: str) -> str:
+    """A dotted key that one without a section may mean."""
+    key = key.strip()
+    if key in SINGLE:
+        return f"{key}.name"
+    if key in SEVERAL or key in ("data", "train"):
+        return f"{key}.KEY"
+    if key in TrainConfig.model_fields:
+        return f"train.{key}"
+    return f"data.{key}" if key in DataConfig.model_fields else f"fusion.{key}"
 
 
 def as_now(tables: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
+from mmseq.files import at_home
+
 PLACES = ("data.path", "data.image_folder", "data.features", "data.cache", "train.init")
 WORDS = ("", "sample", "auto", "off")
 """Values of these that are no path"""
@@ -23,7 +25,7 @@ def expanded(path: str) -> str:
         raise PydanticCustomError(
             "place", "the name is not UTF-8, and could not be written down; rename it"
         ) from error
-    return str(Path(path).expanduser()) if path.startswith("~") else path
+    return str(at_home(path)) if path.startswith("~") else path
 
 
 def placed(tables: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -56,4 +58,4 @@ def _placed(key: str, value: Any, folder: Path) -> Any:
 
 
 def _joined(folder: Path, value: str) -> str:
-    return str((folder / Path(value).expanduser()).resolve())
+    return str((folder / at_home(value)).resolve())

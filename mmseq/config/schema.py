@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from mmseq.config.places import expanded
 from mmseq.errors import UserError, did_you_mean
+from mmseq.files import at_home
 from mmseq.registry.meant import meant, way_to_write
 
 # What pydantic adds to the place of a value that may be of two types.
@@ -24,6 +25,7 @@ _STRICT = ConfigDict(
 
 
 def _device_name(name: str) -> str:
+    name = name.strip().lower()
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
         raise PydanticCustomError("device", "write auto, cpu, cuda, cuda:0, cuda:1 … or mps")
     return name
@@ -78,7 +80,7 @@ class DataConfig(BaseModel):
             raise UserError(f"data.{key} is empty: give a folder, 'auto' or 'off'.")
         if value == "off":
             return None
-        return default if value == "auto" else Path(value).expanduser()
+        return default if value == "auto" else at_home(value)
 
 
 class TrainConfig(BaseModel):
@@ -133,13 +135,16 @@ def section(model: type[Any], name: str, table: Mapping[str, Any]) -> Any:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        for fault in error.errors():
-            key = str(fault["loc"][0])
+        # Once each: a value that may be of two types has two faults.
+        for key in {str(fault["loc"][0]) for fault in error.errors()}:
             values[key] = meant(model.model_fields[key].annotation, values[key])
     try:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part not in _BRANCHES)
-        way = way_to_write(model.model_fields[str(first["loc"][0])].annotation, first["input"])
+        # An entry of a list or table says itself what it should be.
+        whole = first["input"] is values[str(first["loc"][0])]
+        own = model.model_fields[str(first["loc"][0])].annotation
+        way = way_to_write(own, first["input"]) if whole else ""
         raise UserError(f"{name}.{key}: {first['input']!r}: {first['msg']}.{way}") from error

@@ -12,7 +12,10 @@ from mmseq.registry.options import in_words
 from mmseq.registry.ranges import limits
 
 SECTIONS: dict[str, type[BaseModel]] = {"data": DataConfig, "train": TrainConfig}
-NAMED = {"train.device": "auto, cpu, cuda, cuda:N or mps"}
+NAMED = {
+    "data.splits": "list of 'train', 'valid', 'test'",
+    "train.device": "auto, cpu, cuda, cuda:N or mps",
+}
 """Values of settings whose type says less"""
 
 

@@ -72,6 +72,8 @@ class JsonFields:
     """Of `OWN`, others' names that were read, and in how many objects"""
     unfit: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Names of what should be tags and is not -> where first, and in how many objects"""
+    numbered: bool | None = None
+    """Whether a tag was a number; None before any tags were read"""
 
     def name(self, record: Mapping[str, Any], own: str, where: str) -> str | None:
         """The field of an object that holds its `own` (one of `OWN`); None where it has none.

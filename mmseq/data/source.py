@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from mmseq.data.splits import (
     Split,
     load_file,
     load_folder,
+    rename_types,
     require_split,
+    types_of,
 )
 from mmseq.data.store import LARGE, ExampleStore
-from mmseq.files import user_cache
+from mmseq.files import at_home, user_cache
 
 
 def is_sample(data: DataConfig) -> bool:
@@ -72,8 +75,8 @@ def choose_split(
     Names of fields and of tags are the run's where `naming` says nothing else.
     """
     settings: dict[str, Any] = {}
-    data = Path(data).expanduser() if data is not None else None
-    images = Path(images).expanduser() if images is not None else None
+    data = at_home(data) if data is not None else None
+    images = at_home(images) if images is not None else None
     if data is not None:
         # Other data: the scheme and folders of the training data need not fit.
         reader = reader or suiting_reader(Path(data), name, own.reader)
@@ -89,12 +92,12 @@ def choose_split(
     if scheme is not None:
         settings["scheme"] = scheme
     if mapping:
-        settings["map"] = dict(mapping)
+        settings["map"] = {}
     options = own.model_copy(update=settings)
     if data is not None and Path(data).is_file():
         folder = Path(options.image_folder) if options.image_folder else None
         check_told(data, options.reader, options.columns, naming)
-        return load_file(
+        split = load_file(
             Path(data),
             name=name,
             reader=options.reader,
@@ -104,4 +107,19 @@ def choose_split(
             columns=options.columns,
             naming=Naming(options.fields, options.tag_names),
         )
-    return require_split(load_data(options, (name,)), name, Path(options.path))
+    else:
+        split = require_split(load_data(options, (name,)), name, Path(options.path))
+    return _renamed(split, mapping) if mapping else split
+
+
+def _renamed(split: Split, mapping: Mapping[str, str]) -> Split:
+    """The split with types renamed, and a note on those that it does not have."""
+    there = types_of(split)
+    notes = [
+        f"{split.path}: no type '{kind}' to rename (--map {kind}={target}); its types: "
+        f"{', '.join(sorted(there)) or 'none'}."
+        for kind, target in mapping.items()
+        if kind not in there
+    ]
+    split = rename_types(split, mapping)
+    return replace(split, notes=(*split.notes, *notes))

@@ -74,11 +74,13 @@ def read_picture(path: Path) -> bytes:
 
 
 def _absent(path: Path) -> str:
-    """That a file is not there, and one whose name differs in capitals if that is."""
+    """That a file is not there, and one whose name differs in capitals or ending if that is."""
     near = _in_small_letters(path.parent).get(path.stem.casefold())
     if near is None or near == path.name:
         return "no such file"
-    return f"no such file; {near} is there, but capitals count"
+    if Path(near).stem != path.stem:
+        return f"no such file; {near} is there, but capitals count"
+    return f"no such file; {near} is there: name it with its ending"
 
 
 @lru_cache(maxsize=16)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-TRUE, FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+TRUE, FALSE = ("true", "yes", "y", "on", "1"), ("false", "no", "n", "off", "0")
 NUMBER = re.compile(r"[+-]?(\d[\d_]*\.?\d*|\.\d+)([eE][+-]?\d+)?")
 PERCENT = re.compile(r"\d+(\.\d+)?\s*%")
 ENTRY = re.compile(r"([^\s=:]+)\s*[=:]\s*([^\s=:]+)")
@@ -40,10 +40,18 @@ def meant(annotation: Any, value: Any) -> Any:
     """`value`, which is not of the type, in that type; itself where that could mean several things.
 
     ``"True"`` and ``"yes"`` for true, ``".001"`` and ``"03"`` for numbers, 3.0 for a whole number,
-    ``"a,b"`` and ``"[a, b]"`` for a list, ``"a=b,c=d"`` and ``"{a=b}"`` for a table, 2017 for a
-    string; in lists and tables their values.
+    ``"a,b"`` and ``"[a, b]"`` for a list, ``"a=b,c=d"`` and ``"{a=b}"`` for a table, 2017 or a path
+    for a string; in lists and tables their values. From Python also numpy's numbers, and tuples.
     """
-    for kind in _kinds(annotation):
+    item = getattr(value, "item", None)
+    if callable(item) and getattr(value, "ndim", None) == 0:
+        # A number of numpy's or torch's.
+        return item()
+    kinds = list(_kinds(annotation))
+    if type(value) in kinds and not isinstance(value, str):
+        # An entry of a list or table that is right already.
+        return value
+    for kind in kinds:
         found = _as_kind(kind, value)
         if found is not value:
             return found
@@ -62,7 +70,8 @@ def way_to_write(annotation: Any, value: Any) -> str:
         return f" Write {text.replace(',', '.')}."
     if value is None and str in kinds:
         return ' Write "" (or nothing after the =) for none.'
-    if "auto" in [one for kind in _kinds(annotation) for one in get_args(kind)]:
+    words = [one for kind in _kinds(annotation) for one in get_args(kind)]
+    if "auto" in words and {int, float} & set(kinds):
         return " Write a number, or auto."
     if bool in kinds:
         return " Write true or false."
@@ -95,16 +104,14 @@ def _as_kind(kind: Any, value: Any) -> Any:
         return _number(origin, value, text)
     if origin in (str, Path) and isinstance(value, bool | int | float):
         return str(value).lower() if isinstance(value, bool) else getattr(value, "text", str(value))
+    if origin is str and isinstance(value, PurePath):
+        return str(value)
     if origin is NoneType and text in ("None", "null"):
         return None
     if origin in (list, tuple):
         return _list(kind, value, text)
-    if origin is dict and text is not None:
+    if origin is dict:
         return _table(kind, value, text)
-    if origin is dict and isinstance(value, dict):
-        types = get_args(kind)
-        read = {k: meant(types[1], v) for k, v in value.items()} if types else value
-        return read if any(read[k] is not value[k] for k in read) else value
     if origin is Literal and text is not None:
         folded = [own for own in get_args(kind) if isinstance(own, str) and own == text.lower()]
         return folded[0] if folded and folded[0] != value else value
@@ -144,7 +151,7 @@ def _list(kind: Any, value: Any, text: str | None) -> Any:
         if not all(parts):
             return value
         entries: Any = [_unquoted(part) for part in parts]
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         entries = value
     else:
         return value
@@ -153,19 +160,28 @@ def _list(kind: Any, value: Any, text: str | None) -> Any:
         return value
     read = [meant(inner[0] if single else inner[i], one) for i, one in enumerate(entries)]
     # A list whose entries are right already is not what is wrong.
-    if text is None and all(a is b for a, b in zip(read, entries, strict=True)):
+    if isinstance(value, list) and all(a is b for a, b in zip(read, entries, strict=True)):
         return value
     return read
 
 
-def _table(kind: Any, value: Any, text: str) -> Any:
-    inner = [*get_args(kind), str, str][1]
-    bare = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
-    pairs = [ENTRY.fullmatch(part.strip()) for part in bare.split(",")]
-    if not all(pairs):
+def _table(kind: Any, value: Any, text: str | None) -> Any:
+    types = get_args(kind)
+    if text is not None:
+        bare = text[1:-1] if text[:1] == "{" and text[-1:] == "}" else text
+        pairs = [ENTRY.fullmatch(part.strip()) for part in bare.split(",")]
+        entries = {_unquoted(pair[1]): _unquoted(pair[2]) for pair in pairs if pair}
+        if len(entries) < len(pairs):
+            return value
+    elif isinstance(value, dict):
+        entries = value
+    else:
         return value
-    read = {_unquoted(pair[1]): meant(inner, _unquoted(pair[2])) for pair in pairs if pair}
-    return read if len(read) == len(pairs) else value
+    read = {k: meant(types[1], v) for k, v in entries.items()} if types else entries
+    # A table whose values are right already is not what is wrong.
+    if text is None and all(read[k] is entries[k] for k in read):
+        return value
+    return read
 
 
 def _unquoted(part: str) -> str:

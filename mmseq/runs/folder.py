@@ -221,7 +221,8 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
     require_folder(folder)
     missing = [n for n in ("config.toml", "labels.json") if not (folder / n).is_file()]
     if missing:
-        raise UserError(f"{folder}: not a run folder, or damaged: {', '.join(missing)} is missing.")
+        lacks = " and ".join(missing) + (" are" if len(missing) > 1 else " is")
+        raise UserError(f"{folder}: not a run folder, or damaged: {lacks} missing.")
     if not (folder / "model.safetensors").is_file():
         if (folder / "metrics.json").is_file():
             raise UserError(

@@ -15,7 +15,7 @@ from mmseq.config.config import DataConfig, TrainConfig
 from mmseq.config.dotted import dotted
 from mmseq.config.layering import DEFAULTS, SEVERAL, SINGLE, as_now
 from mmseq.errors import UserError
-from mmseq.files import sha256_of
+from mmseq.files import at_home, sha256_of
 from mmseq.packaged import resolve_package_path
 from mmseq.registry.entries import Entry
 from mmseq.registry.options import REQUIRED
@@ -242,7 +242,7 @@ def _path(value: Any) -> Path | None:
     if not isinstance(value, str) or not value:
         return None
     try:
-        path = resolve_package_path(value) if value.startswith("pkg:") else Path(value).expanduser()
+        path = resolve_package_path(value) if value.startswith("pkg:") else at_home(value)
         return path.resolve() if path.exists() else None
     except (UserError, RuntimeError, OSError, ValueError):
         # Not there, no home folder, or no path at all: the run will say so itself.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmseq.config.config import Config
 from mmseq.data.splitter import EarlierSplitter
+from mmseq.data.splitting.bases import BASES
 from mmseq.data.splitting.returning import Returned
 from mmseq.data.splitting.splitter import Splitter, splitter_from
 from mmseq.errors import UserError
@@ -30,6 +31,8 @@ def read_splitter(folder: Path, config: Config, name: str | None = None) -> AnyS
     """The splitter of a run or, by its `name`, a base alone. A run without the file splits as runs
     did before there was one. `UserError` for another name, and a file that is damaged or lost.
     """
+    if name is not None and not isinstance(name, str):
+        raise UserError(f"splitter {name!r} is no name; give one of {', '.join(BASES)}.")
     path = folder / "assets" / SPLITTER
     if path.is_file():
         try:

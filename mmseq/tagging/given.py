@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.pictures.held import bytes_of, held_picture
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "str | Path | bytes | Image"
 """A file, the bytes of one, or a Pillow image"""
+BYTES = bytes | bytearray | memoryview
 
 
 def given_sentences(
@@ -48,7 +50,9 @@ def given_sentences(
 
 def _listed(name: str, given: Any) -> list[Any]:
     """A list of what was given for several sentences; `UserError` for what is no list."""
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+    # Of a table the names would be tagged; a set has no order.
+    no_list = isinstance(given, str | bytes | Mapping | Set)
+    if no_list or not isinstance(given, Iterable):
         shown = f"a {type(given).__name__}" if given is not None else "None"
         raise UserError(f"predict: {name} is {shown}; give a list, one entry a sentence.")
     return list(given)
@@ -71,21 +75,25 @@ def picture_files(where: str, given: Any) -> tuple[Path, ...]:
     """The pictures of one sentence, None for none, as paths."""
     if given is None:
         return ()
-    single = isinstance(given, str | bytes | os.PathLike) or hasattr(given, "getexif")
+    single = isinstance(given, str | BYTES | os.PathLike) or hasattr(given, "getexif")
     if not single and not (isinstance(given, Sequence)):
         raise _no_picture(where, given)
     return tuple(_file(where, one) for one in ([given] if single else given))
 
 
 def _file(where: str, one: Any) -> Path:
-    if isinstance(one, bytes):
-        return held_picture(one)
+    if isinstance(one, BYTES):
+        return held_picture(bytes(one))
     if hasattr(one, "getexif"):
-        return held_picture(bytes_of(one))
+        try:
+            return held_picture(bytes_of(one))
+        # Pillow reads the file now, which may be closed or cut short.
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UserError(f"{where}: the Pillow image cannot be read ({error}).") from error
     if isinstance(one, Path):
-        return one.expanduser() if str(one).startswith("~") else one
+        return at_home(one) if str(one).startswith("~") else one
     if isinstance(one, str | os.PathLike):
-        return Path(os.fspath(one)).expanduser()
+        return at_home(os.fspath(one))
     raise _no_picture(where, one)
 
 

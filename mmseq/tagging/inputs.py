@@ -50,12 +50,15 @@ def sentences(
     images: Path | None,
     columns: Mapping[str, int | str] | None = None,
     naming: Naming | None = None,
+    *,
+    cut: bool = False,
 ) -> Iterator[Sentence]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
     beside the file. `columns`: which hold what; then tags may be anything. `naming`: names of
-    fields, by default the run's. JSON objects may have ``text`` in place of ``tokens``.
+    fields, by default the run's. `cut`: a splitter was asked for. JSON objects may have ``text`` in
+    place of ``tokens``.
     """
     data = tagger.config.data
     naming = naming or Naming(data.fields, data.tag_names)
@@ -83,6 +86,8 @@ def sentences(
         for note in fields.lines(path):
             tagger.reporter.warning(note)
     else:
+        if cut:
+            tagger.reporter.warning(f"{path} has its words already: --splitter does nothing.")
         try:
             reader = reader_of(path, form)
         except UserError as error:

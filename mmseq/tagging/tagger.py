@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from itertools import islice
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -19,6 +20,7 @@ from mmseq.data.splits import Split, require_whole
 from mmseq.data.splitting.written import spaced_places
 from mmseq.data.unknown_types import check_known
 from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.layers.quantise import quantise
 from mmseq.model.assembly import build_model
 from mmseq.model.collate import Collator, Prepared
@@ -266,12 +268,13 @@ def load(
     """Load a finished run. `device`: ``auto``, ``cpu``, ``cuda``. `int8`: the text encoder's linear
     layers in 8 bits, which is faster and takes less memory, at a small price in F1; CPU only.
     `splitter`: what cuts strings into words in place of what the run has learned: ``whitespace``,
-    ``tweet``, ``tweet-split``, ``punctuation`` or ``characters``.
-
-    Raises `mmseq.UserError` for a folder that is not a finished run, is damaged, or was made with a
-    plugin that is not installed, where `device` or `int8` cannot be had, and for another splitter.
+    ``tweet``, ``tweet-split``, ``punctuation`` or ``characters``. Raises `mmseq.UserError` for a
+    folder that is not a finished run, is damaged, or was made with a plugin that is not installed,
+    where `device` or `int8` cannot be had, and for another splitter.
     """
-    folder = Path(folder).expanduser()
+    if not isinstance(folder, str | PathLike) or not str(folder):
+        raise UserError(f"load: {folder!r} is no run folder; give its path, such as 'runs/a'.")
+    folder = at_home(folder)
     config, labels = runs.open_run(folder)
     cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)

@@ -74,7 +74,7 @@ def _steps(setup: Setup) -> str:
     if first:
         first += f"with the main task alone, before {', '.join(setup.model.tasks)} begin"
     return (
-        f"{epochs}{first}: {steps} steps each, {rounds.total} in all; tags "
+        f"{epochs}{first}: {steps} step{'s' * (steps > 1)} each, {rounds.total} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
         f"{setup.accelerator.mixed_precision}."
     )

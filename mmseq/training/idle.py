@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mmseq.config.config import Config, DataConfig, TrainConfig
+from mmseq.config.config import Choice, Config, DataConfig, TrainConfig
 from mmseq.config.layering import DEFAULTS
 from mmseq.contracts.callback import Callback, RunAhead
+from mmseq.files import read_toml
 from mmseq.model import calls
 from mmseq.model.guard import require
 from mmseq.model.model import Model
+from mmseq.registry.plugins import registry
 from mmseq.training.optimiser import warm_up_steps
 from mmseq.training.rounds import Rounds
 
-PICTURES = ("image_folder", "images", "image_dropout")
+PICTURES = ("image_folder", "images", "image_dropout", "features")
 """Settings of [data] for those who look at pictures"""
 
 
@@ -60,8 +62,11 @@ def _of_parts(asked: Config, model: Model) -> Iterator[str]:
             if getattr(asked.data, key) != _default(DataConfig, key)
         ]
         choice = asked.single["image_encoder"]
-        if choice is not None and choice.name != DEFAULTS["image_encoder"]["name"]:
-            idle.append("image_encoder")
+        if choice is not None:
+            if choice.name != DEFAULTS["image_encoder"]["name"]:
+                idle.append("image_encoder")
+            else:
+                idle += [f"image_encoder.{key}" for key in _asked_for("image_encoder", choice)]
         if idle:
             verb = "do" if len(idle) > 1 else "does"
             yield (
@@ -78,9 +83,8 @@ def _of_parts(asked: Config, model: Model) -> Iterator[str]:
         choice = asked.single[name]
         if encoder is None or choice is None or any(p.requires_grad for p in encoder.parameters()):
             continue
-        option = choice.entry.options().get("learning_rate")
-        rate = choice.options.get("learning_rate")
-        if option is not None and rate != option.default:
+        if "learning_rate" in _asked_for(name, choice):
+            rate = choice.options["learning_rate"]
             yield f"{name}.learning_rate = {rate:g} does nothing: none of its weights are trained."
 
 
@@ -99,6 +103,18 @@ def _of_callbacks(
         if reason is not None:
             require(title, "what idle gives", reason, str)
             yield f"callbacks.{name} does nothing: {reason}."
+
+
+def _asked_for(kind: str, choice: Choice) -> list[str]:
+    """The options of a component that somebody chose: neither their defaults nor what a preset
+    says, which states options of parts that it freezes, too.
+    """
+    options = choice.entry.options()
+    own = [key for key, value in choice.options.items() if value != options[key].default]
+    if not own:
+        return []
+    presets = [read_toml(entry.path).get(kind, {}) for entry in registry().entries("preset")]
+    return [k for k in own if not any(one.get(k) == choice.options[k] for one in presets)]
 
 
 def _default(section: type[TrainConfig | DataConfig], key: str) -> object:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmseq.config.config import Config
 from mmseq.data.source import is_sample
+from mmseq.files import at_home
 from mmseq.model.model import Model
 from mmseq.training.rounds import with_length
 
@@ -35,7 +36,7 @@ def carried_out(config: Config, model: Model, sentences: int) -> Config:
     for key in ("features", "cache"):
         value = getattr(config.data, key)
         if value not in ("", "auto", "off"):
-            changes[f"data.{key}"] = str(Path(value).expanduser().resolve())
+            changes[f"data.{key}"] = str(at_home(value).resolve())
     return config.replaced(changes)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from mmseq.config.config import Config
 from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback
+from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.runs import folder as runs
 from mmseq.training.loop import Trainer
 from mmseq.training.setup import new_run, resume_run
@@ -32,10 +34,15 @@ def train(
     Raises `mmseq.UserError` for what a user can correct.
     """
     reporter = reporter or Reporter()
-    folder = Path(output).expanduser() if output else None
+    folder = at_home(output) if output else None
     if resume:
         setup = resume_run(folder, reporter)
     else:
+        if config is not None and not isinstance(config, Config):
+            raise UserError(
+                f"train: config is a {type(config).__name__}; give a Config, such as "
+                "Config.from_preset('quick'), and the data folder as data=…."
+            )
         config = config or Config.from_layers()
         if data is not None:
             config = config.replaced({"data.path": str(data)})

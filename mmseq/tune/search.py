@@ -13,7 +13,7 @@ from mmseq.config.layering import as_now
 from mmseq.config.places import placed
 from mmseq.data.folder import not_found
 from mmseq.errors import UserError, unknown
-from mmseq.files import read_toml
+from mmseq.files import at_home, read_toml
 from mmseq.tune.parameter import Parameter, config_keys, parse_parameter
 from mmseq.tune.space import TRIAL_SPLITS, Space, checked_space
 
@@ -101,9 +101,9 @@ def read_search(path: Path, problems: Problems) -> Search:
     return Search(
         trials=table.get("trials", Search.trials),
         preset=table.get("preset", ""),
-        config=path.parent / Path(config).expanduser() if config else None,
-        data=data if data in ("", "sample") else str(path.parent / Path(data).expanduser()),
-        images=str(path.parent / Path(images).expanduser()) if images else "",
+        config=path.parent / at_home(config) if config else None,
+        data=data if data in ("", "sample") else str(path.parent / at_home(data)),
+        images=str(path.parent / at_home(images)) if images else "",
         offline=table.get("offline", False),
         aux=None if aux is None else tuple(aux),
         settings=placed(as_now(dict(config_keys(table.get("set", {})))), path.parent),

@@ -70,8 +70,8 @@ class Space:
 def checked_space(base: Config, parameters: Sequence[Parameter], problems: Problems) -> Space:
     """The space, every corner of every parameter having been laid on the base.
 
-    Ranges of whole numbers for a key that takes fractions become ranges of fractions. What is
-    wrong goes into `problems`.
+    Ranges of whole numbers for a key that takes fractions become ranges of fractions, those of 1.0
+    to 3.0 for one that does not ranges of whole numbers. What is wrong goes into `problems`.
     """
     contexts = {p.section: p for p in parameters if _names_component(p)}
     found = []
@@ -89,12 +89,26 @@ def checked_space(base: Config, parameters: Sequence[Parameter], problems: Probl
                 fraction = {**settings, parameter.key: values.low + 0.5}
                 if _mistake(base, fraction) is None:
                     parameter = replace(parameter, values=replace(values, whole=False))
+            if isinstance(values, Range) and not values.whole and _in_whole_numbers(values):
+                # 3.0 for a key that takes whole numbers alone.
+                fraction = {**settings, parameter.key: values.low + 0.5}
+                if _mistake(base, fraction) is not None:
+                    parameter = replace(parameter, values=_whole(values))
             for value in parameter.values.corners:
                 if mistake := _mistake(base, {**settings, parameter.key: value}):
                     problems.add(mistake)
                     break
         found.append(parameter)
     return Space(base, found)
+
+
+def _in_whole_numbers(values: Range) -> bool:
+    return all(float(bound).is_integer() for bound in (values.low, values.high, values.step or 0))
+
+
+def _whole(values: Range) -> Range:
+    step = values.step if values.step is None else int(values.step)
+    return replace(values, low=int(values.low), high=int(values.high), step=step, whole=True)
 
 
 def _names_component(parameter: Parameter) -> bool:

@@ -25,7 +25,7 @@ from mmseq.builtins.text.structure import (
 from mmseq.builtins.text.sub_words import cut_otherwise, require_kept, tokenizer_of
 from mmseq.builtins.text.suitable import Unsuitable, require_suitable, takes_vectors
 from mmseq.errors import UserError
-from mmseq.files import read_json, write_json
+from mmseq.files import at_home, read_json, write_json
 from mmseq.packaged import quiet_hub, resolve_package_path
 
 LIBRARIES = (
@@ -79,7 +79,7 @@ def load_pretrained(model: str) -> Pretrained:
     """Tokenizer and model with pretrained weights; `UserError` where that cannot be had."""
     source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
     if _looks_local(model):
-        source = str(Path(model).expanduser())
+        source = str(at_home(model))
         if not Path(source).is_dir():
             raise UserError(f"text_encoder.model: no folder '{model}'.")
     _quiet()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from mmseq.errors import UserError
+from mmseq.files import at_home
 from mmseq.packaged import resolve_package_path
 
 INDEX_SUFFIXES = (".parquet", ".txt", ".json")
@@ -77,7 +78,7 @@ def read_word_vectors(source: str, width: int = 0) -> WordVectors:
 
 def _file(source: str) -> Path:
     package = source.startswith("pkg:")
-    path = resolve_package_path(source) if package else Path(source).expanduser()
+    path = resolve_package_path(source) if package else at_home(source)
     if path.is_file():
         return path
     if not path.is_dir():

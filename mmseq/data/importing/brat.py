@@ -21,6 +21,7 @@ from mmseq.data.importing.sources import Source, in_order, split_named
 from mmseq.data.reading import decoded, unreadable
 from mmseq.data.splits import SPLITS
 from mmseq.errors import UserError
+from mmseq.files import at_home
 
 _OTHERS = {
     "R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes",
@@ -37,7 +38,7 @@ def sources(given: Sequence[str]) -> list[Source]:
     for text in given:
         before, equals, after = text.partition("=")
         said = before if equals and before in SPLITS else None
-        path = Path(after if said else text).expanduser()
+        path = at_home(after if said else text)
         if not path.exists():
             raise not_found(path, "file or folder")
         files = sorted(path.rglob("*.txt")) if path.is_dir() else [path.with_suffix(".txt")]

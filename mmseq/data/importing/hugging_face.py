@@ -19,6 +19,7 @@ from mmseq.data.importing.records import item_of
 from mmseq.data.importing.sources import Source, in_order, split_named
 from mmseq.data.splits import SPLITS
 from mmseq.errors import UserError, one_line
+from mmseq.files import at_home
 
 _ENDINGS = {
     b"\x89PNG": "png",
@@ -35,7 +36,7 @@ def sources(given: Sequence[str]) -> list[Source]:
     for text in given:
         before, equals, after = text.partition("=")
         said = before if equals and before in SPLITS else None
-        folder = Path(after if said else text).expanduser()
+        folder = at_home(after if said else text)
         if not folder.exists():
             raise not_found(folder, "folder")
         require_folder(folder, "data set")

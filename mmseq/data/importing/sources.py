@@ -11,6 +11,7 @@ from mmseq.data.folder import not_found
 from mmseq.data.foreign import refuse_foreign
 from mmseq.data.splits import SPLITS
 from mmseq.errors import UserError
+from mmseq.files import at_home
 
 NAMES = {
     "train": "train", "training": "train",
@@ -47,7 +48,7 @@ def sources_of(given: Sequence[str], endings: tuple[str, ...], name: str) -> lis
     for text in given:
         before, equals, after = text.partition("=")
         said = before if equals and before in SPLITS else None
-        path = Path(after if said else text).expanduser()
+        path = at_home(after if said else text)
         if not path.exists():
             raise not_found(path, "file or folder")
         for file in _files(path, endings, name) if path.is_dir() else [path]:
