@@ -19,7 +19,7 @@ ENGINE = {
 }
 
 FLOORS = (
-    "errors version",
+    "errors toml_mistakes version",
     "files hookspecs processes prose streams",
     "table_width",
     "console",

@@ -150,3 +150,13 @@ def test_a_picture_in_base64_is_named_as_one(tmp_path, run_cli):
 def test_the_format_of_a_tool_is_told_by_what_its_files_hold(tmp_path, name, text, form):
     (tmp_path / name).write_text(text)
     assert f"`mmseq data import {form} {tmp_path} DIR`" in str(no_split(tmp_path, SPLITS))
+
+
+def test_files_of_other_splits_are_not_renamed(tmp_path):
+    for name in ("train.txt", "test.txt"):
+        (tmp_path / name).write_text(WORDS)
+    told = str(no_split(tmp_path, ("valid",)))
+    assert told.startswith(f"{tmp_path}: no data file (it holds test.txt, train.txt); ")
+    assert "rename" not in told
+    (tmp_path / "my_valid.txt").write_text(WORDS)
+    assert "rename my_valid.txt to valid.txt." in str(no_split(tmp_path, ("valid",)))

@@ -151,8 +151,11 @@ def no_split(folder: Path, splits: tuple[str, ...], reader: str = "auto") -> Use
         return UserError(
             f"{folder}: {unread} is a folder; a split is one file, {stem}.txt, {stem}.jsonl …"
         )
-    if meant := names_meant((folder / name for name in inside), tuple(readers(reader))):
-        said = ", ".join(f"{name} to {new}" for name, new in meant.items())
+    meant = names_meant((folder / name for name in inside), tuple(readers(reader)))
+    # Those of other splits, which nobody asks for here, may have their names already.
+    wanted = [(name, new) for name, new in meant.items() if new.partition(".")[0] in splits]
+    if wanted:
+        said = ", ".join(f"{name} to {new}" for name, new in wanted)
         return UserError(
             f"{folder}: no data file (endings that are read: {known}); if they hold what the "
             f"ending says, rename {said}."
