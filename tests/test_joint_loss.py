@@ -89,9 +89,9 @@ def by_hand(model):
     assert cluster.types == ("LOC", "PER")
     cluster.seen.fill_(1)
     # PER: where the words without picture lie; LOC: 4 beyond those with one.
-    cluster.centers.zero_()
-    cluster.centers[:, 0] = 1
-    cluster.centers[0, 32] = 7
+    cluster.centers.data.zero_()
+    cluster.centers.data[:, 0] = 1
+    cluster.centers.data[0, 32] = 7
 
 
 def step(trainer, group, hidden=(False,) * 3):

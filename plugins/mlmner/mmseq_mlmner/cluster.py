@@ -27,8 +27,8 @@ class ClusterTask(AuxTask):
     whose tags are open are neither in the loss nor in a centre.
     A word exactly on its centre has cosine 0 and finite gradients.
 
-    `centers` are fixed ("pretrained", as in the paper), follow each batch's means C <- momentum C +
-    (1 - momentum) mean ("ema"), or start there and are trained ("learned").
+    `centers` start there and are trained ("learned"), follow each batch's means C <- momentum C +
+    (1 - momentum) mean ("ema"), or are fixed ("pretrained", as in the paper).
 
     The centres are measured after `preparation` epochs.
 
@@ -50,7 +50,7 @@ class ClusterTask(AuxTask):
         sizes: Sizes,
         *,
         preparation: Count = 1,
-        centers: Literal["pretrained", "ema", "learned"] = "pretrained",
+        centers: Literal["pretrained", "ema", "learned"] = "learned",
         momentum: Share = 0.99,
         separation: Literal["cosine", "margin"] = "cosine",
         margin: NonNegative = 10.0,

@@ -131,8 +131,9 @@ def test_one_type_or_none(labels):
 
 
 def test_pretrained_centres_stay():
-    task = prepared().train()
+    task = prepared(centers="pretrained").train()
     loss(task, *batch([[1]], [[[8, 8]]])).backward()
+    assert not task.centers.requires_grad
     assert task.centers.tolist() == [[2, 0], [5, 6], [0, 0]]
 
 
@@ -212,7 +213,7 @@ def test_options_unless_told_otherwise():
     task = ClusterTask(SIZES)
     assert ClusterTask.weight == 0.01
     assert (task.preparation, task.momentum, task.margin) == (1, 0.99, 10.0)
-    assert (task.kind, task.separation) == ("pretrained", "cosine")
+    assert (task.kind, task.separation) == ("learned", "cosine")
 
 
 @pytest.mark.parametrize("centers", ["pretrained", "learned"])
