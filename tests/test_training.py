@@ -197,6 +197,8 @@ def test_ctrl_c_keeps_a_checkpoint_and_says_how_to_go_on(config, site, tmp_path)
 def test_every_weight_of_fusion_and_tasks_has_a_gradient(config, tmp_path):
     trainer = Trainer(new_run(config(), tmp_path / "run", Reporter(quiet=True)))
     trainer.progress.prepared = True
+    # Every type has a centre, at 0.
+    trainer.model.task("cluster").seen.fill_(1)
     batch = trainer.batches.batch(range(8))
     counts = trainer.stepper.counts([batch], trainer.active)
     output = trainer.model(batch, trainer.tasks)
