@@ -47,8 +47,8 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
         return row(f"  {kind}", lambda s: s["entities"].get(kind, 0))
 
     def lengths(unit: str) -> list[str]:
-        heading = f"{unit} a sentence: 50/90/95/99 % / max"
-        return row(heading, lambda s: " / ".join(map(str, s["length"][unit].values())))
+        heading = f"{unit}: 50/90/95/99 %/max"
+        return row(heading, lambda s: "/".join(map(str, s["length"][unit].values())))
 
     def unusable(kind: str) -> list[str]:
         return row(f"  {kind}", lambda s: s["pictures"][kind]["count"])
