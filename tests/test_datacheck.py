@@ -199,7 +199,8 @@ def test_percentiles_are_the_lengths_so_many_sentences_do_not_exceed():
 
 def test_the_table_names_every_figure_and_place(data):
     text = printed(check_folder(data, subwords=len))
-    for heading in ("entities (strict IOB2)", "orphan I- tags", "subwords: 50/90/95/99 %/max", "  tiny"):
+    headings = ("entities (strict IOB2)", "orphan I- tags", "subwords: 50/90/95/99 %/max", "  tiny")
+    for heading in headings:
         assert heading in text
     assert f"{data / 'train.txt'}:6 Kevin I-PER" in text
     assert "train-test: sentences in both: 1." in text
