@@ -40,6 +40,11 @@ def unknown(what: str, word: str, known: Iterable[str]) -> UserError:
     return UserError(f"Unknown {what} '{word}'.{hint} Available: {', '.join(names) or 'none'}.")
 
 
+def counted(number: int, name: str) -> str:
+    """``1 word``, ``2 words``."""
+    return f"{number} {name}{'s' * (number != 1)}"
+
+
 def one_line(error: BaseException) -> str:
     """An exception's type and text as one line, shortened where a library wrote an essay."""
     return shorten(f"{type(error).__name__}: {error}".rstrip(": "), 400, placeholder=" …")

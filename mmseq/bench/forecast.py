@@ -11,6 +11,7 @@ from rich.table import Table
 
 from mmseq.bench.bench import Keep
 from mmseq.bench.experiment import Experiment
+from mmseq.errors import counted
 from mmseq.jobs.local import how_ended, start_worker
 
 
@@ -91,7 +92,7 @@ def forecast(
     without = f" of those that can run ({left_out} cannot)" if left_out else ""
     peak = disk + sum(sorted(peaks)[-at_once:]) * (at_once / max(1, len(peaks[-at_once:])))
     lines = [
-        f"{len(experiments)} run{'s' * (len(experiments) != 1)} to do, {done} done already.",
+        f"{counted(len(experiments), 'run')} to do, {done} done already.",
         f"Estimated{without}: {seconds / 60 / max(1, at_once):.0f} min with {at_once} at a time "
         f"({threads} threads each); disk {peak / 1e6:.0f} MB while it runs, {disk / 1e6:.0f} MB "
         f"after; memory {at_once * max(memory, default=0) / 1e6:.0f} MB. Timed steps are few: "

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmseq.data.tags import is_tag
-from mmseq.errors import UserError, unknown
+from mmseq.errors import UserError, counted, unknown
 
 NAMES = ("word", "tag")
 DOCUMENT = "-DOCSTART-"
@@ -128,7 +128,7 @@ def _index(where: str, name: str, value: Column, number: int, heads: list[str]) 
         )
     index = value - 1 if value > 0 else number + value
     if not 0 <= index < number:
-        columns = f"{number} column{'s' * (number > 1)}"
+        columns = counted(number, "column")
         raise UserError(f"{where}: {columns}, so that column {value} ({name}) is not there.")
     return index
 

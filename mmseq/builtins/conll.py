@@ -26,6 +26,7 @@ from mmseq.data.invisible import code_point, is_blank, is_odd
 from mmseq.data.json_fields import checked_tag_names
 from mmseq.data.reading import lines_of
 from mmseq.data.tags import is_tag
+from mmseq.errors import counted
 
 _GLOBAL = "# global.columns ="
 
@@ -216,7 +217,7 @@ class _File:
         there = f" (it holds {', '.join(odd)})" if odd else ""
         hint = "; where words hold spaces, separate columns by tabs" if not layout.tabbed else ""
         what = (
-            f"{found} column{'s' * (found != 1)}, but line {layout.line} has {layout.number}"
+            f"{counted(found, 'column')}, but line {layout.line} has {layout.number}"
             f"{there}; give every line the same columns{hint}."
         )
         return what, number, "columns"

@@ -11,7 +11,7 @@ import click
 
 from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.naming import naming_options
-from mmseq.errors import UserError
+from mmseq.errors import UserError, counted
 from mmseq.prose import say
 from mmseq.streams import json_line
 
@@ -149,7 +149,7 @@ def show(
                 say(line)
     rest = len(split.examples) - (first or len(split.examples))
     if rest > 0 and not as_json:
-        say(f"{rest} more sentence{'s' * (rest > 1)}.")
+        say(f"{counted(rest, 'more sentence')}.")
 
 
 @click.command(short_help="Write the sample data set into a new folder.")

@@ -35,7 +35,7 @@ OTHERS: Mapping[str, frozenset[str]] = {
     ),
 }  # fmt: skip
 """Others' names in small letters, without ``_``, ``-`` and spaces"""
-_SPANS = ("spans", "entities", "annotation", "annotations", "mentions", "entity_spans")
+SPANS = ("spans", "entities", "annotation", "annotations", "mentions", "entity_spans")
 _NUMBERED = re.compile(r"(id|ids)$")
 DOCUMENT = frozenset({"filename", "filenames"})
 """Names that mean a picture only where its ending says so"""
@@ -108,7 +108,7 @@ class JsonFields:
     def _no_tags(self, record: Mapping[str, Any], where: str) -> None:
         """Remember what by its name should be tags and is not: the sentence seems to have none."""
         for key, value in record.items():
-            spans = key in _SPANS and isinstance(value, list)
+            spans = key in SPANS and isinstance(value, list)
             if value and (spans or bare(key) in OTHERS["tags"]):
                 first, number = self.unfit.get(key, (where, 0))
                 self.unfit[key] = (first, number + 1)

@@ -27,6 +27,12 @@ def unreadable(path: Path, error: OSError) -> UserError:
     return UserError(f"{path}: cannot be read ({error.strerror or error}); check the file.")
 
 
+def not_utf8(where: Path | str, error: UnicodeDecodeError) -> UserError:
+    """The error for bytes that are not UTF-8, `where` being a file or ``FILE:LINE``."""
+    byte = error.object[error.start]
+    return UserError(f"{where}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.")
+
+
 def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
     """Line numbers, from 1, and lines without their ends and byte order marks, which files that
     were put together have before any line; `UserError` where the bytes are not UTF-8.
@@ -37,10 +43,7 @@ def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
         try:
             yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
         except UnicodeDecodeError as error:
-            raise UserError(
-                f"{path}:{number}: not UTF-8 (byte {error.object[error.start]:#04x}); save the "
-                "file as UTF-8."
-            ) from error
+            raise not_utf8(f"{path}:{number}", error) from error
 
 
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
@@ -117,8 +120,7 @@ def read_examples(
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+        raise not_utf8(path, error) from error
     # A stranger's code may raise anything.
     except Exception as error:
         reason = one_line(error).rstrip(".")

@@ -21,6 +21,12 @@ OTHER_NAMES = {
 """What others call them: read where there is no file of the split's own name"""
 EITHER = ("eval", "evaluation")
 """The validation file, or the test file of a folder with another one for validation"""
+_SAID = {
+    name: split
+    for split, others in OTHER_NAMES.items()
+    for name in (*ALIASES.get(split, (split,)), *others)
+}
+"""A split's own names and others' -> the split"""
 _NO_DATA = {
     ".md", ".rst", ".py", ".sh", ".log", ".out", ".toml", ".cfg", ".yaml", ".yml", ".html", ".pdf",
     ".ipynb", ".png", ".jpg", ".svg", ".safetensors", ".npy", ".pt",
@@ -37,21 +43,16 @@ def split_named(file: Path) -> str:
     """The split that a file's name says it is, by its own name or others'; empty: none, or one of
     two.
     """
-    stem = file.name.partition(".")[0].lower()
-    named = (s for s in OTHER_NAMES if stem in (*file_names(s), *OTHER_NAMES[s]))
-    return next(named, "")
+    return _SAID.get(file.name.partition(".")[0].lower(), "")
 
 
 def names_meant(files: Iterable[Path], endings: Sequence[str]) -> dict[str, str]:
     """Files that by a part of their names are splits -> the names under which they would be read;
     empty where two would be one, or where a name says two splits.
     """
-    known = {
-        name: split for split in OTHER_NAMES for name in (*file_names(split), *OTHER_NAMES[split])
-    }
     meant: dict[str, str] = {}
     for file in files:
-        said = {known[word] for word in _words(file.name) if word in known}
+        said = {_SAID[word] for word in _words(file.name) if word in _SAID}
         reads = file.name.lower().endswith(tuple(endings))
         if len(said) == 1 and file.is_file() and (reads or file.suffix.lower() in COLUMNS):
             meant[file.name] = said.pop() + (file.suffix.lower() if reads else ".conll")
@@ -95,8 +96,7 @@ def unread_line(folder: Path, read: Iterable[Path], reads: Callable[[Path], bool
     """A line on files whose names say that they are a split's and that are not `read`; empty
     without one. `reads`: whether there is a reader for a file's ending.
     """
-    known = {name for split in OTHER_NAMES for name in (*file_names(split), *OTHER_NAMES[split])}
-    known |= set(EITHER)
+    known = {*_SAID, *EITHER}
     taken = {path.name for path in read}
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():

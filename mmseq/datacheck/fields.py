@@ -8,6 +8,7 @@ from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.numbers import is_number
+from mmseq.errors import counted
 
 Form = tuple[str, int]
 """A kind of field and how many numbers it has: (``text``, 0), (``word``, k), (``sentence``, k)"""
@@ -79,4 +80,4 @@ def _told(forms: set[Form]) -> str:
     kind, size = max(forms, default=OTHER)
     if kind not in UNITS:
         return kind
-    return f"{size} number{'s' * (size > 1)}{UNITS[kind]}"
+    return f"{counted(size, 'number')}{UNITS[kind]}"

@@ -12,7 +12,7 @@ from torch import Tensor
 from mmseq.contracts.aux_task import AuxTask
 from mmseq.contracts.example import Example
 from mmseq.contracts.states import PerSentence, PerWord, Text
-from mmseq.errors import ComponentError, UserError
+from mmseq.errors import ComponentError, UserError, counted
 from mmseq.model.field_values import Field, FieldValue, read_field, require_alike
 from mmseq.model.guard import ReadFields
 
@@ -92,7 +92,7 @@ def told(entries: Field) -> str:
     """A kind of field in words: ``4 numbers a word, 0 to 1000``."""
     if isinstance(entries, Text):
         return "text"
-    number = "numbers" if entries.size == 0 else f"{entries.size} number{'s'[: entries.size != 1]}"
+    number = "numbers" if entries.size == 0 else counted(entries.size, "number")
     unit = "word" if isinstance(entries, PerWord) else "sentence"
     bounds = f", {entries.low:g} to {entries.high:g}"
     return f"{number} a {unit}{'' if bounds == ', -inf to inf' else bounds}"

@@ -9,6 +9,7 @@ from torch import nn
 
 from mmseq.config.config import Config
 from mmseq.console import Reporter
+from mmseq.errors import counted
 from mmseq.registry.kinds import KINDS
 from mmseq.runs import folder as runs
 from mmseq.training.initial import take_initial_weights
@@ -69,12 +70,12 @@ def _components(setup: Setup) -> Table:
 def _steps(setup: Setup) -> str:
     rounds = rounds_of(setup.config.train, len(setup.splits["train"].examples))
     steps, preparation = rounds.each, setup.model.preparation
-    epochs = "1 epoch" if rounds.epochs == 1 else f"{rounds.epochs} epochs"
+    epochs = counted(rounds.epochs, "epoch")
     first = f", the first {'' if preparation == 1 else f'{preparation} '}" if preparation else ""
     if first:
         first += f"with the main task alone, before {', '.join(setup.model.tasks)} begin"
     return (
-        f"{epochs}{first}: {steps} step{'s' * (steps > 1)} each, {rounds.total} in all; tags "
+        f"{epochs}{first}: {counted(steps, 'step')} each, {rounds.total} in all; tags "
         f"{', '.join(setup.model.labels)}; device {setup.accelerator.device}, precision "
         f"{setup.accelerator.mixed_precision}."
     )

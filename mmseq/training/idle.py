@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from mmseq.config.config import Choice, Config, DataConfig, TrainConfig
 from mmseq.config.layering import DEFAULTS
 from mmseq.contracts.callback import Callback, RunAhead
+from mmseq.errors import counted
 from mmseq.files import read_toml
 from mmseq.model import calls
 from mmseq.model.guard import require
@@ -50,7 +51,7 @@ def _of_training(train: TrainConfig, rounds: Rounds, device: str) -> Iterator[st
     if train.checkpoint_steps >= rounds.each:
         yield (
             f"train.checkpoint_steps = {train.checkpoint_steps} does nothing: an epoch has "
-            f"{rounds.each} step{'s' * (rounds.each > 1)}, and a checkpoint at its end."
+            f"{counted(rounds.each, 'step')}, and a checkpoint at its end."
         )
 
 

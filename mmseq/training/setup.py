@@ -115,7 +115,8 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     if setup.accelerator.is_main_process:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)
         write_splitter(folder, setup.splitting.splitter, setup.splitting.returned)
-        write_seen(folder, setup.splits, _contents(setup))
+        if not known:
+            write_seen(folder, setup.splits, _contents(setup))
     return setup
 
 

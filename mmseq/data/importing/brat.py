@@ -15,13 +15,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mmseq.data.folder import not_found
 from mmseq.data.importing.documents import CharSpan, Document, Item, Naming, Place, Skipped
-from mmseq.data.importing.sources import Source, in_order, split_named
-from mmseq.data.reading import decoded, unreadable
-from mmseq.data.splits import SPLITS
+from mmseq.data.importing.sources import Source, given_path, in_order, split_named
+from mmseq.data.reading import decoded, not_utf8, unreadable
 from mmseq.errors import UserError
-from mmseq.files import at_home
 
 _OTHERS = {
     "R": "relations", "*": "relations", "E": "events", "A": "attributes", "M": "attributes",
@@ -36,11 +33,7 @@ def sources(given: Sequence[str]) -> list[Source]:
     """
     found = []
     for text in given:
-        before, equals, after = text.partition("=")
-        said = before if equals and before in SPLITS else None
-        path = at_home(after if said else text)
-        if not path.exists():
-            raise not_found(path, "file or folder")
+        path, said = given_path(text)
         files = sorted(path.rglob("*.txt")) if path.is_dir() else [path.with_suffix(".txt")]
         if not files:
             raise UserError(f"{path}: holds no .txt file; give the folder of the texts.")
@@ -62,8 +55,7 @@ def read(path: Path, naming: Naming) -> Iterator[Item]:
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+        raise not_utf8(path, error) from error
     spans, places, left_out = list[CharSpan](), list[str](), Counter[str]()
     with annotations.open("rb") as file:
         for number, line in decoded(annotations, file):

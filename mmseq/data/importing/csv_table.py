@@ -25,6 +25,7 @@ from pathlib import Path
 from mmseq.data.importing.csv_words import WordColumns, sentences_of
 from mmseq.data.importing.documents import Item, Naming, Place
 from mmseq.data.importing.records import item_of
+from mmseq.data.reading import not_utf8
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
 
@@ -86,8 +87,7 @@ def rows_of(path: Path) -> Iterator[tuple[Place, list[str]]]:
                     f"{sign!r} in quotes, and quotes in it twice."
                 ) from error
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise UserError(f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.") from error
+        raise not_utf8(path, error) from error
     finally:
         csv.field_size_limit(before)
 

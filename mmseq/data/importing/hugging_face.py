@@ -12,14 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mmseq.data.folder import not_found, require_folder
+from mmseq.data.folder import require_folder
 from mmseq.data.importing.documents import Content, Item, Naming, Place
 from mmseq.data.importing.fields import field_of
 from mmseq.data.importing.records import item_of
-from mmseq.data.importing.sources import Source, in_order, split_named
-from mmseq.data.splits import SPLITS
+from mmseq.data.importing.sources import Source, given_path, in_order, split_named
 from mmseq.errors import UserError, one_line
-from mmseq.files import at_home
 
 _ENDINGS = {
     b"\x89PNG": "png",
@@ -34,11 +32,7 @@ def sources(given: Sequence[str]) -> list[Source]:
     """The splits of the data sets given. `UserError` for what is none."""
     found = []
     for text in given:
-        before, equals, after = text.partition("=")
-        said = before if equals and before in SPLITS else None
-        folder = at_home(after if said else text)
-        if not folder.exists():
-            raise not_found(folder, "folder")
+        folder, said = given_path(text, "folder")
         require_folder(folder, "data set")
         if (folder / "state.json").is_file():
             found.append(Source(folder, said or split_named(folder.name) or "train"))

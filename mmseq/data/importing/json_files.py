@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.data.importing.documents import Place
-from mmseq.data.reading import decoded, unreadable
+from mmseq.data.reading import decoded, not_utf8, unreadable
 from mmseq.errors import UserError
 
 _BLOCK = 1 << 16
@@ -85,10 +85,7 @@ def _array(path: Path) -> Iterator[tuple[Place, Any]]:
             if not sign:
                 raise UserError(f"{path}: ends inside its array; the file is cut off.")
         except UnicodeDecodeError as error:
-            byte = error.object[error.start]
-            raise UserError(
-                f"{path}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8."
-            ) from error
+            raise not_utf8(path, error) from error
         except RecursionError as error:
             raise UserError(f"{path}:{line}: too many brackets in brackets.") from error
 

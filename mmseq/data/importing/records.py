@@ -24,12 +24,12 @@ from mmseq.data.importing.fields import (
     tag_names,
 )
 from mmseq.data.importing.json_files import shown
-from mmseq.data.json_fields import DOCUMENT, OTHERS, bare
+from mmseq.data.json_fields import DOCUMENT, OTHERS, SPANS, bare
 from mmseq.data.picture_folder import has_picture_suffix
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError
 
-WORD_SPANS = ("spans", "entities", "annotation", "annotations", "mentions", "ner", "entity_spans")
+WORD_SPANS = (*SPANS, "ner")
 """What others call annotations that are no tags"""
 
 

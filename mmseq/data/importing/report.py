@@ -9,6 +9,7 @@ from typing import Any
 
 from mmseq.data.importing.documents import Place
 from mmseq.data.picture_names import shown
+from mmseq.errors import counted
 
 SHOWN = 5
 """How many places of each finding are named"""
@@ -128,8 +129,3 @@ def _pictures(counts: Mapping[str, int], lost: Mapping[str, str]) -> str:
             first = f" (first: {shown(lost[kind])})" if kind in lost else ""
             parts.append(f"{text}: {counts[kind]}{first}")
     return f"Pictures: {', '.join(parts)}"
-
-
-def counted(number: int, name: str) -> str:
-    """``1 word``, ``2 words``."""
-    return f"{number} {name}{'s' * (number != 1)}"

@@ -38,6 +38,18 @@ def split_named(name: str) -> str | None:
     return parts[0] if len(set(parts)) == 1 else None
 
 
+def given_path(text: str, what: str = "file or folder") -> tuple[Path, str | None]:
+    """The path that was given as itself or as ``SPLIT=PATH``, and that split. `UserError` where
+    there is no such `what`.
+    """
+    before, equals, after = text.partition("=")
+    said = before if equals and before in SPLITS else None
+    path = at_home(after if said else text)
+    if not path.exists():
+        raise not_found(path, what)
+    return path, said
+
+
 def sources_of(given: Sequence[str], endings: tuple[str, ...], name: str) -> list[Source]:
     """The files of what was given: files, folders of files with `endings`, each also as
     ``SPLIT=PATH``. A file whose name says no split is train.
@@ -46,11 +58,7 @@ def sources_of(given: Sequence[str], endings: tuple[str, ...], name: str) -> lis
     """
     found = []
     for text in given:
-        before, equals, after = text.partition("=")
-        said = before if equals and before in SPLITS else None
-        path = at_home(after if said else text)
-        if not path.exists():
-            raise not_found(path, "file or folder")
+        path, said = given_path(text)
         for file in _files(path, endings, name) if path.is_dir() else [path]:
             with file.open("rb") as opened:
                 refuse_foreign(file, opened.read(8))
