@@ -11,21 +11,14 @@ from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
+from mmseq.cli.run_data import run_and_data
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
 
 
 @click.command(short_help="Does the picture help? Test the model with other pictures.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", required=False)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test"]),
-    default="test",
-    help="Which split of DATA [test].",
-)
-@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@run_and_data
 @columns_option()
 @scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)
 @naming_options

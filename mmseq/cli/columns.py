@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mmseq.errors import UserError
+from mmseq.cli.pairs import pairs
 
 SCHEMES = ("auto", "bio", "bioes", "bmes", "iob1", "io")
 _FORM = "write --columns word=2,tag=3 (from 1, -1 the last, or names of the first line)"
@@ -18,13 +18,10 @@ Columns = dict[str, int | str]
 
 def parse_columns(text: str) -> Columns:
     """``word=2,tag=3`` as a mapping; `UserError` for anything else."""
-    found: Columns = {}
-    for part in text.split(","):
-        name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (name and equals and value) or name in found:
-            raise UserError(f"--columns {text}: {_FORM}.")
-        found[name] = int(value) if re.fullmatch(r"[+-]?\d+", value, re.ASCII) else value
-    return found
+    return {
+        name: int(value) if re.fullmatch(r"[+-]?\d+", value, re.ASCII) else value
+        for name, value in pairs("--columns", [text], _FORM).items()
+    }
 
 
 def columns_option(

@@ -12,21 +12,14 @@ from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.predict import INT8
+from mmseq.cli.run_data import run_and_data
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
 
 
 @click.command(short_help="Score the tagger in RUN on DATA, by default on its own.")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.argument("data", required=False)
-@click.option(
-    "--split",
-    type=click.Choice(["train", "valid", "test"]),
-    default="test",
-    help="Which split of DATA [test].",
-)
-@click.option("--images", metavar="DIR", help="Folder of the pictures [DATA/images].")
+@run_and_data
 @click.option("--reader", metavar="NAME", help="Reader of DATA [the run's, or by its ending].")
 @columns_option()
 @scheme_option("Tagging scheme of DATA [auto; of its own data: the run's].", default=None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from mmseq.errors import UserError
+from mmseq.cli.pairs import pairs
 
 
 def naming_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,11 +39,4 @@ def naming_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def parse_fields(texts: tuple[str, ...]) -> dict[str, str]:
     """``tags=ner_tags,images=photo`` … as a mapping; `UserError` for anything else."""
-    found: dict[str, str] = {}
-    for text in texts:
-        for part in text.split(","):
-            name, equals, value = (piece.strip() for piece in part.partition("="))
-            if not (name and equals) or name in found:
-                raise UserError(f"--fields {text}: write --fields tags=ner_tags,images=photo.")
-            found[name] = value
-    return found
+    return pairs("--fields", texts, "write --fields tags=ner_tags,images=photo", empty=True)
