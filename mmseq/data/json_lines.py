@@ -11,16 +11,23 @@ from mmseq.contracts.example import OPEN, Example
 
 def json_line(example: Example, images: Iterable[str]) -> str:
     """A sentence as a line of JSON with its end; `images`: names in terms of the picture folder."""
-    record: dict[str, Any] = {"id": example.id} if example.id else {}
-    record["tokens"] = list(example.tokens)
-    if example.tags is not None:
-        record["tags"] = [None if tag == OPEN else tag for tag in example.tags]
-    record["images"] = list(images)
-    record |= {k: v for k, v in example.extras.items() if k not in record}
-    line = json.dumps(record, ensure_ascii=False)
+    facts = record(example, images)
+    line = json.dumps(facts, ensure_ascii=False)
     try:
         line.encode()
     except UnicodeEncodeError:
         # Half a character in a further field: only an escape can write it.
-        line = json.dumps(record)
+        line = json.dumps(facts)
     return line + "\n"
+
+
+def record(example: Example, images: Iterable[str], **more: Any) -> dict[str, Any]:
+    """A sentence as an object that the reader of ``.jsonl`` reads; `images` as in `json_line`,
+    `more`: what stands behind its id. A further field of the name of another is left out.
+    """
+    facts: dict[str, Any] = {"id": example.id} if example.id else {}
+    facts |= {**more, "tokens": list(example.tokens)}
+    if example.tags is not None:
+        facts["tags"] = [None if tag == OPEN else tag for tag in example.tags]
+    facts["images"] = list(images)
+    return {**facts, **{k: v for k, v in example.extras.items() if k not in facts}}

@@ -7,7 +7,8 @@ from os.path import isfile
 from pathlib import Path
 from typing import Any
 
-from mmseq.contracts.example import OPEN, Example
+from mmseq.contracts.example import Example
+from mmseq.data import json_lines
 from mmseq.data.picture_names import in_folder, shown
 
 
@@ -16,12 +17,8 @@ def record(example: Example, image_folder: Path) -> dict[str, Any]:
 
     `images`: as they stand in the data, in terms of the picture folder.
     """
-    facts: dict[str, Any] = {"id": example.id} if example.id else {}
-    facts |= {"line": example.line, "tokens": list(example.tokens)}
-    if example.tags is not None:
-        facts["tags"] = [None if tag == OPEN else tag for tag in example.tags]
-    facts["images"] = [in_folder(path, image_folder) for path in example.images]
-    return {**facts, **{k: v for k, v in example.extras.items() if k not in facts}}
+    names = [in_folder(path, image_folder) for path in example.images]
+    return json_lines.record(example, names, line=example.line)
 
 
 def lines(example: Example, image_folder: Path) -> Iterator[str]:
