@@ -18,20 +18,29 @@ def data(tiny_data, tmp_path):
     return shutil.copytree(tiny_data, tmp_path / "data")
 
 
+def config_of(tiny_encoder, data, flags, **settings):
+    return Config.from_layers(
+        flags={
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+            **{kind: {"name": name} for kind, name in flags.items()},
+        },
+        aux=[],
+        settings={
+            "data.path": str(data),
+            "train.epochs": 1,
+            "train.device": "cpu",
+            **settings,
+        },
+    )
+
+
 @pytest.fixture
 def begun(tiny_encoder, data, tmp_path, monkeypatch):
     """`begun(fusion="gate")`: the folder of a run that was killed before its first step."""
 
     def begin(**flags):
-        config = Config.from_layers(
-            flags={
-                "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-                "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
-                **{kind: {"name": name} for kind, name in flags.items()},
-            },
-            aux=[],
-            settings={"data.path": str(data), "train.epochs": 1, "train.device": "cpu"},
-        )
+        config = config_of(tiny_encoder, data, flags)
         with monkeypatch.context() as patch:
             patch.setattr(Trainer, "run", lambda self: None)
             return mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
@@ -121,18 +130,7 @@ def test_a_damaged_record_is_one_line(content, begun, run_cli):
 
 
 def test_a_run_of_before_says_so_and_goes_on(tiny_encoder, data, tmp_path, run_cli):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "fusion": {"name": "none"},
-        },
-        settings={
-            "data.path": str(data),
-            "train.epochs": 1,
-            "train.device": "cpu",
-            "train.keep_last": True,
-        },
-    )
+    config = config_of(tiny_encoder, data, {"fusion": "none"}, **{"train.keep_last": True})
     run = mmseq.train(config, output=tmp_path / "run", reporter=Reporter(quiet=True))
     for name in ("metrics.json", "model.safetensors", "data.json"):
         (run / name).unlink()
