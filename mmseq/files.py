@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import time
 import tomllib
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from mmseq.durable import put
 from mmseq.errors import UserError
 from mmseq.toml_mistakes import remedy
 
@@ -22,25 +24,41 @@ except ImportError:  # Windows
 
 STALE_LOCK = 120.0
 """Seconds after which a mark is taken to be a dead process's, where there is no fcntl"""
+STALE_FILE = 3600.0
+"""Seconds without a write after which a file under way is taken to be a dead process's"""
 
 
 @contextmanager
 def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """A file beside `path` to write into; it takes the place of `path` when the block ends.
 
-    A kill leaves what was there, or the whole of the new file; where the block raises, what was
-    there stays and the other file is removed. `shared`: several processes may write `path` at the
-    same time, so that each needs a file of its own beside it.
+    A kill or a loss of power leaves what was there, or the whole of the new file; where the block
+    raises, what was there stays and the other file is removed. `shared`: several processes may
+    write `path` at the same time, so that each needs a file of its own beside it.
     """
     beside = f".{path.name}.{os.getpid()}" if shared else f"{path.name}.part"
     temporary = path.with_name(beside)
+    if shared:
+        _sweep(path)
     try:
         yield temporary
-        os.replace(temporary, path)
+        put(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left beside `path`: their own files, and those of the library
+    that writes weights, which has names of its own for them.
+    """
+    with suppress(OSError):
+        for file in path.parent.iterdir():
+            own = file.name.startswith(f".{path.name}.") or re.fullmatch(r"\.tmp\w{6}", file.name)
+            # On another machine its process cannot be asked for; nobody writes that slowly.
+            if own and time.time() - file.stat().st_mtime > STALE_FILE:
+                file.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

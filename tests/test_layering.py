@@ -19,8 +19,9 @@ ENGINE = {
 }
 
 FLOORS = (
-    "errors toml_mistakes version",
+    "durable errors toml_mistakes version",
     "files hookspecs processes prose streams",
+    "drafts",
     "table_width",
     "console",
     "packaged contracts",

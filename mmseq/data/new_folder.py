@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from mmseq.drafts import draft_of
+from mmseq.durable import put_folder
 from mmseq.errors import UserError
 
 
@@ -29,21 +30,21 @@ def new_folder(path: Path, flag: str) -> Iterator[Path]:
     """
     path = Path(os.path.abspath(path))
     require_new_folder(path, flag)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside it, so that the last step is a rename within one file system.
-        unfinished = TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-")
-    except OSError as error:
-        reason = error.strerror or error
-        raise UserError(f"{flag} {path}: cannot be made ({reason}); give another place.") from error
-    with unfinished as beside:
-        draft = Path(beside) / "folder"
-        draft.mkdir()
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = stack.enter_context(draft_of(path)) / "folder"
+            draft.mkdir()
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(
+                f"{flag} {path}: cannot be made ({reason}); give another place."
+            ) from error
         yield draft
         require_new_folder(path, flag)
         if path.exists():
             path.rmdir()
-        draft.rename(path)
+        put_folder(draft, path)
 
 
 def place_picture(source: Path, target: Path) -> None:

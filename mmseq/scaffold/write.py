@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from packaging.version import Version
 
 from mmseq.config.layering import SEVERAL
 from mmseq.data.folder import require_folder
+from mmseq.drafts import draft_of
+from mmseq.durable import put_folder
 from mmseq.errors import UserError
 from mmseq.scaffold.kinds import IN_PRESET, TRAIN, registered_kinds
 from mmseq.scaffold.names import PluginName
@@ -35,14 +36,13 @@ def write_plugin(name: PluginName, kinds: Collection[str], folder: Path) -> None
         )
     require_folder(folder.parent, "folder for the plugin")
     try:
-        # A sibling, so that the last step is a rename within one file system.
-        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
-            draft = Path(unfinished) / folder.name
+        with draft_of(folder) as unfinished:
+            draft = unfinished / folder.name
             for path, text in _files(registered_kinds(kinds)):
                 place = draft / name.put_into(str(path))
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.write_text(name.put_into(text), encoding="utf-8")
-            draft.rename(folder)
+            put_folder(draft, folder)
     except OSError as error:
         raise UserError(f"{folder}: cannot be written: {error.strerror}.") from error
 

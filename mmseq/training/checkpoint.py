@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from mmseq.durable import put_folder
 from mmseq.errors import UserError
 from mmseq.files import write_text
 from mmseq.model.model import Model
@@ -90,7 +91,7 @@ class Checkpoints:
         except (OSError, UserError):
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        temporary.rename(target)
+        put_folder(temporary, target)
         write_text(self.folder / CURRENT, name)
         for other in self.folder.glob("step-*"):
             if other.name != name:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 from mmseq.data.sample.ceiling import file_ceilings, spans
 from mmseq.data.sample.deck import Deck
@@ -15,6 +14,8 @@ from mmseq.data.sample.pictures import CLUTTER, draw_cluttered_picture, draw_pic
 from mmseq.data.sample.sentences import Sentence, SentenceWriter
 from mmseq.data.sample.templates import NO_PICTURE, sample_grammar
 from mmseq.data.sample.words import TYPES
+from mmseq.drafts import draft_of
+from mmseq.durable import put_folder
 
 SAMPLE_VERSION: int = 1  # goes up when the same seed gives other files
 
@@ -171,11 +172,10 @@ def write_sample(folder: Path, *, seed: int = 0, hard: bool = False) -> SampleSu
             "give the name of a new folder for the sample data set, or empty this one"
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
-    # A sibling, so that the last step is a rename within one file system.
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as unfinished:
-        draft = Path(unfinished) / "sample"
+    with draft_of(folder) as unfinished:
+        draft = unfinished / "sample"
         summary = _write_files(draft, seed, hard)
         if folder.exists():
             folder.rmdir()
-        draft.rename(folder)
+        put_folder(draft, folder)
     return summary
