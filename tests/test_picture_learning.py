@@ -300,6 +300,7 @@ def test_a_run_from_before_the_phase_goes_on_without_it(config, tmp_path, monkey
     text = (old / "config.toml").read_text()
     assert "picture_epochs = 0\n" in text
     (old / "config.toml").write_text(text.replace("picture_epochs = 0\n", ""))
+    (old / "data.json").unlink()
     resumed = mmseq.train(output=old, resume=True, reporter=Reporter(quiet=True))
     assert (resumed / "model.safetensors").read_bytes() == (
         whole / "model.safetensors"

@@ -17,6 +17,7 @@ from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
 from mmseq.files import locked
 from mmseq.jobs.job import Event, Job, Outcome, Pool
+from mmseq.runs.leftovers import sweep_finished
 
 Keep = Literal["best", "none", "all"]
 
@@ -106,6 +107,8 @@ class Bench:
         report = Report()
         for experiment in self.wanted:
             self._take_over(experiment)
+            if experiment.key in self._done:
+                sweep_finished(self.folder(experiment))
         # Finished, and killed before that was put on record.
         for experiment in self.missing():
             if (self.folder(experiment) / "metrics.json").is_file():
@@ -185,6 +188,7 @@ class Bench:
             # Not what was asked for: it must not be taken for it next time.
             shutil.rmtree(folder, ignore_errors=True)
             return str(error)
+        sweep_finished(folder)
         append(self.file, result)
         self._done[experiment.key] = result
         self._drop_weights(experiment)

@@ -19,6 +19,8 @@ from mmseq.console import Reporter
 from mmseq.contracts.callback import Callback, EpochEvent, StepEvent
 from mmseq.errors import UserError, one_line
 from mmseq.jobs.job import Event
+from mmseq.runs import folder as runs
+from mmseq.training.begun_with import SEEN, CannotResume, other_versions
 from mmseq.training.interruption import Interrupted
 from mmseq.training.train import train
 
@@ -51,24 +53,23 @@ class Relay(Callback):
 def work(config: Mapping[str, Any], folder: Path, threads: int, tell: Tell) -> tuple[str, str]:
     """Train in `folder`, or resume there; how it ended (as `Outcome.status`) and the error.
 
-    A run that was killed before it had a config leaves nothing to resume: its folder is made
-    anew. What is printed goes to standard error.
+    A run that was killed before it was on record what it begins with, or that began with anything
+    else than is here, is begun anew. What is printed goes to standard error.
     """
     torch.set_num_threads(threads)
     reporter = Reporter(Console(file=sys.stderr, width=140))
+    relay = {"relay": Relay(tell)}
+    own = Config(config)
     try:
-        config_file = folder / "config.toml"
-        # An empty one is of a run killed at its first breath, and would be all defaults.
-        begun = config_file.is_file() and config_file.stat().st_size > 0
-        if folder.exists() and not begun:
-            shutil.rmtree(folder)
-        train(
-            None if begun else Config(config),
-            output=folder,
-            resume=begun,
-            reporter=reporter,
-            callbacks={"relay": Relay(tell)},
-        )
+        if _goes_on(folder, own, reporter):
+            try:
+                train(output=folder, resume=True, reporter=reporter, callbacks=relay)
+            except CannotResume as error:
+                reporter.line(f"{error} Begun anew.")
+                shutil.rmtree(folder)
+            else:
+                return "done", ""
+        train(own, output=folder, reporter=reporter, callbacks=relay)
     except (Interrupted, KeyboardInterrupt):
         return "interrupted", ""
     except UserError as error:
@@ -79,3 +80,21 @@ def work(config: Mapping[str, Any], folder: Path, threads: int, tell: Tell) -> t
         traceback.print_exc()
         return "failed", one_line(error)
     return "done", ""
+
+
+def _goes_on(folder: Path, config: Config, reporter: Reporter) -> bool:
+    """Whether the run begun in `folder` may be resumed; one that may not is removed."""
+    if not folder.exists():
+        return False
+    try:
+        runs.own_config(folder)
+        reason = f"{folder}: no {SEEN} tells what it began with"
+        if (folder / SEEN).is_file():
+            if not (others := other_versions(folder, config)):
+                return True
+            reason = f"{folder}: {others}"
+    except UserError as error:
+        reason = str(error)
+    reporter.line(f"{reason}: begun anew.")
+    shutil.rmtree(folder)
+    return False

@@ -175,10 +175,10 @@ def _component_records(config: Config) -> list[dict[str, str]]:
     ]
 
 
-def require_components(folder: Path) -> None:
+def require_components(folder: Path, *, quiet: bool = False) -> None:
     """`UserError` naming the distribution of a component that is not installed.
 
-    One of another version than the run was made with is a line on stderr.
+    One of another version than the run was made with is a line on stderr, unless `quiet`.
     """
     others: dict[str, tuple[str, str]] = {}
     path = folder / "assets" / COMPONENTS
@@ -200,7 +200,7 @@ def require_components(folder: Path) -> None:
         found = registry().get(kind, name)
         if (found.distribution, found.version) != (distribution, version):
             others[f"{distribution} {version}"] = found.provider, f"{distribution}=={version}"
-    for made_with, (here, remedy) in others.items():
+    for made_with, (here, remedy) in others.items() if not quiet else ():
         print(
             f"mmseq: {folder} was made with {made_with}, and here is {here}: results may differ; "
             f"for the same ones: pip install '{remedy}'.",

@@ -23,6 +23,7 @@ from mmseq.model.model import Model
 from mmseq.processes import process_count, process_index
 from mmseq.runs.folder import resuming
 from mmseq.runs.weights import load_weights, save_weights, tensors_of, write_tensors
+from mmseq.training.begun_with import CannotResume
 
 CURRENT = "current"
 
@@ -115,7 +116,7 @@ class Checkpoints:
             mine = {n.removeprefix(own): t for n, t in states.items() if n.startswith(own)}
             Generators(mine, python[process_index()]).restore()
         except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
-            raise UserError(
+            raise CannotResume(
                 f"{folder}: damaged checkpoint ({error}); start again in another folder (--output)."
             ) from error
         return progress

@@ -17,6 +17,7 @@ from mmseq.model import calls
 from mmseq.model.batch import Batch
 from mmseq.model.prediction import Prediction
 from mmseq.processes import any_of_all, from_all
+from mmseq.runs.leftovers import LAST
 from mmseq.runs.predictions import write_predictions
 from mmseq.runs.results import write_results
 from mmseq.runs.weights import load_weights
@@ -51,7 +52,7 @@ class Trainer:
         self.listeners = Listeners(
             self.callbacks, setup.config.callbacks, events=self.accelerator.is_main_process
         )
-        self.checkpoints = Checkpoints(self.folder / "last")
+        self.checkpoints = Checkpoints(self.folder / LAST)
         self.learning = picture_learning(setup)
         self.optimiser = build_optimiser(self.model, self.settings)
         self.stepper = Stepper(

@@ -37,6 +37,7 @@ from mmseq.processes import (
     process_index,
     sum_gradients,
 )
+from mmseq.runs.leftovers import LAST
 from mmseq.training import messages
 from mmseq.training.checkpoint import Checkpoints, Generators
 from mmseq.training.optimiser import factors_of, grouped, schedule, set_rates
@@ -139,7 +140,7 @@ class PictureLearning:
         self.optimiser = self._optimiser()
         self.stepping = self.accelerator.prepare(self.optimiser)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
-        self.checkpoints = Checkpoints(setup.folder / "last" / "pictures")
+        self.checkpoints = Checkpoints(setup.folder / LAST / "pictures")
 
     def run(self, pressed: Callable[[], bool]) -> dict[str, int] | None:
         """From the start, or the last checkpoint, to the end; `Named` as JSON, None where nothing

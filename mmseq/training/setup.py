@@ -26,7 +26,16 @@ from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.identity import own_contents
+from mmseq.runs.leftovers import LAST, sweep_finished
 from mmseq.runs.splitter import write_splitter
+from mmseq.training.begun_with import (
+    SEEN,
+    other_versions,
+    require_same_files,
+    require_same_pictures,
+    require_same_settings,
+    write_seen,
+)
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
 from mmseq.training.device import make_accelerator
@@ -40,12 +49,6 @@ from mmseq.training.pictured import picture_lines, require_pictures
 from mmseq.training.resolved import carried_out
 from mmseq.training.rounds import rounds_of
 from mmseq.training.scales import share_lines
-from mmseq.training.seen_data import (
-    SEEN,
-    require_same_files,
-    require_same_pictures,
-    write_seen,
-)
 from mmseq.training.splitting import Splitting, say, splitting_of
 
 
@@ -82,7 +85,7 @@ def new_run(config: Config, output: Path | None, reporter: Reporter) -> Setup:
     if setup.accelerator.is_main_process:
         runs.begin(setup.folder, setup.config, setup.model, setup.fitted)
         write_splitter(setup.folder, setup.splitting.splitter, setup.splitting.returned)
-        write_seen(setup.folder, setup.splits, _contents(setup))
+        write_seen(setup.folder, setup.config, setup.splits, _contents(setup))
     setup.accelerator.wait_for_everyone()
     require_seen(setup.folder)
     return setup
@@ -95,13 +98,21 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
     if not (folder / "config.toml").is_file():
         raise UserError(f"{folder}: holds no run to resume; check the path (--output).")
     if (folder / "metrics.json").is_file():
+        with runs.held(folder):
+            sweep_finished(folder)
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
-    runs.require_components(folder)
-    setup = assemble(runs.own_config(folder), folder, reporter)
     known = (folder / SEEN).is_file()
+    # Of versions a line of its own tells.
+    runs.require_components(folder, quiet=known)
+    config = runs.own_config(folder)
+    if known:
+        require_same_settings(folder, config)
+        if others := other_versions(folder, config):
+            reporter.warning(f"{folder}: {others}; it goes on, and results may differ.")
+    setup = assemble(config, folder, reporter)
     if known:
         require_same_files(folder, setup.splits)
-    if not Checkpoints(folder / "last").exists():
+    if not Checkpoints(folder / LAST).exists():
         # Killed before its first checkpoint, it has only its config: it starts from the beginning.
         take_initial_weights(setup.model, setup.config, setup.reporter.line)
     elif not known:
@@ -116,7 +127,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         runs.write_known(folder, setup.config, setup.model, setup.fitted)
         write_splitter(folder, setup.splitting.splitter, setup.splitting.returned)
         if not known:
-            write_seen(folder, setup.splits, _contents(setup))
+            write_seen(folder, setup.config, setup.splits, _contents(setup))
     return setup
 
 

@@ -12,6 +12,7 @@ from mmseq.contracts.callback import Callback
 from mmseq.errors import UserError
 from mmseq.files import at_home
 from mmseq.runs import folder as runs
+from mmseq.runs.leftovers import sweep
 from mmseq.training.loop import Trainer
 from mmseq.training.setup import new_run, resume_run
 
@@ -49,5 +50,7 @@ def train(
         setup = new_run(config, folder, reporter)
     setup.callbacks |= callbacks or {}
     with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
+        if resume and setup.accelerator.is_main_process:
+            sweep(setup.folder)
         Trainer(setup).run()
     return setup.folder
