@@ -11,8 +11,11 @@ import traceback
 
 import click
 
-from mmseq.errors import ComponentError, UserError
+from mmseq.distributions import damaged, do_without_entry_points
+from mmseq.errors import ComponentError, UserError, one_line
+from mmseq.files import shorten
 from mmseq.prose import say
+from mmseq.standard_streams import open_closed
 from mmseq.streams import all_characters
 
 
@@ -21,6 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
+    open_closed()
     _let_all_characters_out()
     code = run(arguments_at_home([a for a in arguments if a != "--debug"]), debug=debug)
     # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
@@ -57,9 +61,7 @@ def _let_all_characters_out() -> None:
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run a command line and give its exit code."""
     try:
-        from mmseq.cli import build
-
-        result = build().main(arguments, prog_name="mmseq", standalone_mode=False)
+        result = _commands().main(arguments, prog_name="mmseq", standalone_mode=False)
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -89,13 +91,49 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        # What the system refuses is told as it says it, whichever file it is.
+        if debug:
             raise
-        reason = "no space left on the disk" if error.errno in _FULL else error.strerror
-        return _tell(f"{error.filename or 'writing'}: {reason}; nothing written before is lost.", 2)
+        return _tell(_refused(error), 2)
+    except Exception as error:
+        if debug or not (places := damaged()):
+            raise
+        return _tell(
+            f"{places[0][0]}: damaged, as after an installation that was broken off; a library "
+            f"fails over it ({one_line(error)}). Install it again, or delete that folder.",
+            2,
+        )
 
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+def _commands() -> click.Group:
+    try:
+        from mmseq.cli import build
+    except Exception:
+        if not damaged():
+            raise
+        do_without_entry_points()
+        from mmseq.cli import build
+    return build()
+
+
+_REMEDIES = {
+    errno.ENOSPC: "no space left on the disk; make room",
+    errno.EDQUOT: "no space left for this user on the disk; make room",
+    errno.EFBIG: "larger than files may be here (ulimit -f, or the file system)",
+    errno.ENAMETOOLONG: "the name is too long; give a shorter one",
+    errno.EMFILE: "too many files are open (ulimit -n)",
+    errno.EROFS: "the disk may not be written to; give another place",
+}
+
+
+def _refused(error: OSError) -> str:
+    """What the system has refused, with what to do about it."""
+    reason = _REMEDIES.get(error.errno or 0, error.strerror or str(error))
+    name = error.filename
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
+    where = shorten(name) if error.errno == errno.ENAMETOOLONG and name else name
+    return f"{where}: {reason}." if where else f"{reason}."
 
 
 def _tell(text: str, code: int) -> int:

@@ -24,6 +24,10 @@ except ImportError:  # Windows
 
 STALE_LOCK = 120.0
 """Seconds after which a mark is taken to be a dead process's, where there is no fcntl"""
+LONGEST_NAME = 255
+"""Bytes of a file's name on nearly every file system"""
+DEEPEST = 50
+"""Tables and lists within each other in a TOML file"""
 STALE_FILE = 3600.0
 """Seconds without a write after which a file under way is taken to be a dead process's"""
 
@@ -43,9 +47,12 @@ def replacing(path: Path, *, shared: bool = False) -> Iterator[Path]:
     try:
         yield temporary
         put(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        # A write is refused by a number alone; the reader wants to know of which file.
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
         raise
 
 
@@ -59,6 +66,20 @@ def _sweep(path: Path) -> None:
             # On another machine its process cannot be asked for; nobody writes that slowly.
             if own and time.time() - file.stat().st_mtime > STALE_FILE:
                 file.unlink()
+
+
+@contextmanager
+def refusals(path: Path) -> Iterator[None]:
+    """While a library writes into the folder `path`: what the system refuses it is an `OSError`, in
+    whatever it is wrapped. Those written in Rust end with ``(os error 28)``.
+    """
+    try:
+        yield
+    except Exception as error:
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if isinstance(error, OSError) or number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def write_text(path: Path, text: str) -> None:
@@ -93,10 +114,38 @@ def read_toml(path: Path) -> dict[str, Any]:
         line = content[: error.start].count(b"\n") + 1
         raise UserError(f"{path}: line {line} is not UTF-8; give a TOML file in UTF-8.") from error
     try:
-        return tomllib.loads(text)
+        found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         way = remedy(text, str(error))
         raise UserError(f"{path}: not valid TOML: {error}{way}.") from error
+    except RecursionError as error:
+        raise _too_deep(path) from error
+    # Python reads no number of more than 4,300 digits.
+    except ValueError as error:
+        raise UserError(
+            f"{path}: a number in it has too many digits; write a shorter one."
+        ) from error
+    if depth(found) > DEEPEST:
+        raise _too_deep(path)
+    return found
+
+
+def _too_deep(path: Path) -> UserError:
+    return UserError(
+        f"{path}: tables or lists in it lie more than {DEEPEST} deep; no setting does."
+    )
+
+
+def depth(value: Any) -> int:
+    """How deep tables and lists lie in each other."""
+    deepest, open_ = 0, [(value, 1)]
+    while open_:
+        inner, depth = open_.pop()
+        if isinstance(inner, dict | list):
+            deepest = max(deepest, depth)
+            within = inner.values() if isinstance(inner, dict) else inner
+            open_ += [(one, depth + 1) for one in within]
+    return deepest
 
 
 def _encoding(content: bytes) -> str:
@@ -171,13 +220,45 @@ def _marked(mark: Path) -> Iterator[None]:
 
 
 def at_home(path: str | Path) -> Path:
-    """A path with the home folder for ``~``; one of a user that there is not stays as it is."""
+    """A path with the home folder for ``~``; one of a user that there is not stays as it is.
+    `UserError` for what no file can be called.
+    """
+    if fault := name_fault(os.fspath(path)):
+        raise UserError(fault)
     return Path(os.path.expanduser(path))
 
 
+def name_fault(path: str) -> str:
+    """Why no file can have that path, with the remedy; empty where one can."""
+    if "\0" in path:
+        return f"{path!r}: holds the character NUL, which no name of a file has; remove it."
+    part = max(path.split("/"), key=len)
+    length = len(os.fsencode(part)) if os.name != "nt" else len(part)
+    if length > LONGEST_NAME:
+        return (
+            f"{shorten(part)}: a name of {length} bytes, and {LONGEST_NAME} are the most; give a "
+            "shorter one."
+        )
+    return ""
+
+
+def shorten(name: str) -> str:
+    """The two ends of a long name."""
+    return name if len(name) <= 60 else f"{name[:30]}…{name[-20:]}"
+
+
 def user_cache() -> Path:
-    """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder."""
+    """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder.
+    `UserError` where the user has no home folder, as in some containers.
+    """
     if own := os.environ.get("MMSEQ_CACHE"):
         return at_home(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (at_home(base) if base else Path.home() / ".cache") / "mmseq"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return at_home(base) / "mmseq"
+    home = os.path.expanduser("~")
+    if home == "~":
+        raise UserError(
+            "This user has no home folder for what is kept between runs; name a folder that may be "
+            "written into in the environment variable MMSEQ_CACHE."
+        )
+    return Path(home, ".cache", "mmseq")

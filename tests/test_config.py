@@ -397,9 +397,9 @@ def test_where_things_are_kept(tmp_path, monkeypatch, key):
         "kept": Path("kept"),
         "~/kept": tmp_path / "kept",
     }.items():
-        assert DataConfig(**{key: value}).store(key, Path("default")) == folder
+        assert DataConfig(**{key: value}).store(key, lambda: Path("default")) == folder
     with pytest.raises(UserError, match=rf"data\.{key} .*empty"):
-        DataConfig(**{key: ""}).store(key, Path("default"))
+        DataConfig(**{key: ""}).store(key, lambda: Path("default"))
 
 
 def test_nested_tables_as_dotted_keys():

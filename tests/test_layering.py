@@ -19,8 +19,8 @@ ENGINE = {
 }
 
 FLOORS = (
-    "durable errors toml_mistakes version",
-    "files hookspecs processes prose streams",
+    "distributions durable errors toml_mistakes version",
+    "files hookspecs processes prose standard_streams streams",
     "drafts",
     "table_width",
     "console",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -102,11 +102,16 @@ def experiments(plan: Plan, problems: Problems) -> list[Experiment]:
             unread.remove(data)
         try:
             sentences, checksums = folders.facts(config.data)
-            for seed in plan.seeds:
-                own = with_length(config, sentences).replaced({"train.seed": seed})
-                found.append(
-                    _experiment(own, system, override, data, settings, sentences, checksums)
-                )
+            found += _of_each_seed(
+                with_length(config, sentences),
+                plan.seeds,
+                system,
+                override,
+                data,
+                settings,
+                sentences,
+                checksums,
+            )
         except UserError as error:
             problems.add(str(error))
     for data in unread:
@@ -145,32 +150,36 @@ class _Folders:
         return len(train.examples), checksums_of(splits, self._pictures)
 
 
-def _experiment(
+def _of_each_seed(
     config: Config,
+    seeds: Sequence[int],
     system: System,
     override: Override,
     data: DataSet,
     settings: Mapping[str, Any],
     sentences: int,
     checksums: Mapping[str, Mapping[str, str]],
-) -> Experiment:
-    train = config.train
+) -> Iterator[Experiment]:
+    # What does not hang on the seed is looked up once: there may be thousands.
     versions = versions_of(config)
-    _require_weights(train.init)
+    _require_weights(config.train.init)
     contents = contents_named(config.tables())
-    return Experiment(
-        _key(config, contents, checksums, versions),
-        system,
-        override,
-        data,
-        train.seed,
-        settings,
-        config,
-        checksums,
-        contents,
-        versions,
-        rounds_of(train, sentences).total,
-    )
+    steps = rounds_of(config.train, sentences).total
+    for seed in seeds:
+        own = config.replaced({"train.seed": seed})
+        yield Experiment(
+            _key(own, contents, checksums, versions),
+            system,
+            override,
+            data,
+            seed,
+            settings,
+            own,
+            checksums,
+            contents,
+            versions,
+            steps,
+        )
 
 
 def _cells(plan: Plan) -> Iterator[tuple[System, Override, DataSet]]:

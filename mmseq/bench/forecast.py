@@ -14,6 +14,9 @@ from mmseq.bench.experiment import Experiment
 from mmseq.errors import counted
 from mmseq.jobs.local import how_ended, start_worker
 
+MANY = 5
+"""Seeds one after the other from which they are told as a range"""
+
 
 def estimate(experiment: Experiment, threads: int) -> dict[str, Any] | str:
     """An `mmseq.jobs.probe.Estimate` as a dict, or what stopped it; measured in a process of its
@@ -67,7 +70,7 @@ def forecast(
     left_out = 0
     for number, ((row, data), group) in enumerate(rows.items(), 1):
         tell(f"Timing a few steps of {row}, {data} ({number} of {len(rows)}) …")
-        seeds = ", ".join(str(e.seed) for e in group)
+        seeds = _told([e.seed for e in group])
         found = estimate(group[0], threads)
         if isinstance(found, str):
             problems.append(f"{row}, {data}: cannot run: {found}")
@@ -99,3 +102,12 @@ def forecast(
         "expect a third more or less, and up to as much again where the machine is shared.",
     ]
     return table, lines if experiments else lines[:1], problems
+
+
+def _told(seeds: list[int]) -> str:
+    """``1, 2, 3``; many one after the other as ``1-50``."""
+    starts = [i for i, seed in enumerate(seeds) if not i or seed != seeds[i - 1] + 1]
+    runs = [seeds[i:j] for i, j in zip(starts, [*starts[1:], len(seeds)], strict=True)]
+    return ", ".join(
+        f"{run[0]}-{run[-1]}" if len(run) > MANY else ", ".join(map(str, run)) for run in runs
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -214,13 +215,13 @@ def parse_seeds(given: Any, problems: Problems) -> tuple[int, ...]:
     parts = given.split(",") if isinstance(given, str) else given
     seeds: list[int] = []
     for part in [parts] if isinstance(parts, int) else parts:
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", str(part))
+        match = re.fullmatch(r"\s*(\d{1,10})\s*(?:-\s*(\d{1,10})\s*)?", str(part))
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if first > last or last >= 2**31 or last - first > 10_000:
             problems.add(f"seeds: {part!r} is not a seed or a range; write 1-5 or 1,3,7.")
             continue
         seeds += range(first, last + 1)
-    for seed in {s for s in seeds if seeds.count(s) > 1}:
+    for seed in sorted(s for s, times in Counter(seeds).items() if times > 1):
         problems.add(f"seeds: {seed} is there twice; name it once.")
     return tuple(dict.fromkeys(seeds))
 

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from mmseq.config.comments import commented, component_texts, settings_texts
+from mmseq.config.dotted import dotted
 from mmseq.config.layering import SEVERAL, SINGLE, Layers, parse_setting
 from mmseq.config.places import absolute
 from mmseq.config.schema import DataConfig, TrainConfig, section
@@ -44,6 +45,9 @@ class Config:
 
     def __init__(self, tables: Mapping[str, Any]) -> None:
         tables = deepcopy(dict(tables))
+        for key, value in dotted(tables).items():
+            if isinstance(value, str) and "\0" in value:
+                raise UserError(f"{key}: {value!r} holds the character NUL; remove it.")
         Layers(tables).check_names()
         self.data: DataConfig = section(DataConfig, "data", tables["data"])
         self.train: TrainConfig = section(TrainConfig, "train", tables["train"])

@@ -13,7 +13,7 @@ from typing import Any
 from mmseq.config.places import placed
 from mmseq.config.schema import DataConfig, TrainConfig
 from mmseq.errors import UserError, unknown
-from mmseq.files import read_toml
+from mmseq.files import DEEPEST, depth, read_toml, shorten
 from mmseq.registry.meant import as_written
 from mmseq.registry.plugins import registry
 
@@ -232,6 +232,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
         found = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return key, value
+    # Of a number with thousands of digits, and of lists in lists.
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"--set {shorten(text)}: no setting has such a value.") from error
+    if key.count(".") > DEEPEST or depth(found) > DEEPEST:
+        raise UserError(f"--set {shorten(text)}: no setting lies more than {DEEPEST} deep.")
     # No setting is a date, but a folder may be called by one.
     return key, bare if isinstance(found, date | time) else as_written(found, bare)
 

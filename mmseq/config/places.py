@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from mmseq.files import at_home
+from mmseq.files import at_home, name_fault
 
 PLACES = ("data.path", "data.image_folder", "data.features", "data.cache", "train.init")
 WORDS = ("", "sample", "auto", "off")
@@ -25,6 +25,8 @@ def expanded(path: str) -> str:
         raise PydanticCustomError(
             "place", "the name is not UTF-8, and could not be written down; rename it"
         ) from error
+    if fault := name_fault(path):
+        raise PydanticCustomError("place", fault.rstrip(".").replace("{", "{{"))  # type: ignore[arg-type]
     return str(at_home(path)) if path.startswith("~") else path
 
 
@@ -45,7 +47,8 @@ def absolute(tables: Mapping[str, Any]) -> dict[str, Any]:
 def _placed(key: str, value: Any, folder: Path) -> Any:
     if isinstance(value, Mapping):
         return {k: _placed(f"{key}.{k}", inner, folder) for k, inner in value.items()}
-    if not isinstance(value, str):
+    # What is no path, the one who checks the setting says of it.
+    if not isinstance(value, str) or name_fault(value):
         return value
     if key in PLACES:
         return value if value in WORDS else _joined(folder, value)

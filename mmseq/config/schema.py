@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -71,16 +71,16 @@ class DataConfig(BaseModel):
     """What cuts plain strings: whitespace, tweet, tweet-split, punctuation or characters, alone;
     auto: the one that suits the training words, and what they teach beside it."""
 
-    def store(self, key: Literal["features", "cache"], default: Path) -> Path | None:
-        """The folder that `data.KEY` names: `default` for auto, None for off. `UserError` where it
-        is empty, which would mean the current folder.
+    def store(self, key: Literal["features", "cache"], default: Callable[[], Path]) -> Path | None:
+        """The folder that `data.KEY` names: what `default` gives for auto, None for off.
+        `UserError` where it is empty, which would mean the current folder.
         """
         value = self.features if key == "features" else self.cache
         if not value:
             raise UserError(f"data.{key} is empty: give a folder, 'auto' or 'off'.")
         if value == "off":
             return None
-        return default if value == "auto" else at_home(value)
+        return default() if value == "auto" else at_home(value)
 
 
 class TrainConfig(BaseModel):

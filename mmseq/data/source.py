@@ -51,7 +51,7 @@ def load_data(
 
 
 def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
-    root = data.store("cache", user_cache() / "sentences")
+    root = data.store("cache", lambda: user_cache() / "sentences")
     if root is None:
         return None
     return ExampleStore(root, least=LARGE if data.cache == "auto" else 0, tell=tell)

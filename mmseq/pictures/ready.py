@@ -92,5 +92,5 @@ def pictures_to_compute(
 
 
 def _store(data: DataConfig, encoder: ImageEncoder) -> FeatureStore | None:
-    root = data.store("features", default_store_root())
+    root = data.store("features", default_store_root)
     return None if root is None or encoder.fingerprint is None else FeatureStore(root)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mmseq import hookspecs
+from mmseq.distributions import do_without_entry_points, fault, place
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
 from mmseq.registry.entries import Entry
@@ -183,8 +184,9 @@ def _provider(point: EntryPoint) -> tuple[str, str]:
         return point.name, "?"
     try:
         return point.dist.name or point.name, point.dist.version or "?"
-    except FileNotFoundError:
-        # As above, where the package importlib_metadata has taken the standard library's place.
+    # Metadata that are missing or damaged raise whatever they happen to raise. Where they are
+    # needed, for what the plugin asks for, the plugin is left out and says why.
+    except Exception:
         return point.name, "?"
 
 
@@ -228,27 +230,27 @@ def _points() -> list[EntryPoint]:
         return list(entry_points(group=GROUP))
     # A file that is no INI file, or no text, raises whatever it happens to raise.
     except Exception:
+        do_without_entry_points()
         return _sound_points()
 
 
 def _sound_points() -> list[EntryPoint]:
     found: dict[str, list[EntryPoint]] = {}
     for distribution in distributions():
-        try:
-            name = distribution.metadata["Name"] or str(id(distribution))
-            own = [point for point in distribution.entry_points if point.group == GROUP]
-        except Exception as error:
-            # What lies where a distribution's metadata do is all that it is known by.
-            place = getattr(distribution, "_path", "a distribution")
+        if (error := fault(distribution)) is not None:
             print(
-                f"mmseq: {place}: damaged, as after an installation that was broken off "
-                f"({one_line(error)}); its plugins are left out. Install it again, or delete that "
-                "folder.",
+                f"mmseq: {place(distribution)}: damaged, as after an installation that was broken "
+                f"off ({one_line(error)}); its plugins are left out. Install it again, or delete "
+                "that folder.",
                 file=sys.stderr,
             )
             continue
+        try:
+            name = distribution.metadata["Name"] or str(id(distribution))
+        except FileNotFoundError:
+            name = str(id(distribution))
         # The first on the path is the one that counts.
-        found.setdefault(name, own)
+        found.setdefault(name, [p for p in distribution.entry_points if p.group == GROUP])
     return [point for points in found.values() for point in points]
 
 

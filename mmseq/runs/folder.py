@@ -9,13 +9,14 @@ import shlex
 import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
 from mmseq.config.layering import SECTIONS, SINGLE
 from mmseq.errors import UserError, did_you_mean
-from mmseq.files import locked, read_json, read_toml, write_json
+from mmseq.files import locked, read_json, read_toml, refusals, write_json
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 from mmseq.runs.earlier import earlier_options
@@ -110,8 +111,10 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
     if model.image_encoder is not None:
         owners["image_encoder"] = model.image_encoder
     for key, component in owners.items():
-        (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
-        component.save_assets(folder / "assets" / key)
+        place = folder / "assets" / key
+        place.mkdir(parents=True, exist_ok=True)
+        with refusals(place):
+            component.save_assets(place)
     for key, learned in fitted.items():
         (folder / "assets" / key).mkdir(parents=True, exist_ok=True)
         write_json(folder / "assets" / key / "fitted.json", learned)
@@ -240,9 +243,14 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
     return own_config(folder), labels
 
 
+@lru_cache
+def _installed_version(library: str) -> str:
+    return importlib.metadata.version(library)
+
+
 def component_versions(config: Config) -> dict[str, str]:
     """Distribution -> version of every component used, and of the libraries under them."""
     versions = {choice.entry.distribution: choice.entry.version for choice in config.choices}
     for library in LIBRARIES:
-        versions[library] = importlib.metadata.version(library)
+        versions[library] = _installed_version(library)
     return {"python": platform.python_version(), **versions}

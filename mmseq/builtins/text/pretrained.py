@@ -101,7 +101,7 @@ def load_pretrained(model: str) -> Pretrained:
 
 def hub_models(model: str) -> tuple[str, ...]:
     """The id of the Hub that `model` is; none where it is a folder or in a package."""
-    here = model.startswith("pkg:") or _looks_local(model) or Path(model).is_dir()
+    here = model.startswith("pkg:") or _looks_local(model) or at_home(model).is_dir()
     return () if here else (model,)
 
 
