@@ -1,7 +1,11 @@
 """Runs on a Ray cluster of two nodes without a common folder: the figures of one process."""
 
+import json
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +17,7 @@ from mmseq import UserError
 from mmseq.config.config import Config
 from mmseq.files import read_json
 from mmseq.jobs.job import Event, Job
-from mmseq.jobs.shipping import load_run, pack_data, pack_run, unpack_data
+from mmseq.jobs.shipping import load_run, pack_data, pack_run, unpacked_data
 from mmseq.jobs.work import work
 
 
@@ -35,19 +39,58 @@ def config(tiny_encoder, tiny_data):
     )
 
 
-def test_data_are_packed_and_unpacked_by_content(config, tiny_data, tmp_path, monkeypatch):
+def test_data_are_unpacked_by_content_and_removed_by_the_last(
+    config, tiny_data, tmp_path, monkeypatch
+):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     packed = pack_data(config.tables()["data"])
-    changes = unpack_data(packed)
-    place = Path(changes["path"])
-    assert changes["image_folder"] == ""
-    for path in (p for p in tiny_data.rglob("*") if p.is_file()):
-        assert (place / path.relative_to(tiny_data)).read_bytes() == path.read_bytes()
-    assert unpack_data(packed) == changes
+    with unpacked_data(packed) as changes:
+        place = Path(changes["path"])
+        assert changes["image_folder"] == ""
+        for path in (p for p in tiny_data.rglob("*") if p.is_file()):
+            assert (place / path.relative_to(tiny_data)).read_bytes() == path.read_bytes()
+        with unpacked_data(packed) as again:
+            assert again == changes
+        # Another run is still using them.
+        assert place.is_dir()
+        # Nothing half unpacked is left over.
+        assert list(tmp_path.iterdir()) == [place]
+    assert list(tmp_path.iterdir()) == []
     assert pack_data({**config.tables()["data"], "path": "sample"}) is None
-    assert unpack_data(None) == {}
-    # Nothing half unpacked is left over.
-    assert [p.name for p in tmp_path.iterdir()] == [place.name]
+    with unpacked_data(None) as changes:
+        assert changes == {}
+
+
+LEFT = """
+import os, sys, tempfile
+tempfile.tempdir = sys.argv[2]
+from mmseq.jobs.shipping import unpacked_data
+with unpacked_data(open(sys.argv[1], "rb").read()):
+    os._exit(9)
+"""
+
+
+def test_what_a_killed_run_left_of_its_data_goes_with_the_next(
+    config, tiny_data, tmp_path, monkeypatch
+):
+    shipped, root = tmp_path / "shipped", tmp_path / "root"
+    root.mkdir()
+    shipped.write_bytes(pack_data(config.tables()["data"]))
+    subprocess.run([sys.executable, "-c", LEFT, str(shipped), str(root)], check=False)
+    assert len(list(root.iterdir())) == 1
+    monkeypatch.setattr("tempfile.tempdir", str(root))
+    (root / "train.txt").write_text("Oslo\tB-LOC\n")
+    tables = {**config.tables()["data"], "path": str(root), "splits": ["train"]}
+    with unpacked_data(pack_data(tables)) as changes:
+        assert {p.name for p in root.iterdir()} == {Path(changes["path"]).name, "train.txt"}
+
+
+def test_files_of_any_year_are_packed(config, tiny_data, tmp_path):
+    data = shutil.copytree(tiny_data, tmp_path / "data")
+    for file, year in ((data / "train.jsonl", 0), (data / "test.jsonl", 2**33)):
+        os.utime(file, (year, year))
+    with zipfile.ZipFile(BytesIO(pack_data({**config.tables()["data"], "path": str(data)}))) as z:
+        assert z.read("train.jsonl") == (data / "train.jsonl").read_bytes()
 
 
 def test_pictures_of_another_folder_come_along_and_unused_ones_stay(config, tiny_data, tmp_path):
@@ -180,3 +223,45 @@ def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UserError, match=r"pip install 'mmseq\[ray\]'"):
         RayPool()
+
+
+ALONE = """
+import json, os, subprocess, sys
+from mmseq.jobs.ray_pool import RayPool
+pool = RayPool(jobs=1)
+import ray
+address = ray.get_runtime_context().gcs_address
+code = f"import ray; ray.init(address='{address}', logging_level=50)"
+stranger = {k: v for k, v in os.environ.items() if not k.startswith("RAY_AUTH")}
+come = subprocess.run([sys.executable, "-c", code], capture_output=True, env=stranger)
+let_in = come.returncode == 0
+import psutil
+own = {p.pid for p in psutil.Process().children(recursive=True)} | {os.getpid()}
+listening = [
+    c.laddr.ip for c in psutil.net_connections("tcp") if c.status == "LISTEN" and c.pid in own
+]
+print(json.dumps([address, let_in, sorted(set(listening))]))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform != "linux", reason="which sockets listen is asked of Linux")
+def test_a_new_cluster_is_this_machine_s_and_asks_for_a_token():
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    pytest.importorskip("psutil", reason="psutil, which tells what listens, is not installed")
+    bare = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    # Apart from the cluster above; a socket's name has room for a short path.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="r") as root:
+        done = subprocess.run(
+            [sys.executable, "-c", ALONE],
+            capture_output=True,
+            text=True,
+            env={**bare, "RAY_TMPDIR": root},
+            timeout=300,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    address, let_in, listening = json.loads(done.stdout.splitlines()[-1])
+    assert address.startswith("127.0.0.1:")
+    assert not let_in
+    assert listening
+    assert {ip.removeprefix("::ffff:") for ip in listening} == {"127.0.0.1"}

@@ -402,6 +402,12 @@ def test_killed_and_resumed_is_the_unbroken_run(dropping, two, site, tmp_path):
     )
     assert code != 0
     assert f"-{int(signal.SIGKILL)}" in said
+    survivor = [line for line in said.splitlines() if "has ended, as process 1 sees" in line]
+    assert len(survivor) == 1, said[-3000:]
+    assert survivor[0].endswith(
+        f"torchrun --nproc-per-node 2 -m mmseq train --resume --output {run}"
+    )
+    assert "Traceback" not in said.partition("has ended, as process 1 sees")[0]
     assert not (run / "metrics.json").exists()
     assert (run / "last" / "current").read_text().startswith("step-00000006-")
     with pytest.raises(mmseq.UserError, match="processes .*2.* 1"):

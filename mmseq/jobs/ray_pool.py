@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
+import secrets
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,10 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
+from mmseq.drafts import draft_of
 from mmseq.errors import UserError, one_line
 from mmseq.jobs.job import Event, Job, Listener, Outcome
-from mmseq.jobs.shipping import load_run, pack_data, pack_run, unpack_data
+from mmseq.jobs.shipping import load_run, pack_data, pack_run, unpacked_data
 
 POLL = 0.2
 """Seconds between two looks at the mailbox"""
@@ -47,6 +49,23 @@ class Mailbox:
         return self._answers.pop(job, None)
 
 
+def _keep_to_this_machine() -> None:
+    """A cluster that Ray starts, where none is there, listens on the loopback alone and asks for a
+    token, unless the environment says otherwise: whoever reaches a cluster runs code in it.
+
+    Ray reads all this as it is imported.
+    """
+    root = os.environ.get("RAY_TMPDIR") or ("/tmp" if os.name == "posix" else tempfile.gettempdir())
+    # Where Ray keeps the address of the cluster that runs on a machine.
+    running = Path(root, "ray", "ray_current_cluster").exists()
+    if running or os.environ.get("RAY_ADDRESS") or "ray" in sys.modules:
+        return
+    os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
+    if "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
 class RayPool:
     """As many jobs at a time as the cluster has room for, each asking for its CPUs and GPUs.
 
@@ -54,8 +73,9 @@ class RayPool:
     predictions always, weights where they are wanted. What is interrupted starts again.
 
     `address`: of the cluster; empty: ``RAY_ADDRESS``, the one running on this machine, or a new
-    one. `jobs`: the most at a time (0: no limit). `UserError` without the package ray, and
-    where the cluster cannot be reached or has no room for a single run.
+    one, which only this machine reaches and which asks for a token that only this process knows.
+    `jobs`: the most at a time (0: no limit). `UserError` without the package ray, and where the
+    cluster cannot be reached or has no room for a single run.
     """
 
     def __init__(
@@ -64,6 +84,8 @@ class RayPool:
         # It must not report home, nor write over the progress.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if not address:
+            _keep_to_this_machine()
         try:
             import ray
         except ImportError as error:
@@ -189,9 +211,13 @@ def carry_out(
             time.sleep(POLL / 4)
         return str(answer)
 
-    place = Path(tempfile.mkdtemp(prefix="mmseq-run-"))
-    try:
-        tables = {**config, "data": {**config["data"], **unpack_data(data)}}
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    # What a kill leaves of it the next run of this node removes.
+    with (
+        draft_of(Path(tempfile.gettempdir(), f"mmseq-run-{user}")) as place,
+        unpacked_data(data) as settings,
+    ):
+        tables = {**config, "data": {**config["data"], **settings}}
         log = place / "log.txt"
         with log.open("w", encoding="utf-8") as file, redirect_stderr(file):
             status, error = work(tables, place / "run", threads, tell)
@@ -202,5 +228,3 @@ def carry_out(
             "run": pack_run(place / "run", weights) if status == "done" else b"",
             "node": socket.gethostname(),
         }
-    finally:
-        shutil.rmtree(place, ignore_errors=True)

@@ -14,6 +14,7 @@ from mmseq.files import at_home
 from mmseq.runs import folder as runs
 from mmseq.runs.leftovers import sweep
 from mmseq.training.loop import Trainer
+from mmseq.training.lost import others_here
 from mmseq.training.setup import new_run, resume_run
 
 
@@ -49,8 +50,9 @@ def train(
             config = config.replaced({"data.path": str(data)})
         setup = new_run(config, folder, reporter)
     setup.callbacks |= callbacks or {}
-    with runs.held(setup.folder) if setup.accelerator.is_main_process else nullcontext():
-        if resume and setup.accelerator.is_main_process:
+    main = setup.accelerator.is_main_process
+    with runs.held(setup.folder) if main else nullcontext(), others_here(setup.folder):
+        if resume and main:
             sweep(setup.folder)
         Trainer(setup).run()
     return setup.folder
