@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
 
 from mmseq.errors import ComponentError, UserError
+from mmseq.escaping import harmless
 from mmseq.prose import say
-from mmseq.streams import all_characters
+from mmseq.streams import prepare
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,7 +22,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
-    _let_all_characters_out()
+    prepare()
+    sys.excepthook = _show_unexpected
     code = run(arguments_at_home([a for a in arguments if a != "--debug"]), debug=debug)
     # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
     # search millions of objects of torch and other libraries for cycles, longer than tagging takes.
@@ -45,15 +47,6 @@ def arguments_at_home(arguments: list[str]) -> list[str]:
     return found
 
 
-def _let_all_characters_out() -> None:
-    """On Windows a pipe has the machine's code page, which lacks most characters: those are written
-    as escapes, and no output ends in the middle.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not all_characters(stream):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run a command line and give its exit code."""
     try:
@@ -68,7 +61,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return 2
     except click.ClickException as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         context = getattr(error, "ctx", None)
         text = error.format_message()
         if context is not None:
@@ -76,11 +69,11 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return _tell(text, 2)
     except UserError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         return _tell(str(error), 2)
     except ComponentError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         return _tell(f"Error: {error} (--debug shows where)", 1)
     except (KeyboardInterrupt, click.Abort):
         return _tell("Interrupted.", 1)
@@ -95,6 +88,15 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return _tell(f"{error.filename or 'writing'}: {reason}; nothing written before is lost.", 2)
 
 
+def _show_traceback() -> None:
+    """Of the error at hand, whose text may be anybody's."""
+    sys.stderr.write(harmless(traceback.format_exc()))
+
+
+def _show_unexpected(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    sys.stderr.write(harmless("".join(traceback.format_exception(kind, error, trace))))
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -102,7 +104,7 @@ def _tell(text: str, code: int) -> int:
     """Print one line, whatever the text was, and give the exit code; a terminal gets it broken
     between words.
     """
-    text = " ".join(text.splitlines())
+    text = " ".join(filter(None, map(str.strip, text.split("\n"))))
     say(f"Error: {text}" if code == 2 else text, err=True)
     return code
 

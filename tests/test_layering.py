@@ -19,8 +19,9 @@ ENGINE = {
 }
 
 FLOORS = (
-    "errors toml_mistakes version",
-    "files hookspecs processes prose streams",
+    "errors escaping toml_mistakes version",
+    "files hookspecs processes streams",
+    "prose",
     "table_width",
     "console",
     "packaged contracts",

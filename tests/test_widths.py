@@ -7,7 +7,6 @@ import sys
 import click
 import pytest
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +24,7 @@ def printed(table, width):
 
 
 def table_of(headings, *rows, figures=()):
-    table = Table(title=escape("Scores of [b]"))
+    table = Table(title="Scores of [b]")
     for heading in headings:
         table.add_column(heading, justify="right" if heading in figures else "left", no_wrap=True)
     for row in rows:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +14,7 @@ import pluggy
 from mmseq import hookspecs
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
+from mmseq.prose import say
 from mmseq.registry.entries import Entry
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.names import check_registration
@@ -130,7 +130,7 @@ class Plugins:
     def _warn(self, line: str, error: BaseException | None = None) -> None:
         if self._strict:
             raise UserError(line) from error
-        print(f"mmseq: {line}", file=sys.stderr)
+        say(f"mmseq: {line}", err=True)
 
     def register_commands(self, cli: click.Group) -> None:
         """Let every plugin add its commands to `cli`.
@@ -240,11 +240,11 @@ def _sound_points() -> list[EntryPoint]:
         except Exception as error:
             # What lies where a distribution's metadata do is all that it is known by.
             place = getattr(distribution, "_path", "a distribution")
-            print(
+            say(
                 f"mmseq: {place}: damaged, as after an installation that was broken off "
                 f"({one_line(error)}); its plugins are left out. Install it again, or delete that "
                 "folder.",
-                file=sys.stderr,
+                err=True,
             )
             continue
         # The first on the path is the one that counts.

@@ -15,6 +15,7 @@ from mmseq.data.sample.pictures import CLUTTER, draw_cluttered_picture, draw_pic
 from mmseq.data.sample.sentences import Sentence, SentenceWriter
 from mmseq.data.sample.templates import NO_PICTURE, sample_grammar
 from mmseq.data.sample.words import TYPES
+from mmseq.escaping import json_line
 
 SAMPLE_VERSION: int = 1  # goes up when the same seed gives other files
 
@@ -115,7 +116,7 @@ def _write_split(
             "tags": sentence.tags,
             "images": images,
         }
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        lines.append(json_line(row) + "\n")
     file.write_text("".join(lines), encoding="utf-8", newline="\n")
     entities = sum(len(spans(sentence.tags)) for sentence in sentences)
     return SplitSummary(len(sentences), entities, len(used))
