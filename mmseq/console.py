@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mmseq.escaping import harmless, on_one_line
-from mmseq.prose import terminal_width, wrapped
+from mmseq.prose import wrapped
 from mmseq.streams import is_dumb, is_plain
 from mmseq.table_width import print_table
 
@@ -60,6 +61,7 @@ class Reporter:
         self.line(text)
 
     def table(self, table: Table) -> None:
+        """A table as wide as there is room; strings in it are data, a `rich.text.Text` has looks."""
         if not self.quiet:
             print_table(self.console, table)
 
@@ -136,7 +138,7 @@ def wide_console(*, stderr: bool = False) -> Console:
     )
     if is_dumb() and console.is_terminal:
         # rich takes all of these for 80 columns wide.
-        console.width = terminal_width()
+        console.size = shutil.get_terminal_size()
     return console
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from rich import box
 from rich.cells import cell_len
@@ -19,8 +19,8 @@ def print_table(console: Console, table: Table) -> None:
 
     A table that does not fit loses its borders, then its cells are broken between words; cells of
     figures (columns set to the right) stay whole. Where that is still too wide, the further columns
-    follow below, beside the same names; and where one has no room there either, every cell stands
-    on a line of its own behind its heading.
+    follow below, beside the same names; and where that is no table any more, every cell stands on
+    a line of its own behind its heading.
     """
     _print_prose(console, on_one_line(_plain(table.title)), "table.title")
     parts = fitted(table, console.width)
@@ -37,7 +37,7 @@ def print_table(console: Console, table: Table) -> None:
 
 def fitted(table: Table, width: int) -> list[Table]:
     """`table`, without title and caption, as one or several tables of at most `width` columns;
-    none where a figure would be broken.
+    none where a figure would be broken, or nobody could tell whose figures the further ones are.
 
     Only what is one word and wider than `width` is broken inside, and nothing of it is left out.
     """
@@ -48,7 +48,9 @@ def fitted(table: Table, width: int) -> list[Table]:
     every = list(range(len(columns)))
     if sum(whole) + _room(table, len(columns)) <= width:
         return [_part(table, every, whole, close=False)]
-    parts = [every] if _needed(least, every) <= width else _parts(columns, least, width)
+    parts = [every] if _needed(least, every) <= width else [*_parts(columns, least, width)]
+    if len(parts) > 1 and not _told_apart(columns, set.intersection(*map(set, parts))):
+        return []
     made = []
     for part in parts:
         room = width - _close_room(len(part))
@@ -58,6 +60,16 @@ def fitted(table: Table, width: int) -> list[Table]:
             return []
         made.append(_part(table, part, widths, close=True))
     return made
+
+
+def _told_apart(columns: Sequence[Column], names: Collection[int]) -> bool:
+    """Whether the columns `names` tell rows apart, as far as all columns of words do."""
+    words = [i for i, column in enumerate(columns) if column.justify == "left"]
+    every, few = (
+        set(zip(*([_text(cell).plain for cell in columns[i].cells] for i in chosen), strict=True))
+        for chosen in ({*words, *names}, names)
+    )
+    return len(every) == len(few)
 
 
 def _listed(table: Table) -> Iterator[str]:
