@@ -61,7 +61,7 @@ class Reporter:
         self.line(text)
 
     def table(self, table: Table) -> None:
-        """A table as wide as there is room; strings in it are data, a `rich.text.Text` has looks."""
+        """A table as wide as there is room; strings in it are data, a `rich` `Text` has looks."""
         if not self.quiet:
             print_table(self.console, table)
 
