@@ -126,7 +126,7 @@ def print_line(console: Console, text: str) -> None:
     """
     text = harmless(text)
     shown = wrapped(text, console.width) if console.is_terminal else text
-    console.print(shown, markup=False, highlight=False, soft_wrap=True)
+    console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def wide_console(*, stderr: bool = False) -> Console:
@@ -134,7 +134,11 @@ def wide_console(*, stderr: bool = False) -> Console:
     pipe gets tables as wide as COLUMNS says, else 80.
     """
     console = Console(
-        soft_wrap=True, stderr=stderr, markup=False, color_system=None if is_plain() else "auto"
+        soft_wrap=True,
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        color_system=None if is_plain() else "auto",
     )
     if is_dumb() and console.is_terminal:
         # rich takes all of these for 80 columns wide.

@@ -31,7 +31,7 @@ def print_table(console: Console, table: Table) -> None:
         console.print(part, soft_wrap=False)
     if not parts:
         for line in _listed(table):
-            console.print(wrapped(line, console.width), markup=False, highlight=False)
+            console.print(Text(wrapped(line, console.width)), soft_wrap=True)
     _print_prose(console, harmless(_plain(table.caption)), "table.caption")
 
 

@@ -5,6 +5,7 @@ import json
 import sys
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from terminal import pipe, pseudo_terminal, told
@@ -92,6 +93,7 @@ def test_strings_in_tables_are_data_and_texts_keep_their_looks():
     file = io.StringIO()
     table = Table("[bold]", title="[/x]")
     table.add_row("[red]a[/red]\nb")
+    table.add_row(":warning:")
     styled = Text("c\x9bd", "red")
     table.add_row(styled)
     console = wide_console()
@@ -101,7 +103,20 @@ def test_strings_in_tables_are_data_and_texts_keep_their_looks():
     assert "[/x]" in shown
     assert "[bold]" in shown
     assert "[red]a[/red]\\u000ab" in shown
+    assert ":warning:" in shown
     assert "c\\u009bd" in shown
+
+
+def test_names_are_no_markup_in_lines_and_bars():
+    file = io.StringIO()
+    reporter = Reporter(Console(file=file, width=200, force_terminal=True, color_system=None))
+    reporter.line("[red]a[/x] :warning: \x1b[2J")
+    with reporter.progress("[/y] :bomb:\x9b", 1) as advance:
+        advance(1, "[b] :tada: \x07")
+    shown = file.getvalue()
+    assert "[red]a[/x] :warning: \\u001b[2J\n" in shown
+    assert "[/y] :bomb:\\u009b" in shown
+    assert "  [b] :tada: \\u0007" in shown
 
 
 def test_a_dumb_terminal_is_as_wide_as_it_is_and_has_no_bar(out, monkeypatch):

@@ -9,7 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from mmseq.config.config import Config
-from mmseq.escaping import markdown, markdown_code
+from mmseq.escaping import harmless, markdown, markdown_code
 from mmseq.model.needs import needed_image_encoder
 from mmseq.scoring.metrics import VARIANTS, variants
 
@@ -93,7 +93,7 @@ def _header(config: Config, metrics: Mapping[str, Any]) -> str:
     No licence, which only the owner of data and encoders can give, and no language, which mmseq
     does not know.
     """
-    task, name = "token-classification", Path(config.data.path).resolve().name
+    task, name = "token-classification", harmless(Path(config.data.path).resolve().name)
     results = [
         EvalResult(
             task_type=task,
