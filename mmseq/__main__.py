@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
 import os
 import sys
 import traceback
+from typing import Any
 
 import click
 
 from mmseq.distributions import damaged, do_without_entry_points
 from mmseq.errors import ComponentError, UserError, one_line
+from mmseq.escaping import harmless
 from mmseq.files import shorten
 from mmseq.prose import say
 from mmseq.standard_streams import open_closed
-from mmseq.streams import all_characters
+from mmseq.streams import prepare
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -25,7 +26,8 @@ def main(arguments: list[str] | None = None) -> None:
     # Accepted anywhere on the line: it is typed after a command has failed.
     debug = "--debug" in arguments
     open_closed()
-    _let_all_characters_out()
+    prepare()
+    sys.excepthook = _show_unexpected
     code = run(arguments_at_home([a for a in arguments if a != "--debug"]), debug=debug)
     # The process ends here, so nothing needs collecting. As it shuts down, the interpreter would
     # search millions of objects of torch and other libraries for cycles, longer than tagging takes.
@@ -49,15 +51,6 @@ def arguments_at_home(arguments: list[str]) -> list[str]:
     return found
 
 
-def _let_all_characters_out() -> None:
-    """On Windows a pipe has the machine's code page, which lacks most characters: those are written
-    as escapes, and no output ends in the middle.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and not all_characters(stream):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def run(arguments: list[str], *, debug: bool = False) -> int:
     """Run a command line and give its exit code."""
     try:
@@ -70,7 +63,7 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return 2
     except click.ClickException as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         context = getattr(error, "ctx", None)
         text = error.format_message()
         if context is not None:
@@ -78,11 +71,11 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         return _tell(text, 2)
     except UserError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         return _tell(str(error), 2)
     except ComponentError as error:
         if debug:
-            traceback.print_exc()
+            _show_traceback()
         return _tell(f"Error: {error} (--debug shows where)", 1)
     except (KeyboardInterrupt, click.Abort):
         return _tell("Interrupted.", 1)
@@ -136,11 +129,20 @@ def _refused(error: OSError) -> str:
     return f"{where}: {reason}." if where else f"{reason}."
 
 
+def _show_traceback() -> None:
+    """Of the error at hand, whose text may be anybody's."""
+    sys.stderr.write(harmless(traceback.format_exc()))
+
+
+def _show_unexpected(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    sys.stderr.write(harmless("".join(traceback.format_exception(kind, error, trace))))
+
+
 def _tell(text: str, code: int) -> int:
     """Print one line, whatever the text was, and give the exit code; a terminal gets it broken
     between words.
     """
-    text = " ".join(text.splitlines())
+    text = " ".join(filter(None, map(str.strip, text.split("\n"))))
     say(f"Error: {text}" if code == 2 else text, err=True)
     return code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
@@ -11,6 +12,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -18,10 +20,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from mmseq.escaping import harmless, on_one_line
 from mmseq.prose import wrapped
+from mmseq.streams import is_dumb, is_plain
 from mmseq.table_width import print_table
 
 TIMES = "0:00:00 so far, 0:00:00 left"
+LEFT = "0:00:00 left"
 SPACES = 4
 """Between title, bar, numbers and times"""
 SHORTEST, LONGEST = 5, 40
@@ -56,6 +61,7 @@ class Reporter:
         self.line(text)
 
     def table(self, table: Table) -> None:
+        """A table as wide as there is room; strings in it are data, a `rich` `Text` has looks."""
         if not self.quiet:
             print_table(self.console, table)
 
@@ -64,21 +70,10 @@ class Reporter:
         """A bar with the time left on a terminal, and below it what is shown beside; elsewhere
         nothing (lines report the epochs).
         """
-        if self.quiet or not self.console.is_terminal:
+        if self.quiet or not self.console.is_terminal or self.console.is_dumb_terminal:
             yield unseen
             return
-        numbers = len(f"{total}/{total} {TIMES}") + SPACES
-        title = title[: max(SHORTEST, self.console.width - numbers - SHORTEST)]
-        room = self.console.width - numbers - len(title)
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=max(SHORTEST, min(LONGEST, room))),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("so far,"),
-            TimeRemainingColumn(),
-            TextColumn("left"),
-        )
+        title, columns = _bar(on_one_line(title), total, self.console.width)
         with _WithText(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task(title, total=total, text="")
 
@@ -88,6 +83,23 @@ class Reporter:
             yield advance
 
 
+def _bar(title: str, total: int, width: int) -> tuple[str, list[ProgressColumn]]:
+    """The title as far as there is room, and the columns of its bar: where both times do not fit
+    beside it, the one that is left, without the bar.
+    """
+    count, left = MofNCompleteColumn(), TimeRemainingColumn()
+    name = TextColumn("{task.description}", markup=False)
+    numbers = len(f"{total}/{total} {TIMES}") + SPACES
+    if numbers + 2 * SHORTEST > width:
+        room = width - len(f"{total}/{total} {LEFT}") - SPACES
+        columns = [name, count, left, TextColumn("left")]
+        return (title[:room], columns) if room > 0 else ("", [count])
+    title = title[: width - numbers - SHORTEST]
+    bar = BarColumn(bar_width=max(SHORTEST, min(LONGEST, width - numbers - len(title))))
+    so_far = TextColumn("so far,")
+    return title, [name, bar, count, TimeElapsedColumn(), so_far, left, TextColumn("left")]
+
+
 class _WithText(Progress):
     """Bars, each with its text in a line below: beside it, a narrow terminal would cut both."""
 
@@ -95,28 +107,43 @@ class _WithText(Progress):
         yield self.make_tasks_table(self.tasks)
         for task in self.tasks:
             if text := task.fields["text"]:
-                yield Text(wrapped(f"  {text}", self.console.width))
+                yield Text(wrapped(f"  {harmless(text)}", self.console.width))
 
 
 class Warnings(Reporter):
     """Prints warnings alone, on standard error: for commands that print data."""
 
     def __init__(self) -> None:
-        super().__init__(Console(soft_wrap=True, stderr=True), quiet=True)
+        super().__init__(wide_console(stderr=True), quiet=True)
 
     def warning(self, text: str) -> None:
         print_line(self.console, text)
 
 
 def print_line(console: Console, text: str) -> None:
-    """Prose: in a file or pipe one line, on a terminal broken between words."""
+    """Prose: in a file or pipe one line, on a terminal broken between words. Names and text of
+    users in it are `harmless`, and never markup.
+    """
+    text = harmless(text)
     shown = wrapped(text, console.width) if console.is_terminal else text
-    console.print(shown, markup=False, highlight=False, soft_wrap=True)
+    console.print(shown, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
-def wide_console() -> Console:
-    """The terminal; a file or pipe gets tables as wide as COLUMNS says, else 80."""
-    return Console(soft_wrap=True)
+def wide_console(*, stderr: bool = False) -> Console:
+    """The terminal, in colours where it has them and NO_COLOR does not say otherwise; a file or
+    pipe gets tables as wide as COLUMNS says, else 80.
+    """
+    console = Console(
+        soft_wrap=True,
+        stderr=stderr,
+        markup=False,
+        emoji=False,
+        color_system=None if is_plain() else "auto",
+    )
+    if is_dumb() and console.is_terminal:
+        # rich takes all of these for 80 columns wide.
+        console.size = shutil.get_terminal_size()
+    return console
 
 
 def loss_text(losses: Mapping[str, float]) -> str:

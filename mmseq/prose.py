@@ -6,8 +6,12 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterable
 
 import click
+
+from mmseq.escaping import harmless
+from mmseq.streams import is_plain
 
 _OWN_LINE = re.compile(r"^\s|^[*-] |\S {2,}\S")
 
@@ -54,13 +58,24 @@ def reflowed(text: str, width: int) -> str:
 
 def say(text: str, *, err: bool = False, reflow: bool = False) -> None:
     """Print prose on standard output or standard error; in a file or pipe each line stays one.
+    Names and text of users in it are `harmless`.
 
     `reflow`: it is paragraphs of lines that may be too long (`reflowed`).
     """
     stream = sys.stderr if err else sys.stdout
+    text = harmless(text)
     if stream.isatty():
         text = (reflowed if reflow else wrapped)(text, terminal_width())
     click.echo(text, err=err)
+
+
+def say_in_colours(parts: Iterable[tuple[str, str]]) -> None:
+    """Print one line of pieces of text, `harmless`, each with its colour; empty: none. A file, a
+    pipe and a terminal that wants no colours get the text alone.
+    """
+    pieces = ((harmless(text), colour) for text, colour in parts)
+    line = "".join(click.style(t, fg=c, bold=True) if c else t for t, c in pieces)
+    click.echo(line, color=False if is_plain() else None)
 
 
 def terminal_width() -> int:

@@ -20,7 +20,7 @@ def remedy(text: str, fault: str) -> str:
         return "; it is JSON: write a section as [train], below it its keys as epochs = 3"
     if place is None:
         return ""
-    line = text.splitlines()[int(place[1]) - 1]
+    line = text.split("\n")[int(place[1]) - 1]
     found = _LINE.match(line)
     if found is None or not found[1]:
         return ""

@@ -35,3 +35,14 @@ def test_a_text_wider_than_the_terminal_goes_on_below_and_hides_no_number():
     # Both times all of it, in lines of 80 columns at most.
     assert re.sub(r"\s+", " ", printed).count(re.sub(r"\s+", " ", LOSSES)) >= 2
     assert "…" not in printed
+
+
+@pytest.mark.parametrize("width", [12, 24, 40, 60])
+def test_no_figure_of_a_bar_is_cut_on_a_narrow_terminal(width):
+    printed = shown(width, "epoch 3/22")
+    (line,) = [part for part in re.split(r"[\r\n]", printed) if "38/380" in part]
+    said = re.sub(r"\x1b\[[\d;?]*\w", "", line)
+    assert len(said.rstrip()) <= width
+    assert re.search(r"\b38/380( |$)", said)
+    assert width < 25 or re.search(r" [-\d]+:[-\d]+:[-\d]+ left", said)
+    assert "so far" in said or width < 60

@@ -19,9 +19,9 @@ ENGINE = {
 }
 
 FLOORS = (
-    "distributions durable errors toml_mistakes version",
-    "files hookspecs processes prose standard_streams streams",
-    "drafts",
+    "distributions durable errors escaping toml_mistakes version",
+    "files hookspecs processes standard_streams streams",
+    "drafts prose",
     "table_width",
     "console",
     "packaged contracts",

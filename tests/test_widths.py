@@ -6,8 +6,8 @@ import sys
 
 import click
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -25,7 +25,7 @@ def printed(table, width):
 
 
 def table_of(headings, *rows, figures=()):
-    table = Table(title=escape("Scores of [b]"))
+    table = Table(title="Scores of [b]")
     for heading in headings:
         table.add_column(heading, justify="right" if heading in figures else "left", no_wrap=True)
     for row in rows:
@@ -222,3 +222,47 @@ def test_a_bar_and_its_text_are_whole(width):
     else:
         assert "  main 0.391  contrastive 1.183  cluster 17.106  boundary" in lines
         assert "  0.346" in lines
+
+
+PAIRS = table_of(
+    ("a", "b", "a - b"),
+    ("umt-bert-crf", "text-bert-crf", "+0.10 to +10.20"),
+    ("umt-bert-crf", "推特推特", "-0.10"),
+    figures=("a - b",),
+)
+
+
+def test_a_cell_a_line_where_the_names_in_front_do_not_tell_rows_apart():
+    """12 + 13 + 15 and two gaps are 44; both names beside a figure have no room, and one of them
+    says too little.
+    """
+    assert printed(PAIRS, 40)[1:] == [
+        "a: umt-bert-crf",
+        "b: text-bert-crf",
+        "a - b: +0.10 to +10.20",
+        "",
+        "a: umt-bert-crf",
+        "b: 推特推特",
+        "a - b: -0.10",
+    ]
+    assert len(printed(PAIRS, 44)[1:]) == 4
+
+
+def test_no_figure_is_broken_for_a_name():
+    figure = "12.34 / 56.78 / 90.12 [10]"
+    table = table_of(("system", "published"), ("text", figure), figures=("published",))
+    for width in range(len(figure), 60):
+        # Between its numbers a line may end.
+        assert figure in " ".join("\n".join(printed(table, width)).split())
+    assert printed(table, len("published: 12.34 / 56.78"))[1:] == [
+        "system: text",
+        "published: 12.34 / 56.78",
+        "/ 90.12 [10]",
+    ]
+
+
+def test_wide_characters_count_twice():
+    table = table_of(("name", "F1"), ("推特推特推特", "80.00"), figures=("F1",))
+    # 12 columns and 5, borders of 7 between and around: 24.
+    assert max(map(cell_len, printed(table, 24)[1:])) == 24
+    assert "推特推特推特  80.00" in printed(table, 19)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from textwrap import shorten
 
-from rich.markup import escape
 from rich.table import Table
 
 from mmseq.audit.changes import Change
@@ -50,11 +49,11 @@ def condition_table(report: AuditReport) -> Table:
     """A row a condition."""
     settings, support = report.settings, report.data["types"]
     frequent = sorted(support, key=lambda kind: (-support[kind], kind))[:MOST_TYPES]
-    table = Table(title=f"Pictures of {escape(report.run)}", title_justify="left")
+    table = Table(title=f"Pictures of {report.run}", title_justify="left")
     table.add_column("pictures", no_wrap=True)
     names = report.ambiguous
     recall = bool(names and names.entities)
-    headings = ["P", "R", "F1", *map(escape, frequent)]
+    headings = ["P", "R", "F1", *frequent]
     headings += ["ambiguous R"] * recall
     for heading in (*headings, "true less this", "95 % interval", "adjusted p"):
         table.add_column(heading, justify="right")

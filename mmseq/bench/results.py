@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mmseq.errors import UserError
+from mmseq.escaping import json_line
 from mmseq.scoring.counts import Counts
 
 
@@ -63,7 +64,7 @@ class Result:
 def append(path: Path, result: Result) -> None:
     """Add a line, whole and on the disk before this returns."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(result), ensure_ascii=False) + "\n"
+    line = json_line(asdict(result)) + "\n"
     with path.open("a+b") as file:
         # What a kill left half-written must not swallow this line too.
         if file.tell() and not _ends_with_newline(file):

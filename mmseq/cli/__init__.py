@@ -24,6 +24,7 @@ from mmseq.cli.table import table
 from mmseq.cli.train import train
 from mmseq.cli.tune import tune
 from mmseq.registry.plugins import load_plugins
+from mmseq.streams import is_plain
 from mmseq.version import __version__
 
 COMMANDS = (
@@ -54,7 +55,12 @@ def build() -> click.Group:
 
     @click.group(
         "mmseq",
-        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        context_settings={
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+            # Of plugins' commands, too.
+            "color": False if is_plain() else None,
+        },
     )
     @click.version_option(__version__, prog_name="mmseq")
     @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

@@ -12,6 +12,7 @@ from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
 from mmseq.cli.run_data import run_and_data
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -121,6 +122,6 @@ def audit(
     if as_json:
         for note in report.notes:
             reporter.warning(note)
-        click.echo(report.page())
+        put(report.page())
         return
     render(report, reporter)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mmseq.streams import put
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -86,7 +88,7 @@ def compare(
     checksums = sorted({run.sha256 for run in found})
     if as_json:
         facts = {"split": split, "sentences": sentences, "sha256": checksums}
-        click.echo(json.dumps(facts | comparison.to_json(), indent=2))
+        put(json.dumps(facts | comparison.to_json(), indent=2))
         return
     reporter.table(_table(comparison, f"F1 on {split}, {sentences} sentences"))
     for statement in comparison.statements():
@@ -107,7 +109,6 @@ def compare(
 
 
 def _table(comparison: Comparison, title: str) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     from mmseq.comparison.pairs import mean_text
@@ -123,8 +124,8 @@ def _table(comparison: Comparison, title: str) -> Table:
     for pair, p in zip(comparison.pairs, comparison.adjusted, strict=True):
         found = pair.difference
         table.add_row(
-            escape(pair.a),
-            escape(pair.b),
+            pair.a,
+            pair.b,
             str(len(pair.f1_a)),
             mean_text(pair.f1_a),
             mean_text(pair.f1_b),

@@ -13,7 +13,7 @@ from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError, counted
 from mmseq.prose import say
-from mmseq.streams import json_line
+from mmseq.streams import put, put_json
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -83,7 +83,7 @@ def check(
         naming=naming,
     )
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        put(json.dumps(report, indent=2))
     else:
         from mmseq.console import wide_console
         from mmseq.datacheck.rendering import render
@@ -143,7 +143,7 @@ def show(
         say(note, err=True)
     for example in split.examples[:first]:
         if as_json:
-            click.echo(json_line(record(example, folder)))
+            put_json(record(example, folder))
         else:
             for line in lines(example, folder):
                 say(line)

@@ -10,6 +10,7 @@ import click
 
 from mmseq.errors import UserError
 from mmseq.prose import say
+from mmseq.streams import put
 
 ROLES = ("text", "tokens", "tags", "spans", "image", "id", "word", "tag", "sentence", "document")
 """What a field may be"""
@@ -120,7 +121,7 @@ def import_data(
         }
         write_json(draft / "import.json", facts)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        put(json.dumps(facts, indent=2))
         return
     for line in report.lines():
         say(line)

@@ -13,6 +13,7 @@ from mmseq.cli.columns import Columns, columns_option, scheme_option
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
 from mmseq.prose import say
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -128,7 +129,7 @@ def split(
         }
         write_json(draft / "split.json", report)
     if as_json:
-        click.echo(json.dumps(report, indent=2))
+        put(json.dumps(report, indent=2))
         return
     _tell(output, written, report, wanted)
 

@@ -13,6 +13,7 @@ from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.cli.predict import INT8
 from mmseq.cli.run_data import run_and_data
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -92,7 +93,7 @@ def evaluate(
     if as_json:
         facts = {"path": str(found.path), "sha256": found.sha256, "images_sha256": pictures}
         report = {split: scores, "data": facts, "int8": int8}
-        click.echo(json.dumps(report | ({"unknown": missed} if missed else {}), indent=2))
+        put(json.dumps(report | ({"unknown": missed} if missed else {}), indent=2))
         return
     name = found.path.name if data and Path(data).is_file() else split
     reporter.table(score_table({name: scores}, str(found.path)))

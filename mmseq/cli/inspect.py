@@ -22,6 +22,7 @@ from mmseq.registry.kinds import FILES, KINDS
 from mmseq.registry.options import REQUIRED, Option
 from mmseq.registry.plugins import load_plugins, registry
 from mmseq.scaffold.kinds import written
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from mmseq.model.field_values import Field
@@ -90,7 +91,7 @@ def list_components(kind: str | None, as_json: bool) -> None:
     """
     entries = registry().entries(_kind(kind) if kind else None)
     if as_json:
-        click.echo(json.dumps([_record(entry) for entry in entries], indent=2))
+        put(json.dumps([_record(entry) for entry in entries], indent=2))
         return
     print_listing(
         ("kind", "name", "from", "what it is"),
@@ -133,7 +134,7 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         return
     entry = registry().get(_kind(kind), name)
     if entry.kind in FILES and not as_json:
-        click.echo(entry.path.read_text(encoding="utf-8"), nl=False)
+        put(entry.path.read_text(encoding="utf-8"), nl=False)
         return
     options = [] if entry.kind in FILES else list(entry.options().values())
     if as_json:
@@ -141,14 +142,14 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
         record["options"] = {option.name: _option_record(option) for option in options}
         if entry.kind in READING:
             record["fields"] = {name: _field_record(f) for name, f in entry.load().extras.items()}
-        click.echo(json.dumps(record, indent=2, default=str))
+        put(json.dumps(record, indent=2, default=str))
         return
-    click.echo(f"{entry.title} from {entry.provider}")
+    put(f"{entry.title} from {entry.provider}")
     say(f"{entry.location}\n\n{entry.documentation}\n", reflow=True)
     if entry.kind in READING and (extras := entry.load().extras):
         say(f"It reads of the data: {'; '.join(_fields(extras))}.\n")
     if entry.kind == "reader" and (example := entry.load().example_file):
-        click.echo(f"A file:\n\n{indent(example, '  ')}")
+        put(f"A file:\n\n{indent(example, '  ')}")
     if entry.kind == "decoder" and entry.load().reads == "fused":
         say("It reads fused states, no emissions: no task may refine these beside it.\n")
     if entry.kind == "callback" and not entry.load().steers:
@@ -156,7 +157,7 @@ def show(kind: str, name: str | None, as_json: bool) -> None:
     if _knows_open_words(entry):
         say("It learns from sentences with open words, too.\n")
     if not options:
-        click.echo("It has no options.")
+        put("It has no options.")
         return
     print_listing(
         ("option", "type", "default"),
@@ -186,13 +187,13 @@ def _show_section(name: str, as_json: bool) -> None:
 
     found = settings_of(name)
     if as_json:
-        click.echo(json.dumps({s.key: asdict(s) for s in found}, indent=2))
+        put(json.dumps({s.key: asdict(s) for s in found}, indent=2))
         return
     say(f"[{name}] of a config; on the command line --set {found[0].key}=VALUE")
     width = terminal_width()
     for setting in found:
-        click.echo(f"\n{setting.key} = {json.dumps(setting.default)}    ({setting.values})")
-        click.echo(fill(setting.text, width, initial_indent="    ", subsequent_indent="    "))
+        put(f"\n{setting.key} = {json.dumps(setting.default)}    ({setting.values})")
+        put(fill(setting.text, width, initial_indent="    ", subsequent_indent="    "))
 
 
 def _show_contract(kind: str) -> None:
@@ -203,7 +204,7 @@ def _show_contract(kind: str) -> None:
     import mmseq
 
     classes = [getattr(mmseq, name) for name in CONTRACTS[kind]]
-    click.echo("\n\n".join(inspect.getsource(cls).strip() for cls in classes))
+    put("\n\n".join(inspect.getsource(cls).strip() for cls in classes))
 
 
 def _fields(extras: Mapping[str, Field]) -> Iterator[str]:
@@ -250,7 +251,7 @@ def plugins(as_json: bool) -> None:
             }
             for plugin in found
         ]
-        click.echo(json.dumps(records, indent=2))
+        put(json.dumps(records, indent=2))
         return
     rows = []
     for plugin in found:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
+
+from mmseq.console import wide_console
+from mmseq.table_width import harmless_text
 
 LEAST = 30
 """Columns that the last cell of a row gets at least; with fewer it stands below the row"""
@@ -21,7 +23,10 @@ def print_listing(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> No
     """Print rows under their headings. All cells but the last stay unbroken; where a terminal is
     too narrow for that, the cells that do not fit stand below their row, set in.
     """
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE)
+    console = wide_console()
+    if not sys.stdout.isatty():
+        console.width = PIPE
+    rows = [[harmless_text(cell) for cell in row] for row in rows]
     whole = [
         max(line.cell_len for cell in column for line in cell.split(allow_blank=True))
         for column in zip(*[[Text(heading) for heading in headings], *rows], strict=True)
@@ -32,13 +37,15 @@ def print_listing(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> No
         beside += 1
     room = console.width - sum(whole[:last]) - 2 * last
     if beside == last and room >= min(LEAST, whole[last]):
-        console.print(_table(headings, rows))
+        console.print(_table(headings, rows), soft_wrap=False)
         return
     for row in ([Text(heading, "bold") for heading in headings], *rows):
-        console.print(_line(row[:beside], whole))
+        line = _line(row[:beside], [min(width, console.width) for width in whole])
+        console.print(line, soft_wrap=False)
         for cell in row[beside:]:
             if cell.plain:
-                console.print(Padding(_whole_words(cell), (0, 0, 0, INDENT), expand=False))
+                below = Padding(_whole_words(cell), (0, 0, 0, INDENT), expand=False)
+                console.print(below, soft_wrap=False)
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[Text]]) -> Table:
@@ -55,7 +62,7 @@ def _line(cells: Sequence[Text], widths: Sequence[int]) -> Table:
     """Cells side by side, each below the one above."""
     line = Table(box=None, pad_edge=False, show_header=False)
     for width in widths[: len(cells)]:
-        line.add_column(width=width, no_wrap=True)
+        line.add_column(width=width, overflow="fold")
     line.add_row(*cells)
     return line
 

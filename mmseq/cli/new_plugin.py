@@ -8,6 +8,7 @@ from shlex import quote
 import click
 
 from mmseq.scaffold.kinds import parse_kinds, registered_kinds, training_command, written
+from mmseq.streams import put
 
 
 @click.command("new-plugin")
@@ -48,8 +49,8 @@ def new_plugin(
     folder = output or Path(made.distribution)
     write_plugin(made, chosen, folder)
     brought = ", ".join(f"{written(kind)} {name}" for kind in registered_kinds(chosen))
-    click.echo(f"{folder}: {brought}. Next:")
+    put(f"{folder}: {brought}. Next:")
     place = folder if folder.is_absolute() else f"./{folder}"
-    click.echo(f"  pip install -e {quote(f'{place}[dev]')}")
-    click.echo(f"  python -m pytest {quote(str(folder))} --mmseq")
-    click.echo(f"  {training_command(name, chosen)}")
+    put(f"  pip install -e {quote(f'{place}[dev]')}")
+    put(f"  python -m pytest {quote(str(folder))} --mmseq")
+    put(f"  {training_command(name, chosen)}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,9 @@ from mmseq.cli.columns import Columns, columns_option
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
-from mmseq.streams import json_line
+from mmseq.escaping import json_line
+from mmseq.prose import say_in_colours
+from mmseq.streams import put_json
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -172,7 +173,10 @@ def _write(
     if target is None:
         for sentence in tagged:
             count += 1
-            click.echo(_printed(sentence) if pretty else json_line(record(sentence, folder)))
+            if pretty:
+                _print_marked(sentence)
+            else:
+                put_json(record(sentence, folder))
             sys.stdout.flush()
         return count
     with new_file(Path(target)) as file:
@@ -181,7 +185,7 @@ def _write(
             if target.endswith(COLUMNS):
                 file.write(columns(sentence, folder))
             else:
-                file.write(json.dumps(record(sentence, folder), ensure_ascii=False) + "\n")
+                file.write(json_line(record(sentence, folder)) + "\n")
     return count
 
 
@@ -196,23 +200,21 @@ def _require_file(flag: str, path: str) -> None:
         raise UserError(f"{flag} {path}: no such file.")
 
 
-def _printed(sentence: TaggedSentence) -> str:
+def _print_marked(sentence: TaggedSentence) -> None:
     """The text with its entities; alternatives a line each."""
     if not sentence.alternatives:
-        return _coloured(sentence.text, sentence.spans)
-    return "\n".join(
-        f"{other.probability:.4f}  {_coloured(sentence.text, other.spans)}"
-        for other in sentence.alternatives
-    )
+        say_in_colours(_marked(sentence.text, sentence.spans))
+    for other in sentence.alternatives:
+        probability = f"{other.probability:.4f}  "
+        say_in_colours([(probability, ""), *_marked(sentence.text, other.spans)])
 
 
-def _coloured(text: str, spans: Sequence[Span]) -> str:
-    """The text with ``[entity TYPE 0.98]``, coloured by type (click drops colours in a pipe)."""
-    parts, position = [], 0
+def _marked(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str]]:
+    """The text with ``[entity TYPE 0.98]``, each piece with its colour: that of its type."""
+    position = 0
     for span in spans:
-        colour = COLOURS[sum(span.type.encode()) % len(COLOURS)]
-        parts.append(text[position : span.start_char])
-        marked = f"[{span.text} {span.type} {span.score:.2f}]"
-        parts.append(click.style(marked, fg=colour, bold=True))
+        yield text[position : span.start_char], ""
+        colour = COLOURS[sum(span.type.encode(errors="surrogatepass")) % len(COLOURS)]
+        yield f"[{span.text} {span.type} {span.score:.2f}]", colour
         position = span.end_char
-    return "".join([*parts, text[position:]])
+    yield text[position:], ""

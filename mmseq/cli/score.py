@@ -13,6 +13,7 @@ from mmseq.cli.data import renamings
 from mmseq.cli.naming import naming_options
 from mmseq.errors import UserError
 from mmseq.prose import say
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from mmseq.data.naming import Naming
@@ -78,7 +79,7 @@ def score(
         say(note, err=True)
     found = report(pair)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        put(json.dumps(found, indent=2))
         return
     from mmseq.console import wide_console
     from mmseq.scoring.tables import render

@@ -10,6 +10,7 @@ import click
 from mmseq.cli.output import require_new
 from mmseq.errors import UserError
 from mmseq.prose import say
+from mmseq.streams import put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,7 +173,7 @@ def print_table(made: Table, form: str) -> None:
     if form == "rich":
         print_grid(grid(made), wide_console())
     else:
-        click.echo(text_of(made, form), nl=False)
+        put(text_of(made, form), nl=False)
 
 
 def _strip_plot(made: Table) -> Figure:

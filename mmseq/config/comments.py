@@ -44,7 +44,7 @@ def commented(tables: Mapping[str, Any], texts: Mapping[str, str], head: str = "
     """
     lines = _comment(head)
     place: str | None = ""
-    for line in tomli_w.dumps(tables).splitlines():
+    for line in tomli_w.dumps(tables).rstrip("\n").split("\n"):
         if line.startswith("["):
             place = _place(line)
             lines += _comment(texts.get(place or "", ""))

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
+from mmseq import escaping
 from mmseq.contracts.example import OPEN, Example
 
 
 def json_line(example: Example, images: Iterable[str]) -> str:
     """A sentence as a line of JSON with its end; `images`: names in terms of the picture folder."""
-    facts = record(example, images)
-    line = json.dumps(facts, ensure_ascii=False)
-    try:
-        line.encode()
-    except UnicodeEncodeError:
-        # Half a character in a further field: only an escape can write it.
-        line = json.dumps(facts)
-    return line + "\n"
+    return escaping.json_line(record(example, images)) + "\n"
 
 
 def record(example: Example, images: Iterable[str], **more: Any) -> dict[str, Any]:

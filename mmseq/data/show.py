@@ -10,6 +10,7 @@ from typing import Any
 from mmseq.contracts.example import Example
 from mmseq.data import json_lines
 from mmseq.data.picture_names import in_folder, shown
+from mmseq.escaping import code
 
 
 def record(example: Example, image_folder: Path) -> dict[str, Any]:
@@ -40,9 +41,4 @@ def lines(example: Example, image_folder: Path) -> Iterator[str]:
 
 def visible(text: str) -> str:
     """The text with each character that has no width or moves the cursor as ``\\uXXXX``."""
-    return "".join(c if c.isprintable() else _code_point(c) for c in text)
-
-
-def _code_point(character: str) -> str:
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+    return "".join(c if c.isprintable() else code(c) for c in text)

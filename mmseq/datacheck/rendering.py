@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mmseq.console import print_line
@@ -19,7 +18,7 @@ def render(report: Mapping[str, Any], console: Console) -> None:
     splits: Mapping[str, Any] = report["splits"]
     if splits:
         place = report.get("file", report["folder"])
-        table = Table(title=f"Data in {escape(str(place))}", title_justify="left")
+        table = Table(title=f"Data in {place}", title_justify="left")
         table.add_column("")
         for name in splits:
             table.add_column(name, justify="right")
@@ -67,7 +66,7 @@ def _rows(splits: Mapping[str, Any]) -> list[list[str]]:
             low, high = found.get("low"), found.get("high")
             return "" if low is None else f"{low:g} to {high:g}"
 
-        rows = [row(escape(f"field {name}: {forms[0]}"), cell)]
+        rows = [row(f"field {name}: {forms[0]}", cell)]
         return rows + ([row("  its numbers", reach)] if any(map(reach, splits.values())) else [])
 
     partly = any(s["open"]["count"] for s in splits.values())

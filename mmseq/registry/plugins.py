@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,7 @@ from mmseq import hookspecs
 from mmseq.distributions import do_without_entry_points, fault, place
 from mmseq.errors import UserError, one_line, unknown
 from mmseq.hookspecs import GROUP, Add, Target
+from mmseq.prose import say
 from mmseq.registry.entries import Entry
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.names import check_registration
@@ -131,7 +131,7 @@ class Plugins:
     def _warn(self, line: str, error: BaseException | None = None) -> None:
         if self._strict:
             raise UserError(line) from error
-        print(f"mmseq: {line}", file=sys.stderr)
+        say(f"mmseq: {line}", err=True)
 
     def register_commands(self, cli: click.Group) -> None:
         """Let every plugin add its commands to `cli`.
@@ -238,11 +238,11 @@ def _sound_points() -> list[EntryPoint]:
     found: dict[str, list[EntryPoint]] = {}
     for distribution in distributions():
         if (error := fault(distribution)) is not None:
-            print(
+            say(
                 f"mmseq: {place(distribution)}: damaged, as after an installation that was broken "
                 f"off ({one_line(error)}); its plugins are left out. Install it again, or delete "
                 "that folder.",
-                file=sys.stderr,
+                err=True,
             )
             continue
         try:

@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from mmseq.config.config import Config
+from mmseq.escaping import harmless, markdown, markdown_code
 from mmseq.model.needs import needed_image_encoder
 from mmseq.scoring.metrics import VARIANTS, variants
 
@@ -23,7 +24,7 @@ def model_card(
     it cuts strings.
     """
     parts = [
-        f"| {choice.entry.kind} | {choice.name} | {choice.entry.provider} |"
+        f"| {choice.entry.kind} | {markdown(choice.name)} | {markdown(choice.entry.provider)} |"
         for choice in config.choices
     ]
     scores = [
@@ -35,7 +36,7 @@ def model_card(
         for variant, row in variants(metrics[split]).items()
     ]
     data = [
-        f"| {split} | {facts['sentences']} | {facts['entities']} | `{facts['sha256']}` "
+        f"| {split} | {facts['sentences']} | {facts['entities']} | {_code(facts['sha256'])} "
         f"| {_code(facts['images_sha256'])} |"
         for split, facts in metrics["data"].items()
     ]
@@ -43,7 +44,7 @@ def model_card(
     partly = ""
     if "open_words" in train:
         partly = f"; the tags of {train['open_words']} of {train['words']} words are open"
-    types = ", ".join(sorted({label[2:] for label in labels if label != "O"}))
+    types = ", ".join(markdown(t) for t in sorted({label[2:] for label in labels if label != "O"}))
     return "\n".join(
         [
             "---",
@@ -54,7 +55,8 @@ def model_card(
             "",
             f"Labels entities of the types {types} in sentences of words, with pictures where "
             "the fusion uses them. Trained on "
-            f"`{Path(config.data.path).name}`, {train['sentences']} sentences{partly}.",
+            f"{markdown_code(Path(config.data.path).name)}, "
+            f"{train['sentences']} sentences{partly}.",
             "",
             "| part | name | from |",
             "|---|---|---|",
@@ -91,7 +93,7 @@ def _header(config: Config, metrics: Mapping[str, Any]) -> str:
     No licence, which only the owner of data and encoders can give, and no language, which mmseq
     does not know.
     """
-    task, name = "token-classification", Path(config.data.path).resolve().name
+    task, name = "token-classification", harmless(Path(config.data.path).resolve().name)
     results = [
         EvalResult(
             task_type=task,
@@ -123,4 +125,4 @@ def _header(config: Config, metrics: Mapping[str, Any]) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{text}`" if text else ""
+    return markdown_code(text) if text else ""

@@ -6,7 +6,6 @@ import importlib.metadata
 import os
 import platform
 import shlex
-import sys
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -17,6 +16,7 @@ from mmseq.config.config import Config
 from mmseq.config.layering import SECTIONS, SINGLE
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, refusals, write_json
+from mmseq.prose import say
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
 from mmseq.runs.earlier import earlier_options
@@ -204,10 +204,10 @@ def require_components(folder: Path, *, quiet: bool = False) -> None:
         if (found.distribution, found.version) != (distribution, version):
             others[f"{distribution} {version}"] = found.provider, f"{distribution}=={version}"
     for made_with, (here, remedy) in others.items() if not quiet else ():
-        print(
+        say(
             f"mmseq: {folder} was made with {made_with}, and here is {here}: results may differ; "
             f"for the same ones: pip install '{remedy}'.",
-            file=sys.stderr,
+            err=True,
         )
 
 

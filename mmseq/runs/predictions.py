@@ -13,6 +13,7 @@ from mmseq.contracts.example import Example
 from mmseq.data.picture_names import in_folder
 from mmseq.data.tags import spans
 from mmseq.errors import UserError
+from mmseq.escaping import json_line
 from mmseq.files import replacing
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def write_predictions(
                 "images": [in_folder(path, image_folder) for path in example.images],
                 "entities": entities(example.tokens, predicted),
             }
-            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            file.write(json_line(record) + "\n")
 
 
 def entities(tokens: Sequence[str], predicted: Prediction) -> list[dict[str, Any]]:

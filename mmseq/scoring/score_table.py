@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
 
 from mmseq.scoring.averages import AVERAGES, absent_line
@@ -23,7 +22,7 @@ def score_table(scores: Mapping[str, Mapping[str, Any]], title: str) -> Table:
         table.add_column(heading, justify="left" if words else "right", no_wrap=not words)
     for split, values in scores.items():
         for name, row in sorted(values["per_type"].items()):
-            table.add_row(split, escape(name), *_figures(row), str(row["support"]))
+            table.add_row(split, name, *_figures(row), str(row["support"]))
         for names, row in _alike(variants(values)):
             told = " = ".join(names) if names[1:] else f"{names[0]} ({VARIANTS[names[0]]})"
             style = "bold" if "default" in names else ""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from mmseq.console import print_line
@@ -101,11 +100,11 @@ def confused_table(confused: Mapping[str, Mapping[str, int]]) -> Table:
     table = Table(title="Types mistaken for another (same borders)", title_justify="left")
     table.add_column("gold, predicted as")
     for kind in types:
-        table.add_column(escape(kind), justify="right", no_wrap=True)
+        table.add_column(kind, justify="right", no_wrap=True)
     for kind in types:
         row = confused.get(kind, {})
         if row:
-            table.add_row(escape(kind), *(str(row.get(other, "")) for other in types))
+            table.add_row(kind, *(str(row.get(other, "")) for other in types))
     return table
 
 
@@ -116,7 +115,7 @@ def _groups(groups: Mapping[str, Mapping[str, Any]]) -> Table:
             if row["gold"] or row["predicted"]:
                 # Ambiguous names are counted among the seen ones too.
                 part = "seen, " if (key, group) == ("name", "ambiguous") else ""
-                table.add_row(heading, escape(part + group), *_cells(row))
+                table.add_row(heading, part + group, *_cells(row))
         table.add_section()
     return table
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mmseq.escaping import harmless
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -28,7 +30,13 @@ def plot_style() -> Iterator[None]:
 
 
 def render_figure(figure: Figure, form: str) -> bytes:
-    """The figure as ``png`` or ``svg``; equal figures give equal bytes."""
+    """The figure as ``png`` or ``svg``; equal figures give equal bytes. What no font can draw of
+    the texts in it, and no XML may hold, is written out, as ``\\u001b``.
+    """
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_text(harmless(text.get_text()))
     buffer = io.BytesIO()
     with plot_style():
         figure.savefig(

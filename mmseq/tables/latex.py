@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import re
 
+from mmseq import escaping
 from mmseq.tables.grid import Cell, Grid
 
-SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "–": "--",
-    "<": "$<$",
-    ">": "$>$",
-    # After the end of a row a bracket would be read as its option.
-    "[": "{[}",
-    "]": "{]}",
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-}
+LATIN = "\N{LATIN SMALL LETTER LONG S}"
+"""The last character that pdfLaTeX has by itself"""
+OTHERS = "% With letters that pdfLaTeX lacks: compile it with LuaLaTeX or XeLaTeX."
 
 
 def latex(grid: Grid) -> str:
@@ -39,7 +30,8 @@ def latex(grid: Grid) -> str:
             lines.append(r"\midrule")
         lines += _lines(cells)
     lines += [r"\bottomrule", r"\end{tabular}", r"\end{table}"]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    return text if max(text) <= LATIN else f"{OTHERS}\n{text}"
 
 
 def _lines(cells: tuple[Cell, ...]) -> list[str]:
@@ -56,5 +48,4 @@ def _lines(cells: tuple[Cell, ...]) -> list[str]:
 def escaped(text: str) -> str:
     """No character is LaTeX's; a minus before a figure is one; spaces in front indent."""
     indent = r"\quad " if text.startswith(" ") else ""
-    whole = "".join(SPECIAL.get(character, character) for character in text.strip())
-    return indent + re.sub(r"(?<![\w.-])-(?=[\d ])", "$-$", whole)
+    return indent + re.sub(r"(?<![\w.-])-(?=[\d ])", "$-$", escaping.latex(text.strip()))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 
+from mmseq.escaping import markdown as escaped
 from mmseq.tables.grid import Cell, Grid
+
+_LIST = re.compile(r"^([-+=])")
+"""What would begin a list or a rule within the item"""
+_ESCAPED = r"\\\1"
 
 
 def markdown(grid: Grid) -> str:
     """Title, table, and a list of what the figures are of."""
-    lines = [f"**{_escaped(grid.title)}**", "", _row(grid.headings)]
+    lines = [f"**{escaped(grid.title)}**", "", _row(grid.headings)]
     lines.append("|---|" + "---:|" * (len(grid.headings) - 1))
     lines += [_row(cells) for cells in grid.rows]
-    lines += ["", *(f"* {_escaped(line)}" for line in grid.caption)]
+    lines += ["", *(f"* {_LIST.sub(_ESCAPED, escaped(line))}" for line in grid.caption)]
     return "\n".join(lines) + "\n"
 
 
@@ -21,11 +26,6 @@ def _row(cells: tuple[Cell, ...]) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    text = "<br>".join(_escaped(line.strip()) for line in cell)
+    text = "<br>".join(escaped(line.strip()) for line in cell)
     # Markdown drops spaces in front, which indent the types of a system.
     return f"&nbsp;&nbsp;{text}" if cell and cell[0].startswith(" ") else text
-
-
-def _escaped(text: str) -> str:
-    """No character is markup; underscores inside a word, as in an address, are none."""
-    return re.sub(r"([\\`*\[\]<>|~#]|(?<!\w)_|_(?!\w))", r"\\\1", text)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mmseq.config.dotted import dotted
+from mmseq.escaping import csv_cell
 from mmseq.tables.measures import METRICS
 from mmseq.tables.spread import Spread
 from mmseq.tables.table import Row, Table
@@ -42,9 +43,9 @@ def csv_text(table: Table) -> str:
     fullest = sorted(rows, key=len, reverse=True)
     columns = list(dict.fromkeys(name for row in fullest for name in row))
     file = io.StringIO()
-    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(map(csv_cell, columns))
+    writer.writerows([csv_cell(row.get(name, "")) for name in columns] for row in rows)
     return file.getvalue()
 
 

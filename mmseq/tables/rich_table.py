@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mmseq.console import print_line
+from mmseq.escaping import on_one_line
 from mmseq.table_width import print_table
 from mmseq.tables.grid import Cell, Grid
 
@@ -49,12 +50,12 @@ def print_grid(grid: Grid, console: Console) -> None:
     print_table(console, rich_table(grid))
     console.print()
     for line in grid.caption:
-        print_line(console, line)
+        print_line(console, on_one_line(line))
 
 
 def _text(cell: Cell) -> Text:
     """The second line stands back."""
-    text = Text(cell[0] if cell else "")
+    text = Text(on_one_line(cell[0]) if cell else "")
     for line in cell[1:]:
-        text.append(f"\n{line}", style="dim")
+        text.append(f"\n{on_one_line(line)}", style="dim")
     return text

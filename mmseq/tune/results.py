@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from rich.table import Table
 
 from mmseq.config.comments import commented
+from mmseq.escaping import csv_cell
 from mmseq.files import write_text
 from mmseq.tune.space import Space
 from mmseq.tune.study import settings_of
@@ -54,8 +55,8 @@ def save_trials(path: Path, space: Space, trials: Sequence[FrozenTrial]) -> None
                 attributes.get("best_epoch", ""),
                 trial.last_step or "",
                 attributes.get("seconds", ""),
-                *(_cell(settings[key]) if key in settings else "" for key in keys),
-                attributes.get("error", ""),
+                *(csv_cell(_cell(settings[key])) if key in settings else "" for key in keys),
+                csv_cell(attributes.get("error", "")),
             ]
         )
     write_text(path, text.getvalue())

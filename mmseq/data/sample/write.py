@@ -16,6 +16,7 @@ from mmseq.data.sample.templates import NO_PICTURE, sample_grammar
 from mmseq.data.sample.words import TYPES
 from mmseq.drafts import draft_of
 from mmseq.durable import put_folder
+from mmseq.escaping import json_line
 
 SAMPLE_VERSION: int = 1  # goes up when the same seed gives other files
 
@@ -116,7 +117,7 @@ def _write_split(
             "tags": sentence.tags,
             "images": images,
         }
-        lines.append(json.dumps(row, ensure_ascii=False) + "\n")
+        lines.append(json_line(row) + "\n")
     file.write_text("".join(lines), encoding="utf-8", newline="\n")
     entities = sum(len(spans(sentence.tags)) for sentence in sentences)
     return SplitSummary(len(sentences), entities, len(used))

@@ -26,9 +26,11 @@ def count_types(run: Path, split: str) -> None:
     found: Counter[str] = Counter()
     for tags in _predicted(run / "predictions" / f"{split}.jsonl"):
         found.update(entity_types(tags))
+    # A reporter's lines steer no terminal, whatever names the data have.
+    reporter = mmseq.Reporter()
     for kind, number in found.most_common():
-        click.echo(f"{number:6}  {kind}")
-    click.echo(f"{found.total():6}  entities")
+        reporter.line(f"{number:6}  {kind}")
+    reporter.line(f"{found.total():6}  entities")
 
 
 def entity_types(tags: Sequence[str]) -> list[str]:

@@ -64,7 +64,7 @@ def plot(
         raise mmseq.UserError(
             f"{target}: cannot be written ({reason}); name another file with --output."
         ) from error
-    click.echo(f"{target}: {facts}")
+    mmseq.Reporter().line(f"{target}: {facts}")
 
 
 def _require_new(output: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+import mmseq
 from mmseq_umt.parity import TOLERANCE
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mmseq_umt.parity.comparison import Difference
 
 
@@ -37,15 +39,16 @@ def parity(file: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({name: each.largest for name, each in found.items()}, indent=2))
     else:
-        _print_table(found)
-        verdict = f"Above {TOLERANCE:g} of its magnitude: {', '.join(above)}."
-        click.echo(verdict if above else f"Every output is within {TOLERANCE:g} of its magnitude.")
+        reporter = mmseq.Reporter()
+        reporter.table(_table(found))
+        within = f"Every output is within {TOLERANCE:g} of its magnitude."
+        said = f"Above {TOLERANCE:g} of its magnitude: {', '.join(above)}."
+        reporter.line(said if above else within)
     if above:
         raise click.exceptions.Exit(1)
 
 
-def _print_table(found: Mapping[str, Difference]) -> None:
-    from rich.console import Console
+def _table(found: Mapping[str, Difference]) -> Table:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -54,5 +57,4 @@ def _print_table(found: Mapping[str, Difference]) -> None:
     table.add_column("magnitude", justify="right")
     for name, each in found.items():
         table.add_row(name, f"{each.largest:.1e}", f"{each.magnitude:.3g}")
-    # In a pipe or file every row is one line, however narrow the terminal.
-    Console(highlight=False, width=None if sys.stdout.isatty() else 80).print(table)
+    return table
