@@ -26,6 +26,7 @@ from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.identity import own_contents
+from mmseq.runs.inside import require_inside
 from mmseq.runs.splitter import write_splitter
 from mmseq.training.checkpoint import Checkpoints
 from mmseq.training.data import data_lines, training_labels, training_splits
@@ -96,6 +97,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         raise UserError(f"{folder}: holds no run to resume; check the path (--output).")
     if (folder / "metrics.json").is_file():
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
+    require_inside(folder)
     runs.require_components(folder)
     setup = assemble(runs.own_config(folder), folder, reporter)
     known = (folder / SEEN).is_file()
