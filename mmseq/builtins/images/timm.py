@@ -24,11 +24,11 @@ from mmseq.builtins.images.timm_backbone import (
     hub_models,
     last_reduction,
     level_indices,
-    read_description,
     rebuild,
     run,
     used_names,
 )
+from mmseq.builtins.images.timm_description import read_description
 from mmseq.builtins.images.timm_transform import build_transform, describe_transform, seen
 from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
