@@ -20,7 +20,7 @@ ENGINE = {
 
 FLOORS = (
     "errors toml_mistakes version",
-    "files hookspecs processes prose shapes streams",
+    "files hookspecs processes prose shapes standard_input streams",
     "table_width",
     "console",
     "packaged contracts",
