@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from mmseq.errors import UserError
 from mmseq.shapes import LATER, Closed, Text, fault, shown
 
 _NAMES = """
@@ -72,6 +73,12 @@ def read_description(folder: Path) -> dict[str, Any]:
     if wrong := fault(Description, found):
         raise ValueError(f"timm.json: {wrong}")
     return found
+
+
+def require_readable(description: dict[str, Any], model: str) -> None:
+    """`UserError` for a model whose run could not be read again: it is told before the training."""
+    if wrong := fault(Description, description):
+        raise UserError(f"timm model '{model}': no run can hold its {wrong}; take another model.")
 
 
 def forbidden(arguments: dict[str, Any]) -> str:
