@@ -176,8 +176,9 @@ def _from_json(
     pictures = fields.name(record, "images", where)
     images = strings(where, pictures or "images", picture_names(take(record, pictures)))
     require_names(where, pictures or "images", images)
-    for image in images if within is not None else ():
-        require_within(where, image, within)
+    if within is not None:
+        for image in images:
+            require_within(where, image, within)
     name = id_of(where, record.pop("id", None), str(number))
     record.pop("tags", None)
     try:
