@@ -179,10 +179,13 @@ def test_other_damage_to_a_run(run_cli, run):
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(run_cli, unfinished, monkeypatch):
-    before = {p: p.read_bytes() for p in (unfinished / "last").rglob("*") if p.is_file()}
-    state = json.loads(next((unfinished / "last").rglob("progress.json")).read_text())
+    (step,) = (unfinished / "last").glob("step-*")
+    state = json.loads((step / "progress.json").read_text())
     state |= {"epoch": 1, "step": 6}
-    next((unfinished / "last").rglob("progress.json")).write_text(json.dumps(state))
+    (step / "progress.json").write_text(json.dumps(state))
+    step.rename(step.with_name("step-00000006-0001"))
+    (unfinished / "last" / "current").write_text("step-00000006-0001")
+    before = {p: p.read_bytes() for p in (unfinished / "last").rglob("*") if p.is_file()}
 
     def full(tensors, path):
         path.write_bytes(b"half")

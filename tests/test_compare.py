@@ -101,8 +101,8 @@ def result(system="gate", seed=1, hit=0.9, examples=None, **changes):
         counts={"test": counts},
         curve=[],
         best_epoch=3,
-        seconds={},
-        parameters={},
+        seconds={"training": 1.0, "all": 1.0},
+        parameters={"all": 2, "trained": 1},
         threads=1,
         finished="2026-01-01T00:00:00Z",
     )
@@ -340,8 +340,8 @@ def test_what_cannot_be_compared_is_one_line(run_cli, three, tmp_path, arguments
     [
         ("metrics.json", None, ["metrics.json is missing"]),
         ("config.toml", None, ["config.toml is missing"]),
-        ("metrics.json", "{}", ["damaged (KeyError('data'))"]),
-        ("config.toml", "x = 1", ["damaged (KeyError('train'))"]),
+        ("metrics.json", "{}", ["metrics.json: damaged: data is missing"]),
+        ("config.toml", "x = 1", ["config.toml: damaged: data is missing"]),
         ("config.toml", "x = ", ["not valid TOML"]),
         ("predictions/test.jsonl", None, ["test.jsonl: missing"]),
         ("predictions/test.jsonl", "{}", ["test.jsonl:1: damaged"]),

@@ -19,8 +19,8 @@ ENGINE = {
 }
 
 FLOORS = (
-    "distributions durable errors escaping toml_mistakes version",
-    "files hookspecs processes standard_streams streams",
+    "distributions durable errors escaping shapes toml_mistakes version",
+    "files hookspecs processes standard_input standard_streams streams",
     "drafts prose",
     "table_width",
     "console",

@@ -106,7 +106,10 @@ def test_a_run_without_predictions_stands_in_the_table_untested(run_cli, runs):
         ("empty", "empty: holds no results.jsonl and no finished run."),
         ("unfinished", "unfinished: not a finished run: metrics.json is missing."),
         ("x=none.jsonl", "leave 'x=' out"),
-        ("damaged", "damaged: damaged (KeyError('data')); train the run again."),
+        (
+            "damaged",
+            "damaged/metrics.json: damaged: data is missing; restore the file, or train",
+        ),
     ],
 )
 def test_what_is_no_run_is_one_line(run_cli, tmp_path, trained, monkeypatch, source, words):

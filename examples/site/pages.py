@@ -53,7 +53,8 @@ EAGER = ("mmseq.errors", "mmseq.hookspecs", "mmseq.registry.ranges")
 
 def own_pages() -> Iterator[str]:
     """Markdown files of the project and what they show, by their path from its root."""
-    yield from ("README.md", "CHANGELOG.md", "examples/README.md", "plugins/README.md")
+    yield from ("README.md", "CHANGELOG.md", "SECURITY.md")
+    yield from ("examples/README.md", "plugins/README.md")
     yield "examples/benchmarks/SPEED.md"
     yield "examples/benchmarks/SCALING.md"
     yield "examples/benchmarks/growth.svg"

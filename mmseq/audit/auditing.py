@@ -22,7 +22,7 @@ from mmseq.data.splits import Split, require_tags, require_whole
 from mmseq.data.tags import spans, split_tag
 from mmseq.data.unknown_types import check_known, missed_line, unknown_entities
 from mmseq.errors import UserError
-from mmseq.files import read_json
+from mmseq.runs.facts import read_metrics
 from mmseq.scoring.calibration import calibration
 from mmseq.scoring.entity_scores import exact_matches
 from mmseq.tagging.tagger import Tagger, load
@@ -191,8 +191,8 @@ def _training(tagger: Tagger) -> tuple[Split | None, list[str]]:
 
 
 def _training_sha256(tagger: Tagger) -> str:
-    path = tagger.folder / "metrics.json"
-    try:
-        return str(read_json(path)["data"]["train"]["sha256"])
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged: it has no data.train.sha256.") from error
+    seen = read_metrics(tagger.folder)["data"]
+    if "train" not in seen:
+        path = tagger.folder / "metrics.json"
+        raise UserError(f"{path}: damaged: it has no data.train.sha256.")
+    return str(seen["train"]["sha256"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mmseq.bench.result_line import line_fault
 from mmseq.bench.results import Result
-from mmseq.files import read_json
+from mmseq.errors import UserError
+from mmseq.runs.facts import read_epochs, read_metrics, read_seconds
 from mmseq.runs.identity import without_places
 from mmseq.runs.predictions import read_predictions
 from mmseq.runs.provenance import require_made_with
@@ -25,12 +27,12 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
     `UserError` where the run is not the experiment: it was made with other data or other versions,
     as can happen where data change while a plan is under way, or on another machine of a cluster.
     """
-    metrics = read_json(run / "metrics.json")
+    metrics = read_metrics(run)
     require_made_with(
         metrics, experiment.checksums, experiment.versions, "plan", "start the bench again"
     )
     scores = scores_of(metrics)
-    return Result(
+    result = Result(
         key=experiment.key,
         system=experiment.row,
         preset=experiment.system.preset,
@@ -43,14 +45,18 @@ def result_of(experiment: Experiment, run: Path, threads: int) -> Result:
         scores=scores,
         counts={split: counts_of(run, split) for split in scores},
         curve=curve_of(run),
-        best_epoch=metrics["best_epoch"],
+        best_epoch=metrics.get("best_epoch", 0),
         seconds=seconds_of(run),
-        parameters=metrics["parameters"],
+        parameters=metrics.get("parameters", {}),
         threads=threads,
         contents=experiment.contents,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         pictures=metrics.get("pictures"),
     )
+    # As every reader of the line will: the run may come from another machine.
+    if wrong := line_fault(asdict(result)):
+        raise UserError(f"{run}: damaged: {wrong}; start the bench again.")
+    return result
 
 
 def scores_of(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -66,22 +72,17 @@ def counts_of(run: Path, split: str) -> dict[str, list[int]]:
 
 def seconds_of(run: Path) -> dict[str, float]:
     """Of each part of the run, and of ``all``."""
-    seconds = dict(read_json(run / "timing.json")["seconds"])
+    seconds = read_seconds(run)
     return {**seconds, "all": sum(seconds.values())}
 
 
 def curve_of(run: Path) -> list[Mapping[str, Any]]:
     """Losses and validation F1 of each epoch; empty without the callback that logs them."""
-    history = run / "history.jsonl"
-    if not history.is_file():
-        return []
-    records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
     return [
         {
             "epoch": record["epoch"],
             "losses": record["losses"],
             "valid_f1": record["valid"]["f1"] if record["valid"] else None,
         }
-        for record in records
-        if record["kind"] == "epoch"
+        for record in read_epochs(run)
     ]

@@ -9,6 +9,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mmseq.bench.result_line import line_fault
 from mmseq.errors import UserError
 from mmseq.escaping import json_line
 from mmseq.scoring.counts import Counts
@@ -109,7 +110,7 @@ def read(paths: Iterable[Path]) -> Reading:
                 continue
             try:
                 result = _parse(line)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
+            except (ValueError, RecursionError) as error:
                 if _half_written(line):
                     notes.append(
                         f"{file}:{number}: half-written, dropped: its run will be done again."
@@ -123,12 +124,17 @@ def read(paths: Iterable[Path]) -> Reading:
 
 
 def _parse(line: bytes) -> Result:
+    """`ValueError` saying what is wrong with it."""
     record = json.loads(line)
+    if not isinstance(record, dict):
+        raise ValueError("no JSON object")
     known = fields(Result)
     required = [f.name for f in known if f.default is f.default_factory is MISSING]
     missing = [name for name in required if name not in record]
     if missing:
         raise ValueError(f"no {', '.join(missing)}")
+    if wrong := line_fault(record):
+        raise ValueError(wrong)
     result = Result(**{f.name: record[f.name] for f in known if f.name in record})
     for split in result.counts:
         result.counts_of(split)
@@ -145,4 +151,6 @@ def _half_written(line: bytes) -> bool:
         json.loads(line)
     except ValueError:
         return True
+    except RecursionError:
+        return False
     return False

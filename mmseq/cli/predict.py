@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from mmseq.cli.output import new_file, require_new
 from mmseq.errors import UserError
 from mmseq.escaping import json_line
 from mmseq.prose import say_in_colours
+from mmseq.standard_input import taken_input
 from mmseq.streams import put_json
 
 if TYPE_CHECKING:
@@ -133,6 +135,10 @@ def predict(
         if best and target.endswith(COLUMNS):
             raise UserError(f"--output {target}: columns hold one way to tag; write a .jsonl file.")
     keep_freed_memory()
+    given = ExitStack()
+    # Before a library is loaded that might read it.
+    taken = given.enter_context(taken_input()) if text is None and source in (None, "-") else None
+    click.get_current_context().call_on_close(given.close)
     tagger = load(run, int8=int8, splitter=splitter)
     tagger.reporter = Warnings()
     if (image or images) and tagger.model.image_encoder is None:
@@ -150,13 +156,14 @@ def predict(
         columns,
         naming,
         cut=splitter is not None,
+        taken=taken,
     )
     beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
     folder = Path(images) if images else beside
     pretty = sys.stdout.isatty() and not as_json
     if not _write(tagger.stream(stream, best, min_score), target, folder, pretty=pretty):
-        given = "standard input" if source in (None, "-") else source
-        tagger.reporter.warning(f"Nothing to tag: {given} holds no sentence.")
+        named = "standard input" if source in (None, "-") else source
+        tagger.reporter.warning(f"Nothing to tag: {named} holds no sentence.")
 
 
 def _write(

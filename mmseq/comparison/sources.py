@@ -9,7 +9,8 @@ from typing import Any
 
 from mmseq.bench import results
 from mmseq.errors import UserError, unknown
-from mmseq.files import at_home, read_json, read_toml
+from mmseq.files import at_home
+from mmseq.runs.facts import read_metrics, read_tables
 from mmseq.runs.folder import require_folder
 from mmseq.runs.identity import recorded, settings, versions
 from mmseq.runs.predictions import Predictions, read_predictions
@@ -82,7 +83,7 @@ def _of_folder(folder: Path, name: str, split: str) -> Run:
         if not (folder / file).is_file():
             raise UserError(f"{folder}: not a finished run: {file} is missing.")
     predictions = read_predictions(folder, split)
-    config, metrics = read_toml(folder / "config.toml"), read_json(folder / "metrics.json")
+    config, metrics = read_tables(folder), read_metrics(folder)
     try:
         return Run(
             where=str(folder),

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmseq.config.config import DataConfig
+from mmseq.data.picture_bounds import require_shippable
 from mmseq.data.source import is_sample, load_data
 from mmseq.drafts import draft_of
 from mmseq.durable import put_folder
@@ -36,9 +37,10 @@ def pack_data(tables: Mapping[str, Any]) -> bytes | None:
         for split in load_data(data, data.splits).values():
             archive.write(split.path, split.path.name)
             packed = set(archive.namelist())
+            wheres = {path: e.where for e in reversed(split.examples) for path in e.images}
             for path in dict.fromkeys(p for e in split.examples for p in e.images):
-                # A picture named by an absolute path elsewhere stays where it is.
-                if isfile(path) and path.is_relative_to(root):
+                if isfile(path):
+                    require_shippable(wheres[path], path, root)
                     name = str(PurePosixPath("images", *path.relative_to(root).parts))
                     if name not in packed:
                         archive.write(path, name)

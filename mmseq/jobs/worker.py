@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import queue
-import sys
 import threading
 from pathlib import Path
 from typing import IO, Any
@@ -22,9 +21,13 @@ def main() -> None:
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # What a library prints must not look like an event.
     os.dup2(2, 1)
-    job = json.loads(sys.stdin.readline())
+    # Nor must what it reads be taken for an answer. The thread reads to the end of the process.
+    source = os.fdopen(os.dup(0), encoding="utf-8")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    job = json.loads(source.readline())
     answers: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_listen, args=(sys.stdin, answers), daemon=True).start()
+    threading.Thread(target=_listen, args=(source, answers), daemon=True).start()
 
     def tell(event: dict[str, Any]) -> str:
         _send(channel, event)

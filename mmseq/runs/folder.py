@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
@@ -14,12 +15,16 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
 from mmseq.config.layering import SECTIONS, SINGLE
+from mmseq.data.tags import is_tag
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, refusals, write_json
 from mmseq.prose import say
 from mmseq.registry.kinds import KINDS
 from mmseq.registry.plugins import registry
+from mmseq.runs.components import component_records, exactly, read_components
 from mmseq.runs.earlier import earlier_options
+from mmseq.runs.inside import require_inside
+from mmseq.shapes import Text, fault, shown
 
 if TYPE_CHECKING:
     from mmseq.model.model import Model
@@ -106,7 +111,7 @@ def write_known(folder: Path, config: Config, model: Model, fitted: Mapping[str,
     """Labels and assets: of a new run, and again of a resumed one, which may have lost some."""
     write_json(folder / "labels.json", list(model.labels))
     (folder / "assets").mkdir(exist_ok=True)
-    write_json(folder / "assets" / COMPONENTS, _component_records(config))
+    write_json(folder / "assets" / COMPONENTS, component_records(config))
     owners: dict[str, Any] = {"text_encoder": model.text_encoder}
     if model.image_encoder is not None:
         owners["image_encoder"] = model.image_encoder
@@ -165,32 +170,15 @@ def resuming(folder: Path, processes: int) -> str:
     return f"{launcher}mmseq train --resume --output {shlex.quote(str(folder))}"
 
 
-def _component_records(config: Config) -> list[dict[str, str]]:
-    """Who provided what, so that a reader of the run knows what to install."""
-    return [
-        {
-            "kind": choice.entry.kind,
-            "name": choice.name,
-            "distribution": choice.entry.distribution,
-            "version": choice.entry.version,
-        }
-        for choice in config.choices
-    ]
-
-
 def require_components(folder: Path, *, quiet: bool = False) -> None:
     """`UserError` naming the distribution of a component that is not installed.
 
     One of another version than the run was made with is a line on stderr, unless `quiet`.
     """
     others: dict[str, tuple[str, str]] = {}
-    path = folder / "assets" / COMPONENTS
-    for record in read_json(path) if path.is_file() else []:
-        try:
-            kind, name = record["kind"], record["name"]
-            what, distribution, version = KINDS[kind], record["distribution"], record["version"]
-        except (KeyError, TypeError) as error:
-            raise UserError(f"{path}: damaged: not a list of components.") from error
+    for record in read_components(folder / "assets" / COMPONENTS):
+        kind, name = record["kind"], record["name"]
+        what, distribution, version = KINDS[kind], record["distribution"], record["version"]
         if name not in registry().names(kind):
             limit = os.environ.get("MMSEQ_LOAD_PLUGINS")
             remedy = f"pip install {distribution}"
@@ -202,7 +190,7 @@ def require_components(folder: Path, *, quiet: bool = False) -> None:
             )
         found = registry().get(kind, name)
         if (found.distribution, found.version) != (distribution, version):
-            others[f"{distribution} {version}"] = found.provider, f"{distribution}=={version}"
+            others[f"{distribution} {version}"] = found.provider, exactly(distribution, version)
     for made_with, (here, remedy) in others.items() if not quiet else ():
         say(
             f"mmseq: {folder} was made with {made_with}, and here is {here}: results may differ; "
@@ -222,6 +210,7 @@ def require_folder(folder: Path) -> None:
 def open_run(folder: Path) -> tuple[Config, list[str]]:
     """Config and labels of a finished run; `UserError` saying what is wrong with any other."""
     require_folder(folder)
+    require_inside(folder)
     missing = [n for n in ("config.toml", "labels.json") if not (folder / n).is_file()]
     if missing:
         lacks = " and ".join(missing) + (" are" if len(missing) > 1 else " is")
@@ -237,10 +226,25 @@ def open_run(folder: Path) -> tuple[Config, list[str]]:
             f"{folder}."
         )
     require_components(folder)
-    labels = read_json(folder / "labels.json")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise UserError(f"{folder / 'labels.json'}: damaged: not a list of tag names.")
-    return own_config(folder), labels
+    return own_config(folder), _labels(folder / "labels.json")
+
+
+def _labels(path: Path) -> list[str]:
+    """The tag names of a run; `UserError` where they are none."""
+    labels: list[str] = read_json(path)
+    wrong = fault(list[Text], labels)
+    if not wrong:
+        strange = [label for label in labels if not is_tag(label) or label[0] not in "BIO"]
+        twice = [label for label, times in Counter(labels).items() if times > 1]
+        wrong = f"{shown(strange[0])} is no BIO tag" if strange else ""
+        wrong = wrong or (f"{shown(twice[0])} stands there twice" if twice else "")
+        wrong = wrong or ("" if "O" in labels else "'O' is missing")
+    if wrong:
+        raise UserError(
+            f"{path}: damaged: not a list of tag names ({wrong}); restore the folder from where "
+            "the run was made."
+        )
+    return labels
 
 
 @lru_cache

@@ -11,15 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.picture_names import in_folder
-from mmseq.data.tags import spans
+from mmseq.data.tags import is_tag, spans
 from mmseq.errors import UserError
 from mmseq.escaping import json_line
 from mmseq.files import replacing
+from mmseq.runs.inside import require_inside
+from mmseq.shapes import Shape, Text, fault, shown
 
 if TYPE_CHECKING:
     from mmseq.model.prediction import Prediction
 
 FOLDER = "predictions"
+
+
+class _Line(Shape):
+    """What is read of a line; the rest is for people."""
+
+    tokens: list[Text]
+    gold: list[Text]
+    tags: list[Text]
 
 
 @dataclass(frozen=True)
@@ -80,12 +90,17 @@ def entities(tokens: Sequence[str], predicted: Prediction) -> list[dict[str, Any
 def read_predictions(run: Path, split: str) -> Predictions:
     """What a run predicted for its own `split`; `UserError` where that is missing or damaged."""
     path = run / FOLDER / f"{split}.jsonl"
+    require_inside(run, [FOLDER])
     found = Predictions([], [], [])
     try:
         with path.open(encoding="utf-8") as file:
             for line in file:
                 record = json.loads(line)
+                if wrong := fault(_Line, record):
+                    raise ValueError(wrong)
                 words, gold, tags = (tuple(record[key]) for key in ("tokens", "gold", "tags"))
+                if strange := next((t for t in (*gold, *tags) if not is_tag(t)), None):
+                    raise ValueError(f"{shown(strange)} is not a tag")
                 if not len(words) == len(gold) == len(tags):
                     raise ValueError(f"{len(words)} words, {len(gold)} and {len(tags)} tags")
                 found.tokens.append(words)
@@ -96,7 +111,7 @@ def read_predictions(run: Path, split: str) -> Predictions:
             f"{path}: missing: the run is unfinished, has no split '{split}', or was made by an "
             "older version; train it again."
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         number = len(found.tokens) + 1
         raise UserError(f"{path}:{number}: damaged ({error}); train the run again.") from error
     return found

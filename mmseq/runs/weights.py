@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -42,6 +44,32 @@ RESTORE = (
 Weights = dict[str, Tensor]
 
 
+def size_of(path: Path) -> tuple[int, int]:
+    """Number of the tensors in a file of weights and their bytes, of its header alone. `UserError`
+    where it is missing or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            names = list(file.keys())
+            slices = [file.get_slice(name) for name in names]
+            held = [math.prod(one.get_shape()) * _BYTES[one.get_dtype()] for one in slices]
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: missing; the run folder is damaged.") from error
+    # safetensors raises its own class, derived from Exception alone.
+    except Exception as error:
+        raise UserError(f"{path}: damaged or not a safetensors file ({error}).") from error
+    return len(held), sum(held)
+
+
+_BYTES = {
+    **dict.fromkeys(("BOOL", "U8", "I8"), 1),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 2),
+    **dict.fromkeys(("F32", "I32", "U32"), 4),
+    **dict.fromkeys(("F64", "I64", "U64"), 8),
+}
+"""Of a number of each type that a run's weights may be of"""
+
+
 def load_weights(
     model: nn.Module,
     path: Path,
@@ -67,15 +95,15 @@ def load_weights(
         tensors = {n: t for n, t in tensors.items() if not n.startswith("weighting.")}
         tensors |= model.weighting.state_dict(prefix="weighting.")
     tensors = suited(model.state_dict(), tensors)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
-        reason = _difference(model.state_dict(), tensors)
-        raise UserError(f"{path}: weights of another model ({reason}); {remedy}.") from error
+    if reason := _difference(model.state_dict(), tensors):
+        raise UserError(f"{path}: weights of another model ({reason}); {remedy}.")
+    model.load_state_dict(tensors)
 
 
 def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
-    """How the weights of a file differ from a model's: in tags, or the first and how many."""
+    """How the weights of a file differ from a model's: in tags, or the first and how many; empty:
+    not at all.
+    """
     tags, known = (len(weights.get("head.weight", ())) for weights in (given, own))
     if tags and known and tags != known:
         return f"for {tags} tags, and here are {known}"
@@ -87,9 +115,34 @@ def _difference(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
             for name, tensor in own.items()
             if name in given and given[name].shape != tensor.shape
         ),
+        *(
+            f"{name} is of {_type(given[name])}, here of {_type(tensor)}"
+            for name, tensor in own.items()
+            if name in given and given[name].dtype != tensor.dtype
+        ),
     ]
     more = f"; {len(places) - 1} more differ" if len(places) > 1 else ""
-    return f"{places[0] if places else 'of another kind'}{more}"
+    return f"{places[0]}{more}" if places else ""
+
+
+def _type(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def require_finite(model: nn.Module, path: Path) -> None:
+    """`UserError` where weights that were loaded from `path` are no numbers: every score would be
+    none. Constants may be infinite, as masks are.
+    """
+    weights = {name for name, _ in model.named_parameters()}
+    for name, tensor in model.state_dict().items():
+        # A sum is a number where all of it are, which is quickly seen; where it is none, one looks.
+        if not tensor.is_floating_point() or tensor.sum(dtype=torch.float32).isfinite():
+            continue
+        if tensor.isnan().any() or (name in weights and tensor.isinf().any()):
+            raise UserError(
+                f"{path}: damaged: {name} holds what is no number; restore the folder from where "
+                "the run was made."
+            )
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:

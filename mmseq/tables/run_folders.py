@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from mmseq.bench.record import counts_of, curve_of, scores_of, seconds_of
+from mmseq.bench.result_line import line_fault
 from mmseq.bench.results import Result
 from mmseq.comparison.sources import identity_of
 from mmseq.comparison.systems import names_of
 from mmseq.errors import UserError
-from mmseq.files import read_json, read_toml
+from mmseq.runs.facts import read_metrics, read_tables
 from mmseq.runs.identity import without_places
 
 RUN = ("config.toml", "metrics.json")
@@ -70,11 +71,11 @@ def _found(name: str, folder: Path) -> _Found:
     for file in RUN:
         if not (folder / file).is_file():
             raise UserError(f"{folder}: not a finished run: {file} is missing.")
-    config, metrics = read_toml(folder / "config.toml"), read_json(folder / "metrics.json")
+    config, metrics = read_tables(folder), read_metrics(folder)
     try:
         identity = json.dumps(identity_of(config, metrics), sort_keys=True, default=str)
     except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(folder, error) from error
+        raise _damaged(folder, repr(error)) from error
     return _Found(str(folder), folder, name, config, metrics, identity)
 
 
@@ -82,7 +83,7 @@ def _result(run: _Found, system: str) -> Result:
     metrics = run.metrics
     scores = scores_of(metrics)
     try:
-        return Result(
+        result = Result(
             key=f"run {run.folder.resolve()}",
             system=system,
             preset="",
@@ -104,7 +105,10 @@ def _result(run: _Found, system: str) -> Result:
             pictures=metrics.get("pictures"),
         )
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise _damaged(run.folder, error) from error
+        raise _damaged(run.folder, repr(error)) from error
+    if wrong := line_fault(asdict(result)):
+        raise _damaged(run.folder, wrong)
+    return result
 
 
 def _counts(folder: Path, splits: Sequence[str]) -> dict[str, dict[str, list[int]]]:
@@ -123,5 +127,5 @@ def _finished(folder: Path) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
-def _damaged(folder: Path, error: Exception) -> UserError:
-    return UserError(f"{folder}: damaged ({error!r}); train the run again.")
+def _damaged(folder: Path, reason: str) -> UserError:
+    return UserError(f"{folder}: damaged ({reason}); train the run again.")

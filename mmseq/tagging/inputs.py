@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mmseq.contracts.example import Example
 from mmseq.data.columns import check_columns
@@ -15,6 +15,7 @@ from mmseq.data.hearing import SHOWN, Hearing
 from mmseq.data.json_fields import JsonFields, checked_fields, picture_names, take
 from mmseq.data.json_values import id_of, kind_of, require_names, require_words, strings
 from mmseq.data.naming import Naming
+from mmseq.data.picture_bounds import require_within
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import decoded, read_examples
 from mmseq.data.sentences import with_files
@@ -52,17 +53,18 @@ def sentences(
     naming: Naming | None = None,
     *,
     cut: bool = False,
+    taken: BinaryIO | None = None,
 ) -> Iterator[Sentence]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
     beside the file. `columns`: which hold what; then tags may be anything. `naming`: names of
     fields, by default the run's. `cut`: a splitter was asked for. JSON objects may have ``text`` in
-    place of ``tokens``.
+    place of ``tokens``. `taken`: the bytes of standard input, whose pictures lie in the folder.
     """
     data = tagger.config.data
     naming = naming or Naming(data.fields, data.tag_names)
-    standard = source == "-"
+    standard = (taken or sys.stdin.buffer) if source == "-" else None
     path = Path("standard input" if standard else source)
     guessed = form == "auto"
     if guessed:
@@ -82,7 +84,8 @@ def sentences(
         fields = JsonFields({own: name for own, name in said.items() if own != "tags"})
         for number, line in _lines(path, standard):
             if line.strip():
-                yield _from_json(tagger, line, path, number, folder, fields)
+                within = None if standard is None else images or Path()
+                yield _from_json(tagger, line, path, number, folder, fields, within)
         for note in fields.lines(path):
             tagger.reporter.warning(note)
     else:
@@ -120,10 +123,10 @@ def _check_tags(example: Example, *, step: bool) -> None:
             raise UserError(f"{where}: {fault.rstrip('.')}; tags of any kind: --columns word=1.")
 
 
-def _lines(path: Path, standard: bool) -> Iterator[tuple[int, str]]:
+def _lines(path: Path, standard: BinaryIO | None) -> Iterator[tuple[int, str]]:
     """Line numbers, from 1, and lines, as they come."""
-    if standard:
-        yield from decoded(path, sys.stdin.buffer)
+    if standard is not None:
+        yield from decoded(path, standard)
         return
     with path.open("rb") as file:
         yield from decoded(path, file)
@@ -147,7 +150,9 @@ def _from_json(
     number: int,
     folder: PictureFolder,
     fields: JsonFields,
+    within: Path | None,
 ) -> Sentence:
+    """`within`: the folder that pictures may not leave; None: they may."""
     where = f"{path}:{number}"
     try:
         record: Any = json.loads(line)
@@ -171,6 +176,9 @@ def _from_json(
     pictures = fields.name(record, "images", where)
     images = strings(where, pictures or "images", picture_names(take(record, pictures)))
     require_names(where, pictures or "images", images)
+    if within is not None:
+        for image in images:
+            require_within(where, image, within)
     name = id_of(where, record.pop("id", None), str(number))
     record.pop("tags", None)
     try:

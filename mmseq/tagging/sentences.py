@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from mmseq.contracts.example import Example
 from mmseq.data.tags import spans
+from mmseq.errors import UserError
 from mmseq.model.prediction import Prediction
 
 
@@ -99,6 +101,17 @@ class Sentence:
 def wordless(best: int | None) -> Prediction:
     """Of a sentence without words: there is one way to tag it."""
     return Prediction((), alternatives=(Prediction((), probability=1.0),) if best else ())
+
+
+def require_numbers(folder: Path, prediction: Prediction) -> None:
+    """`UserError` for scores that are no numbers, which JSON has no word for."""
+    ways = (prediction, *prediction.alternatives)
+    found = [(*way.scores, *way.span_scores, way.probability or 0.0) for way in ways]
+    if not all(math.isfinite(score) for scores in found for score in scores):
+        raise UserError(
+            f"{folder}: gives scores that are no numbers: its weights are damaged, or too large; "
+            "restore the folder from where the run was made, or train it again."
+        )
 
 
 def _entities(found: Sequence[Span]) -> list[dict[str, Any]]:

@@ -22,7 +22,6 @@ from mmseq.data.unknown_types import check_known
 from mmseq.errors import UserError
 from mmseq.files import at_home
 from mmseq.layers.quantise import quantise
-from mmseq.model.assembly import build_model
 from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
 from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
@@ -31,13 +30,19 @@ from mmseq.pictures.ready import ready_pictures
 from mmseq.pictures.table import FeatureTable
 from mmseq.runs import folder as runs
 from mmseq.runs.splitter import AnySplitter, read_splitter
-from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
 from mmseq.tagging.ahead import one_ahead
 from mmseq.tagging.device import usable_device
 from mmseq.tagging.given import Picture, given_sentences, picture_files
 from mmseq.tagging.least import check_min_score
-from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
+from mmseq.tagging.rebuilt import rebuilt
+from mmseq.tagging.sentences import (
+    Sentence,
+    TaggedSentence,
+    require_numbers,
+    tagged,
+    wordless,
+)
 from mmseq.tagging.unlike import Unlike
 
 Unknown = Literal["refuse", "missed"]
@@ -147,6 +152,7 @@ class Tagger:
                 for sentence in chunk:
                     # A string without a word is a sentence without entities.
                     prediction = next(found) if sentence.example.tokens else wordless(best)
+                    require_numbers(self.folder, prediction)
                     yield tagged(sentence, prediction)
 
     def _begun(
@@ -278,13 +284,7 @@ def load(
     config, labels = runs.open_run(folder)
     cutting = read_splitter(folder, config, splitter)
     place = usable_device(device, int8=int8)
-    try:
-        model, _ = build_model(config, labels, assets=folder / "assets")
-    # What a library says to a JSON file of another shape.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{folder / 'assets'}: damaged or incomplete ({reason}).") from error
-    load_weights(model, folder / "model.safetensors")
+    model = rebuilt(folder, config, labels)
     if int8:
         quantise(model.text_encoder, model.title("text_encoder"))
     return Tagger(folder, config, model, place, cutting)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,17 @@ from mmseq.model.model import Model
 from mmseq.processes import process_count, process_index
 from mmseq.runs.folder import resuming
 from mmseq.runs.weights import load_weights, save_weights, tensors_of, write_tensors
+from mmseq.shapes import fault, shown
 from mmseq.training.begun_with import CannotResume
+from mmseq.training.progress import Saved
 
 CURRENT = "current"
+
+_DAMAGED = (
+    *(OSError, ValueError, LookupError, TypeError, RuntimeError, ArithmeticError),
+    SafetensorError,
+)
+"""What damaged files of a checkpoint raise, here and in torch"""
 
 
 @dataclass(frozen=True)
@@ -75,7 +84,7 @@ class Checkpoints:
         generators: Sequence[Generators],
     ) -> None:
         """Write everything that resuming needs; `progress` is JSON, `generators` one a process."""
-        name = f"step-{progress['step']:08d}-{progress['epoch']:04d}"
+        name = _name(progress)
         target = self.folder / name
         temporary = self.folder / f"{name}.part"
         for folder in (temporary, target):
@@ -104,10 +113,11 @@ class Checkpoints:
         """
         folder = self.folder
         try:
-            folder /= (self.folder / CURRENT).read_text(encoding="utf-8").strip()
+            folder /= _named(folder / CURRENT)
             progress: dict[str, Any] = json.loads(
                 (folder / "progress.json").read_text(encoding="utf-8")
             )
+            _require_own(folder, progress)
             python = progress.pop("generators")
             _require_processes(folder, len(python))
             load_weights(model, folder / "model.safetensors")
@@ -115,9 +125,11 @@ class Checkpoints:
             states, own = load_file(folder / "random.safetensors"), f"{process_index()}."
             mine = {n.removeprefix(own): t for n, t in states.items() if n.startswith(own)}
             Generators(mine, python[process_index()]).restore()
-        except (OSError, ValueError, LookupError, TypeError, SafetensorError) as error:
+        except _DAMAGED as error:
+            reason = " ".join(str(error).split())
             raise CannotResume(
-                f"{folder}: damaged checkpoint ({error}); start again in another folder (--output)."
+                f"{folder}: damaged checkpoint ({reason}); start again in another folder "
+                "(--output)."
             ) from error
         return progress
 
@@ -142,11 +154,36 @@ def _optimiser_tensors(model: nn.Module, optimiser: Optimizer) -> dict[str, Tens
     }
 
 
+def _named(current: Path) -> str:
+    """The checkpoint that is current. `ValueError` for what `save` calls none."""
+    name = current.read_text(encoding="utf-8").strip()
+    if not re.fullmatch(r"step-\d{8,}-\d{4,}", name, re.ASCII):
+        raise ValueError(f"'{CURRENT}' names no checkpoint: {shown(name)}")
+    return name
+
+
+def _require_own(folder: Path, progress: Any) -> None:
+    """`ValueError` for a progress.json that is not that of its folder."""
+    if wrong := fault(Saved, progress):
+        raise ValueError(f"progress.json: {wrong}")
+    name = _name(progress)
+    if name != folder.name:
+        raise ValueError(f"progress.json is of {name}")
+    if unlike := progress.get("sums", {}).keys() ^ progress.get("items", {}).keys():
+        raise ValueError(f"progress.json: sums and items differ in {shown(min(unlike))}")
+
+
+def _name(progress: Mapping[str, Any]) -> str:
+    return f"step-{progress['step']:08d}-{progress['epoch']:04d}"
+
+
 def _load_optimiser(model: nn.Module, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
     parameters = dict(model.named_parameters())
     for key, value in tensors.items():
         name, _, field = key.rpartition("|")
         parameter = parameters[name]
+        if value.shape not in (parameter.shape, torch.Size()) or not value.is_floating_point():
+            raise ValueError(f"optimiser.safetensors: {shown(key)} is not of its parameter")
         # Moments live where their parameter does; the step counter stays where AdamW keeps it.
         place = parameter.device
         optimiser.state[parameter][field] = value.to(place)

@@ -4,7 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from mmseq.scoring.shapes import WholeScores
+from mmseq.shapes import Amount, Closed, Text, Whole
+
+
+class SavedBest(Closed):
+    """`Best` as a checkpoint keeps it."""
+
+    epoch: Whole
+    f1: Annotated[float, Field(ge=-1)]
+    valid: WholeScores | None
+
+
+class Saved(Closed):
+    """progress.json of a checkpoint: known keys alone, since what goes on from it has no other."""
+
+    step: Whole
+    epoch: Whole
+    prepared: bool = False
+    pictures: dict[Text, Whole] | None = None
+    best: SavedBest
+    sums: dict[Text, float] = Field(default={})
+    items: dict[Text, Annotated[int, Field(ge=1)]] = Field(default={})
+    sentences: Whole = 0
+    seconds: dict[Text, Amount] = Field(default={})
+    stop_reason: Text = ""
+    callbacks: dict[Text, dict[Text, Any]]
+    generators: list[list[Any]]
+    """Of Python, a process each"""
 
 
 @dataclass
@@ -64,6 +95,6 @@ class Progress:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Progress:
-        """What `to_json` gave, of this version or an earlier one; other keys are left alone."""
+        """What `to_json` gave, of this version or an earlier one, once it is held to `Saved`."""
         known = {name: state[name] for name in cls.__dataclass_fields__ if name in state}
         return cls(**{**known, "best": Best(**state["best"])})

@@ -26,6 +26,7 @@ from mmseq.pictures.ready import ready_pictures
 from mmseq.processes import process_count
 from mmseq.runs import folder as runs
 from mmseq.runs.identity import own_contents
+from mmseq.runs.inside import require_inside
 from mmseq.runs.leftovers import LAST, sweep_finished
 from mmseq.runs.splitter import write_splitter
 from mmseq.training.begun_with import (
@@ -101,6 +102,7 @@ def resume_run(folder: Path | None, reporter: Reporter) -> Setup:
         with runs.held(folder):
             sweep_finished(folder)
         raise UserError(f"{folder}: that run is finished; there is nothing to resume.")
+    require_inside(folder)
     known = (folder / SEEN).is_file()
     # Of versions a line of its own tells.
     runs.require_components(folder, quiet=known)

@@ -15,9 +15,10 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from mmseq.config.config import Config
 from mmseq.console import Reporter, duration
 from mmseq.errors import UserError
-from mmseq.files import locked, read_json
+from mmseq.files import locked
 from mmseq.jobs.job import Event, Job, Outcome, Pool
 from mmseq.runs import folder as runs
+from mmseq.runs.facts import read_metrics, read_seconds
 from mmseq.runs.provenance import require_made_with, versions_of
 from mmseq.training.rounds import rounds_of
 from mmseq.tune.identity import begun_with
@@ -148,7 +149,7 @@ class Tuner:
 
     def _facts(self, job: Job) -> dict[str, Any]:
         """A trial's result. `UserError` where it was made with other data or versions."""
-        metrics = read_json(job.folder / "metrics.json")
+        metrics = read_metrics(job.folder)
         require_made_with(
             metrics,
             self.data,
@@ -156,10 +157,12 @@ class Tuner:
             "study",
             "give another --output",
         )
-        seconds = read_json(job.folder / "timing.json")["seconds"]
+        if "valid" not in metrics:
+            raise UserError(f"{job.folder / 'metrics.json'}: damaged: valid is missing.")
+        seconds = read_seconds(job.folder)
         return {
             "valid_f1": float(metrics["valid"]["f1"]),
-            "best_epoch": metrics["best_epoch"],
+            "best_epoch": metrics.get("best_epoch", 0),
             "seconds": round(sum(seconds.values()), 1),
         }
 

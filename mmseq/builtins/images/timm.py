@@ -24,11 +24,11 @@ from mmseq.builtins.images.timm_backbone import (
     hub_models,
     last_reduction,
     level_indices,
-    read_description,
     rebuild,
     run,
     used_names,
 )
+from mmseq.builtins.images.timm_description import read_description, require_readable
 from mmseq.builtins.images.timm_transform import build_transform, describe_transform, seen
 from mmseq.contracts.image_encoder import ImageEncoder, Pictures
 from mmseq.contracts.states import Sizes
@@ -97,6 +97,7 @@ class TimmEncoder(ImageEncoder):
         if not description and train == "last-stage":
             # Runs from before this was told were cut before their last block.
             self.description["cut_before"] = last_reduction(net)
+        require_readable(self.description, model)
         self.model = net
         self._transform = build_transform(self.description["data"])
         self._level_indices = level_indices(net) if levels else []

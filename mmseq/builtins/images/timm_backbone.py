@@ -13,28 +13,12 @@ from safetensors import SafetensorError
 from timm.models import load_state_dict
 from torch import Tensor, nn
 
+from mmseq.builtins.images.timm_description import forbidden
 from mmseq.errors import UserError, did_you_mean
 from mmseq.packaged import LITE, quiet_hub, weights_file
 
 Step = Callable[[Tensor], Tensor]
 HUB_PREFIXES = ("hf-hub", "hf_hub")
-_NAMES = """
-img_size patch_size in_chans embed_dim depth depths dims num_heads head_dim heads mlp_ratio
-mlp_ratios expand_ratio window_size window_ratio qkv_bias qk_norm qkv_fused proj_bias
-init_values class_token no_embed_class reg_tokens global_pool pos_embed no_pos_class
-use_abs_pos_emb use_rel_pos_bias use_shared_rel_pos_bias use_rot_pos_emb rope_type
-dynamic_img_size dynamic_img_pad strict_img_size pre_norm fc_norm final_norm use_fc_norm
-pool_include_prefix norm_layer norm_eps act_layer embed_norm_layer head_norm_first
-head_hidden_size conv_mlp conv_bias use_grn ls_init_value swiglu_mlp scale_mlp drop_rate
-drop_path_rate proj_drop_rate attn_drop_rate pos_drop_rate patch_drop_rate output_stride
-stem_type stem_width stem_size stem_kernel_size stem_stride base_width cardinality width_factor
-depth_factor channel_multiplier channels layers block_reduce_first down_kernel_size avg_down
-replace_stem_pool round_chs_fn pad_type se_from_exp num_features feature_size
-"""
-ARGUMENTS = frozenset(_NAMES.split())
-"""Arguments of an architecture that a run may hold: sizes, switches and names of layers. Whatever
-else timm takes (`checkpoint_path`, `pretrained`, `cache_dir` …) names files, and may run code.
-"""
 CUTTABLE = "EfficientNet, MobileNetV3, ResNet, RegNet, ConvNeXt, Swin, VGG and ViT models"
 
 
@@ -77,11 +61,11 @@ def rebuild(description: dict[str, Any]) -> nn.Module:
     """The structure that `describe` described, with weights to be loaded; needs no network.
 
     `ValueError` for a description that names anything but an architecture of timm's and plain
-    values of `ARGUMENTS`.
+    values of `mmseq.builtins.images.timm_description.ARGUMENTS`.
     """
     if not timm.is_model(description["architecture"]):
         raise ValueError(f"timm has no architecture '{description['architecture']}'")
-    if fault := _forbidden(description["arguments"]):
+    if fault := forbidden(description["arguments"]):
         raise ValueError(fault)
     size = {name: description[name] for name in ("input_size", "fixed_input_size")}
     return _create(
@@ -103,7 +87,7 @@ def describe(net: nn.Module, model: str) -> dict[str, Any]:
         config = json.loads((Path(place) / "config.json").read_text(encoding="utf-8"))
         arguments = config.get("model_args")
     arguments = {k: v for k, v in (arguments or {}).items() if k != "num_classes"}
-    if fault := _forbidden(arguments):
+    if fault := forbidden(arguments):
         raise UserError(f"timm model '{model}': {fault}; take another model.")
     known: Any = net.pretrained_cfg
     return {
@@ -112,17 +96,6 @@ def describe(net: nn.Module, model: str) -> dict[str, Any]:
         "input_size": list(known["input_size"]),
         "fixed_input_size": bool(known.get("fixed_input_size", False)),
     }
-
-
-def _forbidden(arguments: dict[str, Any]) -> str:
-    """What is wrong with arguments that a run is to hold; empty: nothing."""
-    for name, value in arguments.items():
-        if name not in ARGUMENTS:
-            return f"its argument '{name}' is not one that a run may hold"
-        values = value if isinstance(value, list) else [value]
-        if not all(v is None or isinstance(v, bool | int | float | str) for v in values):
-            return f"its argument '{name}' is neither a number, a name nor a list of them"
-    return ""
 
 
 def load(net: nn.Module, file: Path, model: str) -> None:
@@ -226,12 +199,6 @@ def _create(model: str, *, pretrained: bool, **arguments: Any) -> nn.Module:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """The JSON that `save_assets` wrote."""
-    found: dict[str, Any] = json.loads((folder / "timm.json").read_text(encoding="utf-8"))
-    return found
 
 
 def used_names(net: nn.Module, output: Tensor) -> set[str]:

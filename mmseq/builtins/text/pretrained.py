@@ -15,6 +15,7 @@ from transformers import AutoModel, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from mmseq.builtins.text.first_weights import NothingDrawn
+from mmseq.builtins.text.plain import require_form, require_plain, without_places
 from mmseq.builtins.text.structure import (
     drop_decoder,
     has_decoder,
@@ -23,7 +24,13 @@ from mmseq.builtins.text.structure import (
     structure_of,
 )
 from mmseq.builtins.text.sub_words import cut_otherwise, require_kept, tokenizer_of
-from mmseq.builtins.text.suitable import Unsuitable, require_suitable, takes_vectors
+from mmseq.builtins.text.suitable import (
+    Unsuitable,
+    require_embedded,
+    require_suitable,
+    table_of,
+    takes_vectors,
+)
 from mmseq.errors import UserError
 from mmseq.files import at_home, read_json, write_json
 from mmseq.packaged import quiet_hub, resolve_package_path
@@ -57,6 +64,7 @@ class Pretrained:
         """
         self.structure.save_pretrained(folder)
         files = self.tokenizer.save_pretrained(folder)
+        without_places(folder)
         form: dict[str, Any] = {}
         if self.encoder_alone:
             form["part"] = "encoder"
@@ -146,8 +154,12 @@ def _require_whole(tokenizer: Any, lacking: Iterable[str]) -> None:
 def rebuild(assets: Path) -> Pretrained:
     """Tokenizer and model of a finished run; its weights are loaded by the engine."""
     _quiet()
+    require_plain(assets)
     form = read_json(assets / FORM) if (assets / FORM).is_file() else {}
-    structure = structure_of(str(assets))
+    require_form(assets, form)
+    # An id of the Hub may look as a relative path does.
+    source = str(assets.absolute())
+    structure = structure_of(source, here=True)
     with NothingDrawn():
         network = AutoModel.from_config(structure, trust_remote_code=False)  # type: ignore[no-untyped-call]
     # Without these files the library makes up a tokenizer that knows no word, or other rules.
@@ -160,7 +172,12 @@ def rebuild(assets: Path) -> Pretrained:
     network = _encoder(network, alone=alone)
     width = form.get("width") or int(network.config.hidden_size)
     vectors = form.get("vectors", True)
-    return Pretrained(tokenizer_of(str(assets)), network, structure, width, alone, vectors)
+    tokenizer = tokenizer_of(source, here=True)
+    # Training has seen that ids have no gaps: their number tells, and a list takes its time.
+    table = table_of(network)
+    if table is not None and len(tokenizer) > len(table.weight):  # type: ignore[arg-type]
+        require_embedded(network, tokenizer)
+    return Pretrained(tokenizer, network, structure, width, alone, vectors)
 
 
 class NoPooling(nn.Module):

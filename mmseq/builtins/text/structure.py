@@ -16,15 +16,15 @@ LIMITS = ("max_position_embeddings", "max_encoder_position_embeddings", "max_seq
 """What configs call the longest input"""
 
 
-def structure_of(source: str) -> Any:
+def structure_of(source: str, *, here: bool = False) -> Any:
     """The config in a folder or at a Hub id; of a model with a text part (``text_config``, as
-    CLIP's) that part's.
+    CLIP's) that part's. `here`: of a folder, and no network is asked.
 
     `Unsuitable` where it names more than a transformer of the library: models of timm take
     arguments that name files, and attention kernels are code of the Hub.
     """
     # As it is written: some configs ask the Hub for their parts as soon as they are made.
-    facts, _ = PretrainedConfig.get_config_dict(source)
+    facts, _ = PretrainedConfig.get_config_dict(source, local_files_only=here)
     _require_plain(facts)
     kind = str(facts.get("model_type"))
     nested = {n: v for n, v in facts.items() if isinstance(v, dict) and "model_type" in v}
@@ -44,7 +44,7 @@ def structure_of(source: str) -> Any:
         nested = {n: v for n, v in inner if isinstance(v, dict) and "model_type" in v}
     for name in nested:
         raise Unsuitable(f"'{kind}' has another network in it ('{name}')")
-    structure = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    structure = AutoConfig.from_pretrained(source, trust_remote_code=False, local_files_only=here)
     if getattr(structure, "attention_type", None) == "block_sparse":
         # BigBird turns to this for good at its first short sentence: what it gave hung on order.
         structure.attention_type = "original_full"

@@ -56,13 +56,16 @@ def cut_word(tokenizer: Any, word: str) -> list[int]:
     return list(found["input_ids"])
 
 
-def tokenizer_of(source: str) -> Any:
-    """The tokenizer of a folder or Hub id, ready for words that are split already."""
-    tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True, trust_remote_code=False)
+def tokenizer_of(source: str, *, here: bool = False) -> Any:
+    """The tokenizer of a folder or Hub id, ready for words that are split already. `here`: of a
+    folder, and no network is asked.
+    """
+    asked: dict[str, Any] = {"use_fast": True, "local_files_only": here}
+    tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False, **asked)
     if getattr(tokenizer, "add_prefix_space", True) is False:
         # Byte-level tokenizers refuse split words unless each begins with a space.
         tokenizer = AutoTokenizer.from_pretrained(
-            source, use_fast=True, add_prefix_space=True, trust_remote_code=False
+            source, add_prefix_space=True, trust_remote_code=False, **asked
         )
     return tokenizer
 

@@ -27,7 +27,7 @@ def require_suitable(network: Any, tokenizer: Any, limit: int | None = None) -> 
     state has to depend on the sentence's other sub-words and on nothing else: it is the same alone
     and padded beside a longer one. Neither its buffers nor the random generators are changed.
     """
-    _require_embeddings(network, tokenizer)
+    require_embedded(network, tokenizer)
     long = _some_ids(network, tokenizer)[:limit]
     short = long[:SHORT]
     lengths = [len(short), len(long)]
@@ -96,7 +96,8 @@ def table_of(network: Any) -> nn.Module | None:
     return found if isinstance(weight, Tensor) and weight.dim() == 2 else None
 
 
-def _require_embeddings(network: nn.Module, tokenizer: Any) -> None:
+def require_embedded(network: nn.Module, tokenizer: Any) -> None:
+    """`Unsuitable` where the tokenizer gives ids that the network has no embedding of."""
     table = table_of(network)
     if table is None:
         return

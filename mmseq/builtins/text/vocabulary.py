@@ -8,10 +8,19 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
+from mmseq.shapes import Shape, Whole, fault
+
 UNKNOWN = 0
 """Id of every word without one of its own"""
 PADDING, UNKNOWN_CHARACTER = 0, 1
 FIRST_CHARACTER = 2
+
+
+class _Fitted(Shape):
+    words: list[str]
+    singletons: Whole
+    further: list[str]
+    characters: list[str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,9 @@ class Vocabulary:
 
     @classmethod
     def from_json(cls, fitted: Mapping[str, Any]) -> Vocabulary:
+        """What `to_json` gave; further keys are left alone. `ValueError` for anything else."""
+        if wrong := fault(_Fitted, fitted):
+            raise ValueError(f"fitted.json: {wrong}")
         return cls(
             tuple(fitted["words"]),
             int(fitted["singletons"]),
