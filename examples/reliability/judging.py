@@ -136,6 +136,9 @@ def fault(
     arguments: Sequence[str],
 ) -> str:
     """What is wrong with an exit code and what was written, or nothing."""
+    told = " ".join(err.split())
+    if code == 1 and told.endswith("(--debug shows where)"):
+        return f"a component's error: {told[told.find('Error: ') + 7 :][:60]}"
     if code not in codes:
         return f"exit code {code}"
     seen = CONTROL.search(out + err if terminal else err)
@@ -164,7 +167,7 @@ def _json_fault(text: str) -> str:
         try:
             json.loads(text or "null", parse_constant=refuse)
         except ValueError:
-            for line in text.split("\n")[:-1]:
+            for line in text.removesuffix("\n").split("\n"):
                 json.loads(line, parse_constant=refuse)
     except ArithmeticError as error:
         return f"{error} in JSON"

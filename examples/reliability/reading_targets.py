@@ -153,7 +153,7 @@ TARGETS: tuple[Target, ...] = (
         "imgid",
         structures.columns(),
         "words.txt",
-        [f"{line} --reader imgid" for line in (*SHOWN, SPLIT)],
+        [f"{line} --reader conll" for line in (*SHOWN, SPLIT)],
         (*NAMED, *COLUMNS),
     ),
     _reader("scored", structures.json_lines, "run/predictions/test.jsonl", SCORED, NAMED),
