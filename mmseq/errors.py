@@ -6,9 +6,18 @@ import difflib
 from collections.abc import Callable, Iterable
 from textwrap import shorten
 
+from mmseq.escaping import harmless
+
 
 class UserError(Exception):
-    """A mistake the user can correct: printed as one line, exit code 2, no traceback."""
+    """A mistake the user can correct: printed as one line, exit code 2, no traceback.
+
+    Its text is one line also where a name in it holds line breaks, and steers no terminal.
+    """
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        return harmless(" ".join(filter(None, map(str.strip, text.split("\n")))))
 
 
 class ComponentError(RuntimeError):

@@ -1,6 +1,6 @@
 """What an error tells of names that do not exist."""
 
-from mmseq.errors import did_you_mean, unknown
+from mmseq.errors import UserError, did_you_mean, unknown
 
 
 def test_a_misspelt_word_is_answered_with_the_one_most_like_it():
@@ -20,3 +20,9 @@ def test_an_unknown_name_is_told_with_the_closest_and_all():
         "Unknown decoder 'crff'. Did you mean 'crf'? Available: crf, softmax."
     )
     assert str(unknown("decoder", "crf", [])) == "Unknown decoder 'crf'. Available: none."
+
+
+def test_an_error_is_one_line_in_python_too():
+    assert str(UserError("no option 'a\n  b\n'; \x1b[2Jits\u202e options: c.")) == (
+        "no option 'a b '; \\u001b[2Jits\\u202e options: c."
+    )

@@ -163,6 +163,15 @@ def test_a_setting_that_no_computer_likes_is_one_line(setting):
     assert len(str(error.value)) < 200
 
 
+@pytest.mark.parametrize(
+    "key", ["epochs", "steps", "batch_size", "accumulate", "checkpoint_steps"]
+)
+@pytest.mark.parametrize("value", [10**9 + 1, 10**400])
+def test_more_of_anything_than_any_run_has_is_refused_at_once(key, value):
+    with pytest.raises(UserError, match=f"train.{key}: 10+1?: Input should be less than or equal"):
+        Config.from_layers(settings={f"train.{key}": value})
+
+
 def test_seeds_by_the_thousand_are_taken_at_once():
     problems = Problems()
     assert parse_seeds("0-10000", problems) == tuple(range(10001))

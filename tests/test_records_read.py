@@ -342,3 +342,19 @@ def test_a_pipe_among_a_run_s_files_hangs_nothing(run):
     os.mkfifo(path)
     with pytest.raises(mmseq.UserError, match=r"config\.json: is neither a file nor a folder"):
         mmseq.load(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("train = 1.0", "'train' is a section: write [train]."),
+        ("callbacks = [{ history = {} }]", "'callbacks' is a section: write [callbacks]."),
+        ("[aux]\nboundary = 1", "[aux] boundary = 1: write [aux.boundary]."),
+        ('fusion = "none"', "'fusion' is a section: write [fusion]."),
+    ],
+)
+def test_a_config_of_a_run_is_made_of_sections(run, run_cli, text, wrong):
+    path = run / "config.toml"
+    path.write_text(text)
+    line = told(run_cli("predict", run, "--text", "Jordan"))
+    assert line == f"Error: {path}: {wrong}"

@@ -19,6 +19,12 @@ from mmseq.model.budget import Budget
 ENCODER = "assets/text_encoder/config.json"
 TOKENIZER = "assets/text_encoder/tokenizer_config.json"
 TIMM = "assets/image_encoder/timm.json"
+TRANSFORM = {
+    "input_size": [3, 160, 160],
+    "interpolation": "bicubic",
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,8 @@ HOSTILE = [
     (TIMM, {"input_size": [3, 10**6, 10**6]}, "timm.json: input_size.1: 1000000 is refused"),
     (TIMM, {"input_size": [3, 160]}, "timm.json: input_size: a list is refused"),
     (TIMM, {"fixed_input_size": 1}, "timm.json: fixed_input_size: 1 is neither true nor false"),
+    (TIMM, {"data": {**TRANSFORM, "mean": [0.5, 0.5]}}, "timm.json: data.mean: a list is refused"),
+    (TIMM, {"data": {**TRANSFORM, "std": [0.5] * 4}}, "timm.json: data.std: a list is refused"),
     (TIMM, {"cut_before": "1"}, "timm.json: cut_before: '1' is no whole number"),
 ]
 

@@ -23,6 +23,10 @@ _STRICT = ConfigDict(
     extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
 
+MOST_EPOCHS = 10**6
+MOST = 10**9
+"""No run has more of anything; what is reckoned with it stays a number of a computer's"""
+
 
 def _device_name(name: str) -> str:
     name = name.strip().lower()
@@ -90,14 +94,14 @@ class TrainConfig(BaseModel):
     # numpy takes 32 bits, and each process adds its number.
     seed: int = Field(1, ge=0, lt=2**31)
     """Of everything random: equal seeds give equal weights."""
-    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    epochs: Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | Literal["auto"] = "auto"
     """Epochs in all, with those before auxiliary tasks begin; auto: `steps`, or the text encoder's
     own number, more for few sentences and fewer for very many."""
-    steps: int = Field(0, ge=0)
+    steps: int = Field(0, ge=0, le=MOST)
     """Optimiser steps in all, in place of epochs; validated 4 to 40 times. 0: as `epochs` says."""
-    batch_size: int = Field(32, ge=1)
+    batch_size: int = Field(32, ge=1, le=MOST)
     """Sentences a process and a micro-batch."""
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(1, ge=1, le=MOST)
     """Micro-batches to an optimiser step."""
     learning_rate: float = Field(1e-3, gt=0)
     """Rate of everything but the encoders, which have their own."""
@@ -114,7 +118,7 @@ class TrainConfig(BaseModel):
     """auto: bf16 where a GPU has it, else full precision. fp16 is for GPUs."""
     device: Annotated[str, AfterValidator(_device_name)] = "auto"
     """auto, cpu, cuda, cuda:1 and so on, or mps; auto: the GPU where there is one."""
-    checkpoint_steps: int = Field(0, ge=0)
+    checkpoint_steps: int = Field(0, ge=0, le=MOST)
     """A checkpoint every so many steps, beside the one at each epoch's end; 0: epochs only."""
     keep_last: bool = False
     """Keep the folder `last/` of a finished run."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmseq.config.config import Config
-from mmseq.config.layering import SECTIONS, SINGLE
+from mmseq.config.layering import SECTIONS, SEVERAL, SINGLE
 from mmseq.data.tags import is_tag
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import locked, read_json, read_toml, refusals, write_json
@@ -139,6 +139,9 @@ def own_config(folder: Path) -> Config:
     """
     path = folder / "config.toml"
     tables = read_toml(path)
+    if not _holds_sections(tables):
+        # It says what is not one.
+        return Config.from_file(path)
     missing = [f"[{section}]" for section in SECTIONS if section not in tables]
     missing += [f"{s}.name" for s in SINGLE if s in tables and "name" not in tables[s]]
     missing += [
@@ -157,6 +160,13 @@ def own_config(folder: Path) -> Config:
     return Config.from_file(
         path, {f"{p}.{k}": v for p, own in before.items() for k, v in own.items()}
     )
+
+
+def _holds_sections(tables: Mapping[str, Any]) -> bool:
+    several = [tables.get(section, {}) for section in SEVERAL]
+    sections = [tables.get(section, {}) for section in (*SECTIONS, *SINGLE)]
+    within = [value for table in several if isinstance(table, dict) for value in table.values()]
+    return all(isinstance(table, dict) for table in (*sections, *several, *within))
 
 
 def held(folder: Path) -> AbstractContextManager[None]:

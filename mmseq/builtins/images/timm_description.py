@@ -41,7 +41,7 @@ LONGEST = 100
 _Side = Annotated[int, Field(ge=1, le=WIDEST)]
 _Size = Annotated[list[_Side], Field(min_length=3, max_length=3)]
 _Colour = Annotated[
-    list[Annotated[float, Field(ge=-1e3, le=1e3)]], Field(min_length=1, max_length=4)
+    list[Annotated[float, Field(ge=-1e3, le=1e3)]], Field(min_length=3, max_length=3)
 ]
 
 
@@ -51,7 +51,7 @@ class _Transform(Closed):
     input_size: _Size
     interpolation: Literal["nearest", "bilinear", "bicubic", "box", "hamming", "lanczos", "random"]
     mean: _Colour
-    std: Annotated[list[Annotated[float, Field(gt=0, le=1e3)]], Field(min_length=1, max_length=4)]
+    std: Annotated[list[Annotated[float, Field(gt=0, le=1e3)]], Field(min_length=3, max_length=3)]
     crop_pct: Annotated[float, Field(ge=0.05, le=2)] = LATER
     crop_mode: Literal["squash", "center", "border"] = LATER
 
