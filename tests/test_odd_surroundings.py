@@ -163,9 +163,7 @@ def test_a_setting_that_no_computer_likes_is_one_line(setting):
     assert len(str(error.value)) < 200
 
 
-@pytest.mark.parametrize(
-    "key", ["epochs", "steps", "batch_size", "accumulate", "checkpoint_steps"]
-)
+@pytest.mark.parametrize("key", ["epochs", "steps", "batch_size", "accumulate", "checkpoint_steps"])
 @pytest.mark.parametrize("value", [10**9 + 1, 10**400])
 def test_more_of_anything_than_any_run_has_is_refused_at_once(key, value):
     with pytest.raises(UserError, match=f"train.{key}: 10+1?: Input should be less than or equal"):

@@ -72,7 +72,7 @@ def _options(world: Path, seed: str) -> Make:
     from mmseq.cli import build
 
     commands = [one for one in _leaves(build()) if one[0] not in LEFT_OUT]
-    texts = Stream(structures.st.text(max_size=30), f"{seed} option")
+    texts = Stream(structures.text(30), f"{seed} option")
 
     def trial(number: int, draw: Random) -> Trial:
         name, command = draw.choice(commands)
@@ -99,7 +99,7 @@ def _options(world: Path, seed: str) -> Make:
 
 
 def _settings(world: Path, seed: str) -> Make:
-    texts = Stream(structures.st.text(max_size=30), f"{seed} setting")
+    texts = Stream(structures.text(30), f"{seed} setting")
 
     def trial(number: int, draw: Random) -> Trial:
         key = draw.choice(SETTINGS) if draw.random() < 0.9 else _odd(texts[number], draw)
