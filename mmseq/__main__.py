@@ -92,7 +92,9 @@ def run(arguments: list[str], *, debug: bool = False) -> int:
         if debug or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
             raise
         reason = "no space left on the disk" if error.errno in _FULL else error.strerror
-        return _tell(f"{error.filename or 'writing'}: {reason}; nothing written before is lost.", 2)
+        # What may not be read is refused like what may not be written.
+        rest = "" if error.errno == errno.EACCES else "; nothing written before is lost"
+        return _tell(f"{error.filename or 'writing'}: {reason}{rest}.", 2)
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

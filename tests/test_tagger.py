@@ -165,7 +165,7 @@ def test_a_sentence_alone_is_tagged_as_among_others(run, tiny_data):
 
 
 def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch):
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 5)
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 5)
     tagger = mmseq.load(run)
     examples = load_folder(tiny_data)["train"].examples
     made = [
@@ -183,8 +183,8 @@ def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch)
     stream.close()
 
 
-def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch):
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
+def test_an_error_in_a_stream_comes_behind_all_sentences_before_it(run, monkeypatch):
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 2)
     tagger = mmseq.load(run)
 
     def given():
@@ -195,13 +195,13 @@ def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch
     found = []
     with pytest.raises(mmseq.UserError, match="in.jsonl:6: broken"):
         found.extend(tagged.id for tagged in tagger.stream(given()))
-    # The chunk that it breaks off is not whole.
-    assert found == ["0", "1", "2", "3"]
+    # Those of the chunk that it breaks off, too.
+    assert found == ["0", "1", "2", "3", "4"]
 
 
 def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
     """Made beside the model, in another thread."""
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 2)
     tagger = mmseq.load(run)
     encode, threads = tagger.model.text_encoder.encode, set()
 
@@ -212,11 +212,12 @@ def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
         return encode(tokens)
 
     monkeypatch.setattr(tagger.model.text_encoder, "encode", failing)
-    made = [tagger.sentence(text) for text in ("Jordan", "so tired", "a", "b", "broken", "c")]
+    texts = ("Jordan", "so tired", "a", "b", "c", "broken", "d")
+    made = [tagger.sentence(text) for text in texts]
     found = []
     with pytest.raises(mmseq.UserError, match="a broken word"):
         found.extend(tagged.text for tagged in tagger.stream(made))
-    assert found == ["Jordan", "so tired", "a", "b"]
+    assert found == ["Jordan", "so tired", "a", "b", "c"]
     assert len(threads) == 2
     assert not any(t.is_alive() for t in threads - {threading.current_thread()})
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -25,7 +23,7 @@ from mmseq.layers.quantise import quantise
 from mmseq.model.assembly import build_model
 from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
-from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
+from mmseq.model.prediction import Prediction, gives_k_best, predict
 from mmseq.pictures.checksums import images_sha256
 from mmseq.pictures.ready import ready_pictures
 from mmseq.pictures.table import FeatureTable
@@ -33,11 +31,11 @@ from mmseq.runs import folder as runs
 from mmseq.runs.splitter import AnySplitter, read_splitter
 from mmseq.runs.weights import load_weights
 from mmseq.scoring.metrics import score
-from mmseq.tagging.ahead import one_ahead
+from mmseq.tagging.chunks import Refuse, TaggedChunk, raised, tagged_chunks
 from mmseq.tagging.device import usable_device
 from mmseq.tagging.given import Picture, given_sentences, picture_files
 from mmseq.tagging.least import check_min_score
-from mmseq.tagging.sentences import Sentence, TaggedSentence, tagged, wordless
+from mmseq.tagging.sentences import Sentence, TaggedSentence
 from mmseq.tagging.unlike import Unlike
 
 Unknown = Literal["refuse", "missed"]
@@ -131,39 +129,38 @@ class Tagger:
 
     def stream(
         self,
-        sentences: Iterable[Sentence],
+        sentences: Iterable[Sentence | None],
         best: int | None = None,
         min_score: float | None = None,
     ) -> Iterator[TaggedSentence]:
         """Tag any number of sentences, in order, a chunk at a time; the text encoder's form of
         the next chunk is made while the model works. `best` and `min_score` as in `predict`.
         """
+        for chunk in self.chunks(sentences, best, min_score):
+            yield from chunk.sentences
+
+    def chunks(
+        self,
+        sentences: Iterable[Sentence | None],
+        best: int | None = None,
+        min_score: float | None = None,
+        *,
+        refuse: Refuse = raised,
+    ) -> Iterator[TaggedChunk]:
+        """The same by chunks. Where None stands among the sentences, no other is waited for, and
+        those before it are tagged. An error comes behind the sentences before it; `refuse` says
+        what becomes of one that the model cannot take, by default an error.
+        """
         self._check_best(best)
         check_min_score(min_score, best)
-        least = min_score or 0.0
-        with ThreadPoolExecutor(1) as pool:
-            for chunk, collator, ready in one_ahead(self._begun(sentences, pool)):
-                found = iter(self._run(collator, ready(), best=best or 0, min_score=least))
-                for sentence in chunk:
-                    # A string without a word is a sentence without entities.
-                    prediction = next(found) if sentence.example.tokens else wordless(best)
-                    yield tagged(sentence, prediction)
-
-    def _begun(
-        self, sentences: Iterable[Sentence], pool: Executor
-    ) -> Iterator[tuple[list[Sentence], Collator, Callable[[], Sequence[Prepared]]]]:
-        """Chunks, and what gives their sentences prepared."""
-        iterator, first = iter(sentences), True
-        unlike = Unlike(self.splitter, self.reporter)
-        while chunk := list(islice(iterator, CHUNK)):
-            for sentence in chunk:
-                unlike.look(sentence)
-            filled = [s.example for s in chunk if s.example.tokens]
-            collator = self.collator(filled)
-            # The first has nothing to be made beside; one sentence needs no thread.
-            made = partial(collator.prepared, filled)
-            yield chunk, collator, made if first else pool.submit(made).result
-            first = False
+        yield from tagged_chunks(
+            sentences,
+            Unlike(self.splitter, self.reporter).look,
+            self.collator,
+            partial(self._run, best=best or 0, min_score=min_score or 0.0),
+            best,
+            refuse,
+        )
 
     def evaluate(
         self,
