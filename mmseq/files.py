@@ -18,7 +18,8 @@ from mmseq.errors import UserError
 from mmseq.toml_mistakes import remedy
 
 try:
-    import fcntl
+    # Named anew, since other modules take it from here.
+    import fcntl as fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment,unused-ignore]
 
