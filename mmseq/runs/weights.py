@@ -131,12 +131,14 @@ def _type(tensor: Tensor) -> str:
 
 def require_finite(model: nn.Module, path: Path) -> None:
     """`UserError` where weights that were loaded from `path` are no numbers: every score would be
-    none. Constants may be infinite, as masks are.
+    none. Constants may be infinite, as masks are; what weighs losses tags nothing.
     """
     weights = {name for name, _ in model.named_parameters()}
     for name, tensor in model.state_dict().items():
         # A sum is a number where all of it are, which is quickly seen; where it is none, one looks.
-        if not tensor.is_floating_point() or tensor.sum(dtype=torch.float32).isfinite():
+        if name.startswith("weighting.") or not tensor.is_floating_point():
+            continue
+        if tensor.sum(dtype=torch.float32).isfinite():
             continue
         if tensor.isnan().any() or (name in weights and tensor.isinf().any()):
             raise UserError(
