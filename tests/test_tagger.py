@@ -225,6 +225,30 @@ def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
     assert not any(t.is_alive() for t in threads - {threading.current_thread()})
 
 
+def test_a_sentence_that_the_model_cannot_take_may_be_left_out(run, monkeypatch):
+    """It takes none of its chunk along."""
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 3)
+    tagger = mmseq.load(run)
+    encode, told = tagger.model.text_encoder.encode, []
+
+    def failing(tokens):
+        if "broken" in tokens:
+            raise mmseq.UserError("a broken word")
+        return encode(tokens)
+
+    monkeypatch.setattr(tagger.model.text_encoder, "encode", failing)
+    texts = ("broken", "a", "", "b", "broken", "c", "d", "broken")
+    made = [tagger.sentence(text, line=number) for number, text in enumerate(texts, 1)]
+    chunks = list(tagger.chunks(made, refuse=lambda error, line: told.append((str(error), line))))
+    assert [[s.text for s in chunk.sentences] for chunk in chunks] == [["a", ""], ["b", "c"], ["d"]]
+    assert [(c.taken, c.whole, c.last_line) for c in chunks] == [
+        (3, True, 3),
+        (3, True, 6),
+        (2, False, 8),
+    ]
+    assert told == [("a broken word", line) for line in (1, 5, 8)]
+
+
 def test_one_picture_may_be_a_path_and_none_is_none(run, tiny_data):
     tagger = mmseq.load(run)
     picture = next((tiny_data / "images").iterdir())
