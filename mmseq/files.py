@@ -158,8 +158,17 @@ def at_home(path: str | Path) -> Path:
 
 
 def user_cache() -> Path:
-    """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder."""
+    """Folder for what can be made again: `MMSEQ_CACHE`, else `mmseq` in the user's cache folder.
+
+    `UserError` where none is named and the user has no home.
+    """
     if own := os.environ.get("MMSEQ_CACHE"):
         return at_home(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (at_home(base) if base else Path.home() / ".cache") / "mmseq"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return at_home(base) / "mmseq"
+    try:
+        return Path.home() / ".cache" / "mmseq"
+    except RuntimeError:
+        raise UserError(
+            "There is no home folder (HOME) to keep anything in: MMSEQ_CACHE names one."
+        ) from None

@@ -20,7 +20,7 @@ ENGINE = {
 
 FLOORS = (
     "errors toml_mistakes version",
-    "files hookspecs processes prose streams",
+    "files hookspecs modes processes prose streams",
     "table_width",
     "console",
     "packaged contracts",

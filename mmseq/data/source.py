@@ -21,6 +21,7 @@ from mmseq.data.splits import (
     types_of,
 )
 from mmseq.data.store import LARGE, ExampleStore
+from mmseq.errors import UserError
 from mmseq.files import at_home, user_cache
 
 
@@ -51,7 +52,14 @@ def load_data(
 
 
 def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
-    root = data.store("cache", user_cache() / "sentences")
+    default = Path()
+    try:
+        default = user_cache() / "sentences"
+    except UserError:
+        # Without a place to keep them, sentences are in memory.
+        if data.cache == "auto":
+            return None
+    root = data.store("cache", default)
     if root is None:
         return None
     return ExampleStore(root, least=LARGE if data.cache == "auto" else 0, tell=tell)

@@ -12,6 +12,7 @@ from getpass import getuser
 from os.path import isfile
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from mmseq.config.config import DataConfig
 from mmseq.data.source import is_sample, load_data
@@ -75,7 +76,9 @@ def pack_run(run: Path, weights: str) -> bytes:
 def load_run(packed: bytes, folder: Path) -> None:
     """The run as `folder`, whole or not at all; remains of an earlier try are removed."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    # Not a temporary folder of the system's, which nobody else may read.
+    new = folder.with_name(f".{folder.name}-{uuid4().hex}")
+    new.mkdir()
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         archive.extractall(new)
     shutil.rmtree(folder, ignore_errors=True)
