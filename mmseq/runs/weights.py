@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmseq.errors import UserError
 from mmseq.files import replacing
 from mmseq.model.model import Model
+from mmseq.modes import as_umask_says
 
 
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
@@ -150,7 +151,8 @@ def require_finite(model: nn.Module, path: Path) -> None:
 def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """A safetensors file; `UserError` where it cannot be written, as on a full disk."""
     try:
-        save_file(tensors, path)
+        with as_umask_says(path):
+            save_file(tensors, path)
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"{path}: cannot be written ({error}); nothing written before is lost: make room, "
