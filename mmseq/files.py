@@ -18,7 +18,8 @@ from mmseq.errors import UserError
 from mmseq.toml_mistakes import remedy
 
 try:
-    import fcntl
+    # Named anew, since other modules take it from here.
+    import fcntl as fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment,unused-ignore]
 
@@ -219,12 +220,12 @@ def _marked(mark: Path) -> Iterator[None]:
         mark.unlink(missing_ok=True)
 
 
-def at_home(path: str | Path) -> Path:
+def at_home(path: str | Path, setting: str = "") -> Path:
     """A path with the home folder for ``~``; one of a user that there is not stays as it is.
-    `UserError` for what no file can be called.
+    `UserError` for what no file can be called, with the `setting` that names it.
     """
     if fault := name_fault(os.fspath(path)):
-        raise UserError(fault)
+        raise UserError(f"{setting}: {fault}" if setting else fault)
     return Path(os.path.expanduser(path))
 
 

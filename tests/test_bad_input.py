@@ -206,10 +206,12 @@ def test_a_full_disk_keeps_the_last_checkpoint(run_cli, unfinished, monkeypatch)
         ('{"tokens": ["a"], "id": "\\udfff"}', "in.jsonl:2: '\\udfff': holds half a character"),
     ],
 )
-def test_a_bad_line_leaves_no_half_result(run_cli, finished, tmp_path, line, words):
+def test_a_bad_line_keeps_what_is_tagged(run_cli, finished, tmp_path, line, words):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text('{"text": "Jordan"}\n' + line + "\n")
-    told(run_cli("predict", finished, "--input", source, "--output", target), words)
+    line = told(run_cli("predict", finished, "--input", source, "--output", target), words)
+    assert f"{target}.part holds 1 sentence: go on with --resume" in line
+    assert json.loads((tmp_path / "out.jsonl.part").read_text())["text"] == "Jordan"
     assert not target.exists()
 
 

@@ -217,11 +217,14 @@ def test_what_is_no_json_is_told_with_its_line(tmp_path, store):
     assert not list(store.root.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
-    path = written(tmp_path, "train.txt", CONLL)
-    store = ExampleStore(path / "inside", least=0)
-    with pytest.raises(UserError, match=f"{path}.*data.cache"):
-        load_file(path, store=store)
+def test_a_folder_that_cannot_be_written_is_told_and_left_out(tmp_path):
+    path, told = written(tmp_path, "train.txt", CONLL), []
+    store = ExampleStore(path / "inside", least=0, tell=told.append)
+    split = load_file(path, store=store)
+    assert split.examples == load_file(path).examples
+    assert len(told) == 2
+    assert told[1].startswith(f"Cannot keep the sentences of {path} in {path / 'inside'}: Not a ")
+    assert told[1].endswith("name another folder (data.cache). Until then they stay in memory.")
 
 
 def test_training_on_sentences_from_disk_is_the_same_to_the_bit(

@@ -1,4 +1,6 @@
+import resource
 import shutil
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -225,3 +227,71 @@ def test_a_deleted_store_is_filled_again(pictures, tmp_path):
     shutil.rmtree(store.root)
     table = compute_features(pictures, encoder, store=store)
     assert (table.new, table.reused) == (7, 0)
+
+
+def test_a_store_that_cannot_be_written_is_left_out_and_said(pictures, tmp_path):
+    (tmp_path / "file").touch()
+    encoder = Scaled()
+    table = compute_features(pictures, encoder, store=FeatureStore(tmp_path / "file"))
+    assert equal(table.rows(pictures), compute_features(pictures, encoder).rows(pictures))
+    assert (table.new, table.reused, len(table.warnings)) == (7, 0, 1)
+    assert str(tmp_path / "file") in table.warnings[0]
+    assert table.warnings[0].endswith("Until then features stay in memory.")
+
+
+@pytest.mark.process
+def test_a_full_disk_leaves_what_is_stored_and_the_rest_in_memory(pictures, tmp_path):
+    """The limit on the size of files ends writing as a full disk does."""
+    store = FeatureStore(tmp_path / "store")
+    compute_features(pictures[:2], Scaled(), store=store)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+        table = compute_features(pictures, Scaled(), store=store, batch_size=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    assert equal(table.rows(pictures), compute_features(pictures, Scaled()).rows(pictures))
+    assert (table.new, table.reused, len(table.warnings)) == (5, 2, 1)
+
+
+class Counted(TimmEncoder):
+    """Counts the pictures that pass through the model."""
+
+    passed = 0
+
+    def precompute(self, pixels):
+        self.passed += len(pixels)
+        return super().precompute(pixels)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("model", ["test_resnet", "test_vit", "tf_efficientnet_lite0"])
+def test_one_new_picture_costs_one_and_has_the_bits_of_a_batch(pictures, model, threads):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    encoder = Counted(Sizes(("O",)), model=model, weights="random", train="frozen")
+    among = compute_features(pictures, encoder, batch_size=16)
+    # The first batch is padded, and its first picture is tried alone.
+    assert encoder.passed == 17
+    for number, path in enumerate(pictures, 1):
+        alone = compute_features([path], encoder, batch_size=16)
+        assert equal(alone.rows([path]), among.rows([path]))
+        assert encoder.passed == 17 + number
+
+
+class Centred(Scaled):
+    """What a picture gets depends on how many others there are."""
+
+    def precompute(self, pixels):
+        self.sizes = [*getattr(self, "sizes", []), len(pixels)]
+        return {"mean": pixels.mean((2, 3)) + len(pixels)}
+
+
+def test_where_a_batch_of_one_gives_other_bits_it_is_padded(pictures):
+    encoder = Centred()
+    among = compute_features(pictures, encoder, batch_size=16)
+    alone = compute_features(pictures[:1], encoder, batch_size=16)
+    assert equal(alone.rows(pictures[:1]), among.rows(pictures[:1]))
+    assert encoder.sizes == [16, 1, 16]

@@ -185,16 +185,6 @@ def test_rows_of_another_layout_are_an_error(store):
         store.open("f").append({"b": {"map": np.zeros(3, np.float16)}})
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 99, "dtype": "float16", "shapes": {}}']
-)
-def test_a_damaged_description_is_an_error_that_says_what_to_do(store, text):
-    store.open("f").append({"a": row(1)})
-    (store.root / "f" / "meta.json").write_text(text)
-    with pytest.raises(UserError, match="delete"):
-        store.open("f")
-
-
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="store off"):

@@ -147,19 +147,22 @@ def test_which_gpu_of_a_machine_makes_no_other_experiment():
     assert first == second != cpu
 
 
-def test_a_second_training_of_a_process_may_have_another_precision(
-    tiny_encoder, tiny_data, tmp_path
-):
+def test_a_second_training_of_a_process_is_as_the_first(tiny_encoder, tiny_data, tmp_path):
+    """Whatever precision and accumulation those before it had, which a library keeps."""
     flags = {
         "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
         "fusion": {"name": "none"},
     }
-    for number, precision in enumerate(("no", "bf16", "fp16", "no")):
+    asked = [("no", 1), ("bf16", 2), ("fp16", 1), ("no", 2), ("bf16", 2), ("no", 1)]
+    weights = []
+    for number, (precision, accumulate) in enumerate(asked):
         config = Config.from_layers(
             flags=flags,
             settings={
                 "data.path": str(tiny_data),
                 "train.epochs": 1,
+                "train.batch_size": 4,
+                "train.accumulate": accumulate,
                 "train.device": "cpu",
                 "train.precision": precision,
             },
@@ -167,3 +170,8 @@ def test_a_second_training_of_a_process_may_have_another_precision(
         run = mmseq.train(config, output=tmp_path / str(number), reporter=Reporter(quiet=True))
         used = "bf16" if precision == "bf16" else "no"
         assert f'"precision": "{used}"' in (run / "metrics.json").read_text()
+        weights.append((run / "model.safetensors").read_bytes())
+    # A CPU has no fp16: the third is in full precision, too.
+    assert weights[0] == weights[5] == weights[2]
+    assert weights[1] == weights[4]
+    assert len(set(weights)) == 3

@@ -20,7 +20,7 @@ ENGINE = {
 
 FLOORS = (
     "distributions durable errors escaping shapes toml_mistakes version",
-    "files hookspecs processes standard_input standard_streams streams",
+    "files hookspecs modes processes standard_input standard_streams streams",
     "drafts prose",
     "table_width",
     "console",

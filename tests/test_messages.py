@@ -36,7 +36,7 @@ FILES = {
     "plan.toml": 'presets = ["bert-cfr"]\ndata = ["data"]\n',
     "space.toml": "[space]\ntrain.epoch = { low = 1, high = 3 }\n",
     "sentences.csv": "so tired\n",
-    "broken.jsonl": '{"tokens": ["so"]}\nso tired\n',
+    "broken.jsonl": 'so tired\n{"tokens": ["so"]}\n',
     "gold.txt": "Anna\tB-PER\nruns\tO\n",
     "other-words.txt": "Anne\tB-PER\nruns\tO\n",
     "shorter.txt": "Anna\tB-PER\n",

@@ -17,7 +17,7 @@ TEMPLATE = ROOT / "mmseq" / "scaffold" / "template"
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 SLOW = {"torch", "torchvision", "transformers", "timm", "accelerate"}
 QUICK = [path for plugin in (*PLUGINS, TEMPLATE) for path in plugin.glob("mmseq_*/__init__.py")]
-COMMON = {"layout", "prefix"}
+COMMON = {"cluster", "layout", "prefix"}
 """Names that are everyday words of a program too: only as a string by itself do they name."""
 SYSTEMS = {"adacan", "gvatt", "mlmner", "modality-attention", "umt"}
 

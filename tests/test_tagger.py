@@ -2,7 +2,10 @@
 
 import json
 import os
+import pickle
 import shutil
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 
@@ -165,7 +168,7 @@ def test_a_sentence_alone_is_tagged_as_among_others(run, tiny_data):
 
 
 def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch):
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 5)
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 5)
     tagger = mmseq.load(run)
     examples = load_folder(tiny_data)["train"].examples
     made = [
@@ -183,8 +186,8 @@ def test_a_stream_of_several_chunks_keeps_its_order(run, tiny_data, monkeypatch)
     stream.close()
 
 
-def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch):
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
+def test_an_error_in_a_stream_comes_behind_all_sentences_before_it(run, monkeypatch):
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 2)
     tagger = mmseq.load(run)
 
     def given():
@@ -195,13 +198,13 @@ def test_an_error_in_a_stream_comes_behind_the_chunks_before_it(run, monkeypatch
     found = []
     with pytest.raises(mmseq.UserError, match="in.jsonl:6: broken"):
         found.extend(tagged.id for tagged in tagger.stream(given()))
-    # The chunk that it breaks off is not whole.
-    assert found == ["0", "1", "2", "3"]
+    # Those of the chunk that it breaks off, too.
+    assert found == ["0", "1", "2", "3", "4"]
 
 
 def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
     """Made beside the model, in another thread."""
-    monkeypatch.setattr("mmseq.tagging.tagger.CHUNK", 2)
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 2)
     tagger = mmseq.load(run)
     encode, threads = tagger.model.text_encoder.encode, set()
 
@@ -212,13 +215,38 @@ def test_an_error_in_making_a_later_chunk_ready_comes_through(run, monkeypatch):
         return encode(tokens)
 
     monkeypatch.setattr(tagger.model.text_encoder, "encode", failing)
-    made = [tagger.sentence(text) for text in ("Jordan", "so tired", "a", "b", "broken", "c")]
+    texts = ("Jordan", "so tired", "a", "b", "c", "broken", "d")
+    made = [tagger.sentence(text) for text in texts]
     found = []
     with pytest.raises(mmseq.UserError, match="a broken word"):
         found.extend(tagged.text for tagged in tagger.stream(made))
-    assert found == ["Jordan", "so tired", "a", "b"]
+    assert found == ["Jordan", "so tired", "a", "b", "c"]
     assert len(threads) == 2
     assert not any(t.is_alive() for t in threads - {threading.current_thread()})
+
+
+def test_a_sentence_that_the_model_cannot_take_may_be_left_out(run, monkeypatch):
+    """It takes none of its chunk along."""
+    monkeypatch.setattr("mmseq.tagging.chunks.CHUNK", 3)
+    tagger = mmseq.load(run)
+    encode, told = tagger.model.text_encoder.encode, []
+
+    def failing(tokens):
+        if "broken" in tokens:
+            raise mmseq.UserError("a broken word")
+        return encode(tokens)
+
+    monkeypatch.setattr(tagger.model.text_encoder, "encode", failing)
+    texts = ("broken", "a", "", "b", "broken", "c", "d", "broken")
+    made = [tagger.sentence(text, line=number) for number, text in enumerate(texts, 1)]
+    chunks = list(tagger.chunks(made, refuse=lambda error, line: told.append((str(error), line))))
+    assert [[s.text for s in chunk.sentences] for chunk in chunks] == [["a", ""], ["b", "c"], ["d"]]
+    assert [(c.taken, c.whole, c.last_line) for c in chunks] == [
+        (3, True, 3),
+        (3, True, 6),
+        (2, False, 8),
+    ]
+    assert told == [("a broken word", line) for line in (1, 5, 8)]
 
 
 def test_one_picture_may_be_a_path_and_none_is_none(run, tiny_data):
@@ -715,3 +743,49 @@ def test_nothing_to_tag_is_told_before_a_model_is_loaded(run_cli, monkeypatch, t
     done = run_cli("predict", tmp_path / "no-run")
     assert done.code == 2
     assert "Nothing to tag" in done.err
+
+
+def test_a_pickled_tagger_is_loaded_again_elsewhere(run, tmp_path):
+    own = shutil.copytree(run, tmp_path / "run")
+    tagger = mmseq.load(own, device="cpu", splitter="whitespace")
+    sentences = ["Anna's dog ran to Oslo", "Bob stayed"]
+    kept = pickle.dumps(tagger)
+    assert len(kept) < 2000
+    again = pickle.loads(kept)
+    assert again.splitter.base == tagger.splitter.base
+    assert again.predict(sentences) == tagger.predict(sentences)
+    os.utime(own / "model.safetensors", (0, 0))
+    with pytest.raises(mmseq.UserError, match="have changed since its tagger was pickled"):
+        pickle.loads(kept)
+    shutil.rmtree(own)
+    with pytest.raises(mmseq.UserError, match="No run folder"):
+        pickle.loads(kept)
+
+
+FORK = """
+import json, os, sys
+import torch
+torch.set_num_threads(2)
+import mmseq
+tagger = mmseq.load(sys.argv[1], device="cpu")
+sentences = ["Anna ran to Oslo", "Bob stayed"] * 20
+before = tagger.predict(sentences)
+child = os.fork()
+if not child:
+    os._exit(0 if [t.tags for t in tagger.predict(sentences)] == [t.tags for t in before] else 1)
+_, status = os.waitpid(child, 0)
+after = tagger.predict(sentences)
+print(json.dumps([status, after == before, torch.get_num_threads()]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_tagger_that_was_used_answers_in_children(run):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(run)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == [0, True, 2]

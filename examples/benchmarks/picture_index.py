@@ -21,7 +21,8 @@ from typing import Any
 from interleaved import tell
 
 from mmseq.model.order import training_order
-from mmseq.pictures.store import FORMAT, FeatureStore
+from mmseq.pictures.layout import FORMAT
+from mmseq.pictures.store import FeatureStore
 
 SHAPE = (49, 1280)
 

@@ -26,7 +26,7 @@ from mmseq.data.invisible import code_point, is_blank, is_odd
 from mmseq.data.json_fields import checked_tag_names
 from mmseq.data.reading import lines_of
 from mmseq.data.tags import is_tag
-from mmseq.errors import counted
+from mmseq.errors import UserError, counted
 
 _GLOBAL = "# global.columns ="
 
@@ -83,26 +83,34 @@ class _File:
 
     def examples(self) -> Iterator[Example]:
         held: list[Example] = []
-        for number, line in self._lines():
-            example = self._line(number, line)
-            if example is not None:
+        try:
+            for number, line in self._lines():
+                example = self._line(number, line)
+                if example is not None:
+                    held.append(example)
+                if held and not (self._suspicion and self._suspicion.open):
+                    yield from held
+                    held.clear()
+            if (example := self._ended()) is not None:
                 held.append(example)
-            if held and not (self._suspicion and self._suspicion.open):
-                yield from held
-                held.clear()
-        if (example := self._ended()) is not None:
-            held.append(example)
-        tag = min(self._told.with_tags(), default=-1)
-        if self._layout and self._suspicion and (wrong := self._suspicion.verdict(tag)):
+        except UserError:
+            yield from () if self._verdict() else held
+            raise
+        if self._layout and (wrong := self._verdict()):
             self.reader.fault(f"{self.path}:{self._layout.line}", wrong, "wrong column")
             return
         self._notes()
         yield from held
 
+    def _verdict(self) -> str:
+        """What seems wrong with the column of words, by what has been read; empty: nothing."""
+        tag = min(self._told.with_tags(), default=-1)
+        return self._suspicion.verdict(tag) if self._suspicion else ""
+
     def _lines(self) -> Iterator[tuple[int, str]]:
         """All lines; those before the first line of words come once it is known."""
         waiting: list[tuple[int, str]] = []
-        for number, line in lines_of(self.path):
+        for number, line in lines_of(self.path, self._fault_at):
             if self._layout is not None:
                 yield number, line
                 continue
@@ -223,7 +231,10 @@ class _File:
         return what, number, "columns"
 
     def _fault(self, number: int, what: str, kind: str) -> None:
-        self.reader.fault(f"{self.path}:{number}", what, kind)
+        self._fault_at(f"{self.path}:{number}", what, kind)
+
+    def _fault_at(self, where: str, what: str, kind: str) -> None:
+        self.reader.fault(where, what, kind)
         self._sentence.faulty = True
 
     def _word(self, number: int, cells: list[str], layout: Layout) -> None:

@@ -55,7 +55,7 @@ class JsonlReader(Reader):
 
     def read(self, path: Path) -> Iterator[Example]:
         fields = JsonFields(self.fields)
-        for number, line in lines_of(path):
+        for number, line in lines_of(path, self.fault):
             if not line.strip(_BLANK):
                 continue
             where = f"{path}:{number}"

@@ -13,6 +13,7 @@ import click
 from mmseq.cli.columns import Columns, columns_option
 from mmseq.cli.naming import naming_options
 from mmseq.cli.output import new_file, require_new
+from mmseq.cli.tagged_file import check_resumable, options_of, tagged_file, write_chunks
 from mmseq.errors import UserError
 from mmseq.escaping import json_line
 from mmseq.prose import say_in_colours
@@ -71,6 +72,12 @@ COLOURS = ("green", "cyan", "magenta", "yellow", "blue", "red")
     "[what the run has learned].",
 )
 @naming_options
+@click.option(
+    "--resume", is_flag=True, help="Go on with the --output that an earlier call did not finish."
+)
+@click.option(
+    "--skip-bad", is_flag=True, help="Tell lines of the input that are bad, and leave them out."
+)
 @click.option("--int8", is_flag=True, help=INT8)
 @click.option(
     "--json", "as_json", is_flag=True, help="JSON lines, on a terminal and of --text too."
@@ -87,6 +94,8 @@ def predict(
     best: int | None,
     min_score: float | None,
     splitter: str | None,
+    resume: bool,
+    skip_bad: bool,
     int8: bool,
     naming: Naming | None,
     as_json: bool,
@@ -100,6 +109,9 @@ def predict(
     --best a sentence is printed K times, each time after its probability; in JSON these are its
     "alternatives". With --min-score the words of an entity that scores less are O.
 
+    --output NAME is written as NAME.part, which becomes NAME at the end. Whatever ends the work
+    before, NAME.part stays, and the same call with --resume goes on behind it.
+
     \b
     Examples:
       mmseq predict RUN --text "Kevin Durant enters Oracle Arena" --image a.jpg
@@ -107,9 +119,11 @@ def predict(
       cat tweets.txt | mmseq predict RUN
     """
     from mmseq.console import Warnings
-    from mmseq.tagging.inputs import check_format, sentences
+    from mmseq.tagging.bad_lines import BadLines
+    from mmseq.tagging.inputs import check_format, format_of, sentences
     from mmseq.tagging.least import check_min_score
     from mmseq.tagging.outputs import COLUMNS
+    from mmseq.tagging.part_record import NOTHING
     from mmseq.tagging.tagger import load
     from mmseq.training.memory import keep_freed_memory
 
@@ -130,8 +144,14 @@ def predict(
         check_format(form, source)
     if columns and source in (None, "-"):
         raise UserError("--columns belongs to --input with a file of columns.")
+    if resume and (target is None or text is not None):
+        raise UserError("--resume belongs to --input and --output.")
+    if skip_bad and text is not None:
+        raise UserError("--skip-bad belongs to --input or standard input.")
     if target is not None:
         require_new(Path(target))
+        if text is None:
+            check_resumable(Path(target), source, resume=resume)
         if best and target.endswith(COLUMNS):
             raise UserError(f"--output {target}: columns hold one way to tag; write a .jsonl file.")
     keep_freed_memory()
@@ -148,22 +168,45 @@ def predict(
         one = [tagger.sentence(text, list(image))]
         _write(tagger.stream(one, best, min_score), target, pretty=not as_json)
         return
-    stream = sentences(
-        tagger,
-        source or "-",
-        form,
-        Path(images) if images else None,
-        columns,
-        naming,
-        cut=splitter is not None,
-        taken=taken,
-    )
-    beside = Path() if source in (None, "-") else Path(str(source)).parent / "images"
-    folder = Path(images) if images else beside
-    pretty = sys.stdout.isatty() and not as_json
-    if not _write(tagger.stream(stream, best, min_score), target, folder, pretty=pretty):
-        named = "standard input" if source in (None, "-") else source
+    named = "standard input" if source in (None, "-") else str(source)
+    file = Path(named) if source not in (None, "-") and Path(named).is_file() else None
+    folder = Path(images) if images else Path(named).parent / "images" if file else Path()
+    with ExitStack() as stack:
+        part = None
+        if target is not None:
+            options = options_of(
+                format_of(tagger, source or "-", form), folder, columns, naming,
+                best=best, min_score=min_score, splitter=splitter, int8=int8,
+            )  # fmt: skip
+            part = stack.enter_context(
+                tagged_file(tagger, Path(target), file, options, resume=resume)
+            )
+        done = part.done if part else NOTHING
+        bad = BadLines(tagger.reporter.warning if skip_bad else None, done)
+        stream = sentences(
+            tagger,
+            source or "-",
+            form,
+            Path(images) if images else None,
+            columns,
+            naming,
+            cut=splitter is not None,
+            taken=taken,
+            bad=bad,
+            done=done,
+        )
+        chunks = tagger.chunks(stream, best, min_score, refuse=bad.refuse)
+        if part is not None:
+            write_chunks(chunks, part, bad, folder, Path(target or ""))
+            count = part.sentences
+        else:
+            pretty = sys.stdout.isatty() and not as_json
+            tagged = (sentence for chunk in chunks for sentence in chunk.sentences)
+            count = _write(tagged, None, folder, pretty=pretty)
+    if not count and not bad.number:
         tagger.reporter.warning(f"Nothing to tag: {named} holds no sentence.")
+    if line := bad.summary(named):
+        tagger.reporter.warning(line)
 
 
 def _write(

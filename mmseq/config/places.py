@@ -26,7 +26,7 @@ def expanded(path: str) -> str:
             "place", "the name is not UTF-8, and could not be written down; rename it"
         ) from error
     if fault := name_fault(path):
-        raise PydanticCustomError("place", fault.rstrip(".").replace("{", "{{"))  # type: ignore[arg-type]
+        raise PydanticCustomError("place", fault.rstrip(".").replace("{", "{{"))
     return str(at_home(path)) if path.startswith("~") else path
 
 

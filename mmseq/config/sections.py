@@ -38,6 +38,6 @@ def settings_of(section: str) -> list[Setting]:
         key = f"{section}.{name}"
         within = limits(field.metadata)
         values = NAMED.get(key) or in_words(field.annotation) + (f", {within}" if within else "")
-        default = field.get_default(call_default_factory=True)
+        default = field.get_default(call_default_factory=True, validated_data={})
         found.append(Setting(key, values, default, " ".join((field.description or "").split())))
     return found

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mmseq.contracts.example import Example
 from mmseq.contracts.reader import Reader
@@ -33,20 +33,39 @@ def not_utf8(where: Path | str, error: UnicodeDecodeError) -> UserError:
     return UserError(f"{where}: not UTF-8 (byte {byte:#04x}); save the file as UTF-8.")
 
 
-def decoded(path: Path, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """Line numbers, from 1, and lines without their ends and byte order marks, which files that
-    were put together have before any line; `UserError` where the bytes are not UTF-8.
+Fault: TypeAlias = "Callable[[str, str, str], None]"
+"""Takes where a fault is (``FILE:LINE``), what is wrong and its kind; raises, or leaves it out"""
+
+
+def decoded_line(line: bytes) -> str:
+    """A line without its end and the byte order marks that files which were put together have
+    before any line; `UnicodeDecodeError` where the bytes are not UTF-8.
+    """
+    while line.startswith(BOM_UTF8):
+        line = line.removeprefix(BOM_UTF8)
+    return line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+
+
+def decoded(
+    path: Path, lines: Iterable[bytes], fault: Fault | None = None
+) -> Iterator[tuple[int, str]]:
+    """Line numbers, from 1, and lines as `decoded_line` gives them; `UserError` for one that is not
+    UTF-8, or `fault` is told of it.
     """
     for number, line in enumerate(lines, start=1):
-        while line.startswith(BOM_UTF8):
-            line = line.removeprefix(BOM_UTF8)
         try:
-            yield number, line.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8")
+            text = decoded_line(line)
         except UnicodeDecodeError as error:
-            raise not_utf8(f"{path}:{number}", error) from error
+            where = f"{path}:{number}"
+            wrong = not_utf8(where, error)
+            if fault is None:
+                raise wrong from error
+            fault(where, str(wrong).removeprefix(f"{where}: "), "UTF-8")
+            continue
+        yield number, text
 
 
-def lines_of(path: Path) -> Iterator[tuple[int, str]]:
+def lines_of(path: Path, fault: Fault | None = None) -> Iterator[tuple[int, str]]:
     """The same of a file, a line at a time, since it may be larger than memory. Without any line
     feed, its carriage returns end lines.
     """
@@ -58,9 +77,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
         first = file.readline()
         refuse_foreign(path, first[:8])
         if b"\r" in first and not first.endswith(b"\n"):
-            yield from decoded(path, first.split(b"\r"))
+            yield from decoded(path, first.split(b"\r"), fault)
         else:
-            yield from decoded(path, chain([first] if first else [], file))
+            yield from decoded(path, chain([first] if first else [], file), fault)
 
 
 def takes_columns(entry: Entry) -> bool:

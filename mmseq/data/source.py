@@ -21,6 +21,7 @@ from mmseq.data.splits import (
     types_of,
 )
 from mmseq.data.store import LARGE, ExampleStore
+from mmseq.errors import UserError
 from mmseq.files import at_home, user_cache
 
 
@@ -51,7 +52,13 @@ def load_data(
 
 
 def _example_store(data: DataConfig, tell: Callable[[str], None]) -> ExampleStore | None:
-    root = data.store("cache", lambda: user_cache() / "sentences")
+    try:
+        root = data.store("cache", lambda: user_cache() / "sentences")
+    except UserError:
+        if data.cache != "auto":
+            raise
+        # Without a place to keep them, sentences are in memory.
+        return None
     if root is None:
         return None
     return ExampleStore(root, least=LARGE if data.cache == "auto" else 0, tell=tell)

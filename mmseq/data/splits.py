@@ -26,7 +26,7 @@ from mmseq.data.reading import Rereading, takes_columns, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, is_right, scheme_of
 from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
 from mmseq.data.split_files import file_names
-from mmseq.data.store import ExampleStore, StoredExamples
+from mmseq.data.store import ExampleStore, NotKept, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
 
@@ -164,8 +164,13 @@ def load_file(
     said = dict(columns or {}) if takes_columns(entry) else {}
     file = Rereading(path, entry, said, hearing, naming or Naming())
     examples: Sequence[Example]
+    stored = None
     if store is not None and path.stat().st_size >= store.least:
-        stored = _stored(store, split, file, scheme, find)
+        try:
+            stored = _stored(store, split, file, scheme, find)
+        except NotKept as error:
+            store.tell(f"{error} Until then they stay in memory.")
+    if stored is not None:
         examples, found = stored, stored.scheme
         hearing.notes.update(dict.fromkeys(stored.notes))
     else:
@@ -206,7 +211,7 @@ def _stored(
         stored = store.open(folder, split.path, find)
         if stored is not None:
             return stored
-    raise UserError(f"{folder}: what was written there cannot be read; check the disk.")
+    raise NotKept(f"{folder}: what was written there cannot be read; check the disk.")
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:

@@ -7,9 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
+from mmseq.data.tweet_words import tweet_words
 from mmseq.errors import unknown
 
 SPLITTERS = ("whitespace", "tweet", "tweet-split")
@@ -85,7 +84,7 @@ def _tweet(chunk: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
 
 def tweet_places(text: str, *, signs_apart: bool) -> Iterator[tuple[int, int]]:
     """The same in a string whose HTML entities are replaced."""
-    return _cut(_whole(_matches(text), text), text, signs_apart=signs_apart)
+    return _cut(_whole(tweet_words(text), text), text, signs_apart=signs_apart)
 
 
 def plain(chunk: str) -> tuple[str, list[int]]:
@@ -106,29 +105,13 @@ def plain(chunk: str) -> tuple[str, list[int]]:
     return "".join(characters), origin
 
 
-def _matches(text: str) -> list[tuple[int, int]]:
-    """What nltk's tweet tokenizer takes for words, white space left out."""
-    try:
-        return [match.span() for match in _word_pattern().finditer(text)]
-    except TimeoutError:
-        # nltk gives up on strings made to keep its pattern busy.
-        return [match.span() for match in _CHUNK.finditer(text)]
-
-
-@cache
-def _word_pattern() -> Any:
-    from nltk.tokenize.casual import TweetTokenizer
-
-    # Without its phone numbers: they span several words.
-    return TweetTokenizer().WORD_RE
-
-
 def _whole(places: Iterable[tuple[int, int]], text: str) -> list[tuple[int, int]]:
     """Words with what belongs to them: variation selectors, skin tones, joiners, a lone ``#``."""
     whole: list[tuple[int, int]] = []
     for start, end in places:
         touches = bool(whole) and whole[-1][1] == start
-        sign = touches and text[slice(*whole[-1])] in ("#", "@") and text[start].isalnum()
+        alone = touches and whole[-1][0] == start - 1
+        sign = alone and text[start - 1] in "#@" and text[start].isalnum()
         if sign or (touches and (_continues(text[start]) or text[start - 1] in _JOINERS)):
             whole[-1] = (whole[-1][0], end)
         else:

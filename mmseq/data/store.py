@@ -44,6 +44,10 @@ LARGE = 64 << 20
 """Bytes from which a file's sentences are better on disk: as objects they take some ten times it"""
 
 
+class NotKept(UserError):
+    """Sentences cannot be kept on disk; in memory they can be."""
+
+
 class StoredExamples(Sequence[Example]):
     """The sentences of one file, read from the disk each time they are asked for."""
 
@@ -173,7 +177,7 @@ class ExampleStore:
         notes: Iterable[str] = (),
     ) -> None:
         """Keep sentences, pictures as the file names them, and what is said of the file;
-        `UserError` where that cannot be.
+        `NotKept` where that cannot be.
         """
         self.tell(f"{file}: making its sentences ready on disk (once) …")
         beside = self.root / f".{folder.name}-{uuid4().hex}"
@@ -184,10 +188,9 @@ class ExampleStore:
             _write(beside, file, examples, scheme, notes)
             self._put(beside, folder)
         except OSError as error:
-            raise UserError(
+            raise NotKept(
                 f"Cannot keep the sentences of {file} in {self.root}: {error.strerror or error}. "
-                "Free space, name another folder (data.cache), or keep them in memory "
-                "(data.cache = 'off')."
+                "Free space, or name another folder (data.cache)."
             ) from error
         finally:
             shutil.rmtree(beside, ignore_errors=True)

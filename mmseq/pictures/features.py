@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mmseq.console import Advance, unseen
 from mmseq.contracts.image_encoder import ImageEncoder
 from mmseq.errors import UserError
+from mmseq.pictures.encoding import BATCH, half_rows
 from mmseq.pictures.frames import frames_line
 from mmseq.pictures.opening import PictureProblem, decode_picture
 from mmseq.pictures.reading import THREADS, Read, read_once
+from mmseq.pictures.room import ROOM
 from mmseq.pictures.store import FeatureStore, Row, StoredFeatures, default_store_root
 from mmseq.pictures.table import FeatureTable
 from mmseq.processes import from_all, process_count, process_index
 
-__all__ = ["FeatureStore", "FeatureTable", "compute_features", "default_store_root", "half_rows"]
-
-BATCH = 16
-"""Pictures that the encoder takes at a time"""
-LARGEST = float(np.finfo(np.float16).max)
+__all__ = [
+    "BATCH",
+    "FeatureStore",
+    "FeatureTable",
+    "compute_features",
+    "default_store_root",
+    "half_rows",
+]
 
 
 def compute_features(
@@ -43,11 +47,11 @@ def compute_features(
     then counts, whatever becomes of it later. Only an encoder without fingerprint, of which nothing
     is kept, opens its pictures again for every batch, and sees what they hold by then.
 
-    What `store` holds is reused; without a store features stay in memory. Both ways they are
-    rounded to half precision, and every batch has `batch_size` pictures (the last is padded with
-    zeros), so that neither the store nor its neighbours change a picture's features. `advance` is
-    called with the number of files done. Raises `UserError` where features do not fit half
-    precision or the store cannot be written.
+    What `store` holds is reused; without a store, and where it cannot be read or written (one of
+    the table's `warnings` says so), features stay in memory. Both ways they are rounded to half
+    precision, and have the same bits whatever else is computed with them (`half_rows`): neither
+    the store nor its neighbours change a picture's features. `advance` is called with the number
+    of files done. Raises `UserError` where features do not fit half precision.
 
     `shared`: several processes call this with the same pictures. They share the files out and tell
     each other what they have found; the features come from the store. Where features stay in
@@ -56,33 +60,44 @@ def compute_features(
     device = torch.device(device)
     encoder.to(device)
     fingerprint = encoder.fingerprint
-    stored = store.open(fingerprint) if store and fingerprint is not None else None
+    stored, left_out = None, ""
+    try:
+        stored = store.open(fingerprint) if store and fingerprint is not None else None
+    except UserError as error:
+        left_out = str(error)
     kept: dict[str, Row] = {}
     keeps = fingerprint is not None
     table = FeatureTable(encoder, stored, kept, keeps=keeps)
-    look = _Look(encoder, stored, kept, device, batch_size, keeps=keeps)
+    look = _Look(encoder, stored, kept, device, batch_size, left_out, keeps=keeps)
     unique = list(dict.fromkeys(paths))
-    sharing = shared and process_count() > 1 and (stored is not None or not keeps)
+    # Of all processes alike, whether or not this one can read the store.
+    sharing = shared and process_count() > 1 and (store is not None or not keeps)
     own = unique[process_index() :: process_count()] if sharing else unique
     found = look.at(own, advance)
     if sharing:
         found = _joined(len(unique), from_all(found))
         advance(len(unique) - len(own))
     table.contents = dict(zip(unique, found.contents, strict=True))
-    if sharing and stored:
-        stored.refresh()
-        # Of a store on another disk, what the other processes have computed is not there.
+    if sharing and keeps:
+        look.refresh()
+        # Of a store on another disk, or left out, what the other processes have computed is not
+        # there.
         usable = {sha: path for path, sha in table.contents.items() if path not in found.unread}
-        missing = [p for s, p in usable.items() if s not in found.broken and s not in stored]
+        missing = [p for s, p in usable.items() if s not in found.broken and not look.has(s)]
         late = look.at(missing, unseen)
         table.contents.update(zip(missing, late.contents, strict=True))
         found.add(late)
     _conclude(table, found)
-    if stored and (damaged := sum(from_all(stored.damaged)) if sharing else stored.damaged):
+    own_damage = stored.damaged if stored else 0
+    damaged = sum(from_all(own_damage)) if sharing else own_damage
+    if stored and damaged:
         table.notes.append(
             f"{damaged} stored picture features in {stored.folder} do not match their "
             "checksums and are computed again."
         )
+    reasons = from_all(look.left_out) if sharing else [look.left_out]
+    if reason := next(filter(None, reasons), ""):
+        table.warnings.append(f"{reason} Until then features stay in memory.")
     return table
 
 
@@ -133,9 +148,23 @@ class _Look:
     """Rows by hash, where nothing is stored"""
     device: torch.device
     batch_size: int
+    left_out: str = ""
+    """Why the store cannot be used any more"""
     _: KW_ONLY
     keeps: bool
     """Else the encoder has no frozen part, and pictures are only tried"""
+
+    def has(self, sha: str) -> bool:
+        """The features of this content are there."""
+        return sha in self.kept or (self.stored is not None and sha in self.stored)
+
+    def refresh(self) -> None:
+        """Take in what other processes have stored."""
+        try:
+            if self.stored:
+                self.stored.refresh()
+        except UserError as error:
+            self.left_out = str(error)
 
     def at(self, paths: Sequence[Path], advance: Advance) -> _Found:
         """Each file once, in order."""
@@ -146,7 +175,7 @@ class _Look:
             if sha in seen:
                 return False
             seen.add(sha)
-            return self.stored is None or sha not in self.stored
+            return not self.has(sha)
 
         done = 0
         for read in read_once(paths, wanted, self._pixels, self.batch_size + THREADS):
@@ -166,16 +195,21 @@ class _Look:
         return found
 
     def _pixels(self, data: bytes, path: Path) -> Tensor:
-        image = decode_picture(data, path)
-        return self.encoder.transform(image) if self.keeps else torch.empty(0)
+        # The picture lives until it is transformed.
+        with ROOM.kept():
+            image = decode_picture(data, path)
+            return self.encoder.transform(image) if self.keeps else torch.empty(0)
 
     def _encode(self, batch: dict[str, Tensor]) -> None:
         rows = half_rows(self.encoder, batch, self.device, self.batch_size)
-        if self.stored:
-            self.stored.append(rows)
-        else:
-            self.kept.update(rows)
         batch.clear()
+        if self.stored and not self.left_out:
+            try:
+                self.stored.append(rows)
+            except UserError as error:
+                self.left_out = str(error)
+        if not self.stored or self.left_out:
+            self.kept.update(rows)
 
 
 def _joined(files: int, shares: Sequence[_Found]) -> _Found:
@@ -199,38 +233,3 @@ def _conclude(table: FeatureTable, found: _Found) -> None:
     for path in sorted(bad, key=lambda path: path not in found.unread):
         problem = found.unread.get(path) or found.broken[table.contents[path]]
         table.problems[path] = PictureProblem(path, problem.kind, problem.reason)
-
-
-def half_rows(
-    encoder: ImageEncoder,
-    batch: Mapping[str, Tensor],
-    device: torch.device,
-    batch_size: int = BATCH,
-) -> dict[str, Row]:
-    """What `precompute` gives for each of up to `batch_size` pictures, in half precision.
-
-    `batch`: name of a picture -> its pixels as the encoder's `transform` gives them. `UserError`
-    where features do not fit half precision.
-    """
-    pixels = torch.stack(list(batch.values()))
-    padded = pixels.new_zeros((batch_size, *pixels.shape[1:]))
-    padded[: len(batch)] = pixels
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        found = encoder.precompute(padded.to(device))
-    encoder.train(was_training)
-    arrays = {}
-    for name, tensor in found.items():
-        used = tensor[: len(batch)].float()
-        if not bool((used.abs() <= LARGEST).all()):  # NaN fails too
-            raise UserError(
-                f"Image encoder {type(encoder).__name__} gives values in '{name}' that are not "
-                "finite or do not fit half precision, in which features are kept. Train all of "
-                "its layers (then nothing is kept), or take another model."
-            )
-        arrays[name] = used.half().cpu().numpy()
-    return {
-        sha: {name: array[i].copy() for name, array in arrays.items()}
-        for i, sha in enumerate(batch)
-    }

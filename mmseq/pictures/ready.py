@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import get_args
 
@@ -39,13 +40,15 @@ def ready_pictures(
         table = compute_features(
             paths,
             encoder,
-            store=_store(data, encoder),
+            store=_store(data, encoder, reporter),
             device=device,
             advance=advance,
             shared=shared,
         )
     for note in table.notes:
         reporter.line(note)
+    for warning in table.warnings:
+        reporter.warning(warning)
     if paths:
         reporter.line(
             f"Pictures: {len(paths)} files; of their contents {table.new} new, {table.reused} from "
@@ -85,12 +88,24 @@ def pictures_to_compute(
     whose contents are `known` are not read again; the others are added.
     """
     paths = {path for example in examples for path in example.images}
-    store = _store(data, encoder)
-    stored = store.open(encoder.fingerprint) if store and encoder.fingerprint else None
+    store = _store(data, encoder, Reporter(quiet=True))
+    stored = None
+    # One that cannot be read is left out.
+    with suppress(UserError):
+        stored = store.open(encoder.fingerprint) if store and encoder.fingerprint else None
     contents = {content_of(path, known) for path in paths} - set(get_args(Kind))
     return sum(1 for sha in contents if stored is None or sha not in stored)
 
 
-def _store(data: DataConfig, encoder: ImageEncoder) -> FeatureStore | None:
-    root = data.store("features", default_store_root)
-    return None if root is None or encoder.fingerprint is None else FeatureStore(root)
+def _store(data: DataConfig, encoder: ImageEncoder, reporter: Reporter) -> FeatureStore | None:
+    """Where features are kept; None where none are, or there is no place for them."""
+    if encoder.fingerprint is None:
+        return None
+    try:
+        root = data.store("features", default_store_root)
+    except UserError as error:
+        if data.features != "auto":
+            raise
+        reporter.warning(f"{error} Features of pictures stay in memory.")
+        return None
+    return None if root is None else FeatureStore(root)

@@ -21,8 +21,9 @@ class FeatureTable:
 
     `contents`: the hash of each file as it was read for this table, or the kind of problem where it
     could not be. `new`, `reused`: pictures (by content) computed now and found in the store.
-    `problems`: what cannot be used. `notes`: lines for the user. Rows come from `stored`, or by
-    hash from `kept`; of an encoder that `keeps` none, pictures are opened again.
+    `problems`: what cannot be used. `notes`: lines for the user; `warnings`: what is left out.
+    Rows come from `stored`, or by hash from `kept`; of an encoder that `keeps` none, pictures are
+    opened again.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class FeatureTable:
         self.reused = 0
         self.problems: dict[Path, PictureProblem] = {}
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self._encoder = encoder
         self._stored = stored
         self._keeps = keeps

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmseq.errors import UserError
 from mmseq.files import replacing
 from mmseq.model.model import Model
+from mmseq.modes import as_umask_says
 
 
 def tensors_of(model: nn.Module) -> dict[str, Tensor]:
@@ -131,12 +132,14 @@ def _type(tensor: Tensor) -> str:
 
 def require_finite(model: nn.Module, path: Path) -> None:
     """`UserError` where weights that were loaded from `path` are no numbers: every score would be
-    none. Constants may be infinite, as masks are.
+    none. Constants may be infinite, as masks are; what weighs losses tags nothing.
     """
     weights = {name for name, _ in model.named_parameters()}
     for name, tensor in model.state_dict().items():
         # A sum is a number where all of it are, which is quickly seen; where it is none, one looks.
-        if not tensor.is_floating_point() or tensor.sum(dtype=torch.float32).isfinite():
+        if name.startswith("weighting.") or not tensor.is_floating_point():
+            continue
+        if tensor.sum(dtype=torch.float32).isfinite():
             continue
         if tensor.isnan().any() or (name in weights and tensor.isinf().any()):
             raise UserError(
@@ -148,7 +151,8 @@ def require_finite(model: nn.Module, path: Path) -> None:
 def write_tensors(tensors: dict[str, Tensor], path: Path) -> None:
     """A safetensors file; `UserError` where it cannot be written, as on a full disk."""
     try:
-        save_file(tensors, path)
+        with as_umask_says(path):
+            save_file(tensors, path)
     except (OSError, SafetensorError) as error:
         raise UserError(
             f"{path}: cannot be written ({error}); nothing written before is lost: make room, "

@@ -8,8 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def one_ahead(items: Iterable[T]) -> Iterator[T]:
-    """The same items in the same order, each fetched before the one before it is handed out.
+def one_ahead(items: Iterable[T | None]) -> Iterator[T]:
+    """The same items in the same order, each fetched before the one before it is handed out. None
+    is no item: the next one is not there yet, and the one before it is handed out at once.
 
     An error is raised at its place, behind the items before it; an interruption at once.
     """
@@ -25,4 +26,4 @@ def one_ahead(items: Iterable[T]) -> Iterator[T]:
             yield from waiting
             raise
         yield from waiting
-        waiting = [item]
+        waiting = [] if item is None else [item]

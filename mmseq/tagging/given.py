@@ -107,3 +107,13 @@ def _no_picture(where: str, given: Any) -> UserError:
 def _shown(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def require_whole_text(text: str) -> None:
+    """`UserError` for half a surrogate pair, which no tokenizer and no file takes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"{text!a}: holds half a character (\\ud800 to \\udfff) or bytes that are not UTF-8."
+        ) from error

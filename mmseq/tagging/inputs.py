@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmseq.contracts.example import Example
 from mmseq.data.columns import check_columns
 from mmseq.data.folder import reader_of, suiting_reader
-from mmseq.data.hearing import SHOWN, Hearing
+from mmseq.data.hearing import SHOWN
 from mmseq.data.json_fields import JsonFields, checked_fields, picture_names, take
 from mmseq.data.json_values import id_of, kind_of, require_names, require_words, strings
 from mmseq.data.naming import Naming
 from mmseq.data.picture_bounds import require_within
 from mmseq.data.picture_folder import PictureFolder
-from mmseq.data.reading import decoded, read_examples
+from mmseq.data.reading import read_examples
 from mmseq.data.sentences import with_files
 from mmseq.data.tag_faults import tag_fault
 from mmseq.errors import UserError, unknown
 from mmseq.registry.plugins import registry
+from mmseq.tagging.bad_lines import BadLines
+from mmseq.tagging.input_lines import count_lines, input_lines, is_of_several_lines
+from mmseq.tagging.part_record import NOTHING, Done
 from mmseq.tagging.sentences import Sentence
 from mmseq.tagging.tagger import Tagger
 
+if TYPE_CHECKING:
+    from mmseq.registry.entries import Entry
+
 FORMATS = {".jsonl": "jsonl", ".txt": "conll", ".conll": "conll", ".bio": "conll"}
-OWN = ("auto", "text", "jsonl")
+LINES = ("text", "jsonl")
+"""Formats that hold a sentence in each line"""
+OWN = ("auto", *LINES)
 """Formats that are no reader's, or more than a reader's: ``text`` in place of ``tokens``"""
 MARKS = (" tag", " column")
 """What messages about lines of text, read as columns, speak of"""
+PLAIN = "for plain text, a line each: --format text"
 
 
 def check_format(form: str, source: str | None) -> None:
@@ -54,38 +65,41 @@ def sentences(
     *,
     cut: bool = False,
     taken: BinaryIO | None = None,
-) -> Iterator[Sentence]:
+    bad: BadLines | None = None,
+    done: Done = NOTHING,
+) -> Iterator[Sentence | None]:
     """Sentences of `source` (``-``: standard input) one by one, in order.
 
     `form`: auto, text, jsonl, or a reader's name. `images`: folder of pictures; by default `images`
     beside the file. `columns`: which hold what; then tags may be anything. `naming`: names of
     fields, by default the run's. `cut`: a splitter was asked for. JSON objects may have ``text`` in
     place of ``tokens``. `taken`: the bytes of standard input, whose pictures lie in the folder.
+    `bad`: what becomes of lines that cannot be tagged; by default the first is an error. `done`:
+    what has been tagged is passed over. From a pipe also None, where those before it should wait
+    for no other.
     """
     data = tagger.config.data
     naming = naming or Naming(data.fields, data.tag_names)
+    bad = bad or BadLines()
     standard = (taken or sys.stdin.buffer) if source == "-" else None
     path = Path("standard input" if standard else source)
     guessed = form == "auto"
-    if guessed:
-        own = suiting_reader(path, "", tagger.config.data.reader)
-        form = "text" if standard else FORMATS.get(path.suffix.lower(), own)
+    form = format_of(tagger, source, form)
     if images is not None and not images.is_dir():
         raise UserError(f"--images {images}: no such folder.")
     folder = PictureFolder(images or (Path() if standard else path.parent / "images"))
-    if columns and form in ("text", "jsonl"):
+    if columns and form in LINES:
         raise UserError(f"{path}: format '{form}' has no columns to choose; leave out --columns.")
     if form == "text":
-        for number, line in _lines(path, standard):
-            yield tagger.sentence(line, name=str(number))
+        for number, line in input_lines(path, standard, bad, done):
+            yield tagger.sentence(line, name=str(number), line=number) if number else None
     elif form == "jsonl":
         said = checked_fields(naming.fields)
         # Tags are not looked at.
         fields = JsonFields({own: name for own, name in said.items() if own != "tags"})
-        for number, line in _lines(path, standard):
-            if line.strip():
-                within = None if standard is None else images or Path()
-                yield _from_json(tagger, line, path, number, folder, fields, within)
+        lines = input_lines(path, standard, bad, done)
+        within = None if standard is None else images or Path()
+        yield from _of_objects(tagger, path, folder, fields, bad, lines, within)
         for note in fields.lines(path):
             tagger.reporter.warning(note)
     else:
@@ -96,20 +110,97 @@ def sentences(
         except UserError as error:
             raise UserError(f"{str(error).rstrip('.')}, or give --format.") from error
         check_columns([path], reader.name, columns)
-        hearing = Hearing()
-        try:
-            for example in read_examples(path, reader, columns, hearing, naming):
-                if not columns:
-                    _check_tags(example, step=bool(reader.load().word_per_line))
-                yield _from_example(tagger, example, folder)
-        except UserError as error:
-            # Tweets in a .txt file look like columns without tags.
-            if not guessed or form != "conll" or not any(m in str(error) for m in MARKS):
-                raise
-            plain = "for plain text, a line each: --format text"
-            raise UserError(f"{str(error).rstrip('.')}; {plain}.") from error
+        hearing = bad.hearing()
+        examples = read_examples(path, reader, columns, hearing, naming)
+        # Tweets in a .txt file look like columns without tags.
+        hint = PLAIN if guessed and form == "conll" else ""
+        found = _of_reader(tagger, reader, examples, folder, bad, hint, checked=not columns)
+        yield from islice(found, done.read, None)
         for note in hearing.notes:
             tagger.reporter.warning(note)
+        bad.with_sentence = bool(reader.load().word_per_line)
+        bad.seen = count_lines(path) if bad.number else 0
+
+
+def format_of(tagger: Tagger, source: str, form: str) -> str:
+    """The format of `source`: text, jsonl, or a reader's name, which may be auto still."""
+    if form != "auto":
+        return form
+    if source == "-":
+        return "text"
+    own = suiting_reader(Path(source), "", tagger.config.data.reader)
+    return FORMATS.get(Path(source).suffix.lower(), own)
+
+
+def _of_objects(
+    tagger: Tagger,
+    path: Path,
+    folder: PictureFolder,
+    fields: JsonFields,
+    bad: BadLines,
+    lines: Iterable[tuple[int, str]],
+    within: Path | None,
+) -> Iterator[Sentence | None]:
+    """Sentences of lines of JSON. `within`: the folder that pictures may not leave; None: they
+    may.
+    """
+    first = True
+    for number, line in lines:
+        if not number:
+            yield None
+        if not line.strip():
+            continue
+        if first and bad.are_left_out and is_of_several_lines(line):
+            raise UserError(
+                f"{path}:{number}: one array, or one object, over several lines, in which "
+                "--skip-bad cannot go on; `mmseq data import json` makes a line of each sentence."
+            )
+        first = False
+        try:
+            sentence = _from_json(tagger, line, path, number, folder, fields, within)
+        except UserError as error:
+            bad.refuse(error, number)
+            continue
+        yield sentence
+
+
+def _of_reader(
+    tagger: Tagger,
+    reader: Entry,
+    examples: Iterable[Example],
+    folder: PictureFolder,
+    bad: BadLines,
+    hint: str,
+    *,
+    checked: bool,
+) -> Iterator[Sentence]:
+    """Sentences of a reader's examples. `hint`: what else may be done about tags and columns.
+    `checked`: only those whose tags are tags.
+    """
+    step = bool(reader.load().word_per_line)
+    try:
+        for example in examples:
+            try:
+                if checked:
+                    _check_tags(example, step=step)
+                sentence = _from_example(tagger, example, folder)
+            except UserError as error:
+                bad.refuse(_hinted(error, hint), example.line)
+                continue
+            last = example.line + (len(example.tokens) - 1) * step
+            yield replace(sentence, last_line=last)
+    except UserError as error:
+        if bad.are_left_out:
+            text = str(error).rstrip(".")
+            raise UserError(f"{text}; --skip-bad cannot go on behind it.") from error
+        raise _hinted(error, hint) from error
+
+
+def _hinted(error: UserError, hint: str) -> UserError:
+    text = str(error)
+    if not hint or hint in text or not any(mark in text for mark in MARKS):
+        return error
+    return type(error)(f"{text.rstrip('.')}; {hint}.")
 
 
 def _check_tags(example: Example, *, step: bool) -> None:
@@ -121,15 +212,6 @@ def _check_tags(example: Example, *, step: bool) -> None:
         if fault := tag_fault(tag):
             where = f"{example.file}:{example.line + index * step}"
             raise UserError(f"{where}: {fault.rstrip('.')}; tags of any kind: --columns word=1.")
-
-
-def _lines(path: Path, standard: BinaryIO | None) -> Iterator[tuple[int, str]]:
-    """Line numbers, from 1, and lines, as they come."""
-    if standard is not None:
-        yield from decoded(path, standard)
-        return
-    with path.open("rb") as file:
-        yield from decoded(path, file)
 
 
 def _from_example(tagger: Tagger, example: Example, folder: PictureFolder) -> Sentence:

@@ -96,6 +96,8 @@ class Sentence:
     places: tuple[tuple[int, int], ...]
     raw: bool = False
     """Whether it was given as a string and cut into words here"""
+    last_line: int = 0
+    """Of the input, that it takes; 0: not known"""
 
 
 def wordless(best: int | None) -> Prediction:

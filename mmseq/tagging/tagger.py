@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import islice
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -24,25 +22,20 @@ from mmseq.files import at_home
 from mmseq.layers.quantise import quantise
 from mmseq.model.collate import Collator, Prepared
 from mmseq.model.model import Model
-from mmseq.model.prediction import CHUNK, Prediction, gives_k_best, predict
+from mmseq.model.prediction import Prediction, gives_k_best, predict
 from mmseq.pictures.checksums import images_sha256
 from mmseq.pictures.ready import ready_pictures
 from mmseq.pictures.table import FeatureTable
 from mmseq.runs import folder as runs
 from mmseq.runs.splitter import AnySplitter, read_splitter
 from mmseq.scoring.metrics import score
-from mmseq.tagging.ahead import one_ahead
+from mmseq.tagging.chunks import Refuse, TaggedChunk, raised, tagged_chunks
 from mmseq.tagging.device import usable_device
-from mmseq.tagging.given import Picture, given_sentences, picture_files
+from mmseq.tagging.given import Picture, given_sentences, picture_files, require_whole_text
 from mmseq.tagging.least import check_min_score
+from mmseq.tagging.other_processes import answer_in_children, require_same_weights, stamp
 from mmseq.tagging.rebuilt import rebuilt
-from mmseq.tagging.sentences import (
-    Sentence,
-    TaggedSentence,
-    require_numbers,
-    tagged,
-    wordless,
-)
+from mmseq.tagging.sentences import Sentence, TaggedSentence, require_numbers
 from mmseq.tagging.unlike import Unlike
 
 Unknown = Literal["refuse", "missed"]
@@ -55,7 +48,8 @@ Pictures: TypeAlias = "Picture | Sequence[Picture] | None"
 class Tagger:
     """A trained model that tags sentences; made by `mmseq.load`.
 
-    Works offline from the run folder alone, whichever way the model was trained.
+    Works offline from the run folder alone, whichever way the model was trained. It can be pickled
+    (another process loads the run again) and used in children of a process that has used it.
     """
 
     def __init__(
@@ -73,6 +67,8 @@ class Tagger:
         self.model = model.to(device).eval()
         self.device = device
         self.reporter: Reporter = Warnings()
+        self._given: dict[str, Any] | None = None
+        """What `load` was given beside the folder; None where another made the tagger"""
 
     def __repr__(self) -> str:
         types = sorted({label[2:] for label in self.labels if label != "O"})
@@ -80,6 +76,16 @@ class Tagger:
             f"<Tagger of {str(self.folder)!r}: fusion '{self.config.component('fusion').name}', "
             f"types {', '.join(types)}, on {self.device}>"
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle names the run, and loads it again."""
+        if self._given is None:
+            raise TypeError("only a tagger that mmseq.load has made can be pickled")
+        again = partial(load, **self._given)
+        return again, (str(self.folder.absolute()),), stamp(self.folder)
+
+    def __setstate__(self, known: tuple[int, int]) -> None:
+        require_same_weights(self.folder, known)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -128,48 +134,46 @@ class Tagger:
         else:
             tokens = tuple(sentence)
             text, places = spaced_places(tokens)
-        _require_whole(text)
-        _require_whole(name)
+        require_whole_text(text)
+        require_whole_text(name)
         files = picture_files("images", images)
         example = Example(tokens, None, files, name, extras or {}, file, line)
         return Sentence(example, text, places, raw=isinstance(sentence, str))
 
     def stream(
         self,
-        sentences: Iterable[Sentence],
+        sentences: Iterable[Sentence | None],
         best: int | None = None,
         min_score: float | None = None,
     ) -> Iterator[TaggedSentence]:
         """Tag any number of sentences, in order, a chunk at a time; the text encoder's form of
         the next chunk is made while the model works. `best` and `min_score` as in `predict`.
         """
+        for chunk in self.chunks(sentences, best, min_score):
+            yield from chunk.sentences
+
+    def chunks(
+        self,
+        sentences: Iterable[Sentence | None],
+        best: int | None = None,
+        min_score: float | None = None,
+        *,
+        refuse: Refuse = raised,
+    ) -> Iterator[TaggedChunk]:
+        """The same by chunks. Where None stands among the sentences, no other is waited for, and
+        those before it are tagged. An error comes behind the sentences before it; `refuse` says
+        what becomes of one that the model cannot take, by default an error.
+        """
         self._check_best(best)
         check_min_score(min_score, best)
-        least = min_score or 0.0
-        with ThreadPoolExecutor(1) as pool:
-            for chunk, collator, ready in one_ahead(self._begun(sentences, pool)):
-                found = iter(self._run(collator, ready(), best=best or 0, min_score=least))
-                for sentence in chunk:
-                    # A string without a word is a sentence without entities.
-                    prediction = next(found) if sentence.example.tokens else wordless(best)
-                    require_numbers(self.folder, prediction)
-                    yield tagged(sentence, prediction)
-
-    def _begun(
-        self, sentences: Iterable[Sentence], pool: Executor
-    ) -> Iterator[tuple[list[Sentence], Collator, Callable[[], Sequence[Prepared]]]]:
-        """Chunks, and what gives their sentences prepared."""
-        iterator, first = iter(sentences), True
-        unlike = Unlike(self.splitter, self.reporter)
-        while chunk := list(islice(iterator, CHUNK)):
-            for sentence in chunk:
-                unlike.look(sentence)
-            filled = [s.example for s in chunk if s.example.tokens]
-            collator = self.collator(filled)
-            # The first has nothing to be made beside; one sentence needs no thread.
-            made = partial(collator.prepared, filled)
-            yield chunk, collator, made if first else pool.submit(made).result
-            first = False
+        yield from tagged_chunks(
+            sentences,
+            Unlike(self.splitter, self.reporter).look,
+            self.collator,
+            partial(self._run, best=best or 0, min_score=min_score or 0.0),
+            best,
+            refuse,
+        )
 
     def evaluate(
         self,
@@ -255,8 +259,9 @@ class Tagger:
         best: int = 0,
         min_score: float = 0.0,
     ) -> list[Prediction]:
+        answer_in_children()
         with self.reporter.progress("sentences", len(prepared)) as advance:
-            return predict(
+            found = predict(
                 self.model,
                 collator,
                 prepared,
@@ -266,6 +271,9 @@ class Tagger:
                 min_score=min_score,
                 advance=advance,
             )
+        for prediction in found if scores else ():
+            require_numbers(self.folder, prediction)
+        return found
 
 
 def load(
@@ -287,14 +295,6 @@ def load(
     model = rebuilt(folder, config, labels)
     if int8:
         quantise(model.text_encoder, model.title("text_encoder"))
-    return Tagger(folder, config, model, place, cutting)
-
-
-def _require_whole(text: str) -> None:
-    """`UserError` for half a surrogate pair, which no tokenizer and no file takes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise UserError(
-            f"{text!a}: holds half a character (\\ud800 to \\udfff) or bytes that are not UTF-8."
-        ) from error
+    tagger = Tagger(folder, config, model, place, cutting)
+    tagger._given = {"device": device, "int8": int8, "splitter": splitter}
+    return tagger

@@ -24,7 +24,7 @@ from mmseq.model.model import Model
 from mmseq.processes import process_count, process_index
 from mmseq.runs.folder import resuming
 from mmseq.runs.weights import load_weights, save_weights, tensors_of, write_tensors
-from mmseq.shapes import fault, shown
+from mmseq.shapes import Shape, fault, shown
 from mmseq.training.begun_with import CannotResume
 from mmseq.training.progress import Saved
 
@@ -70,8 +70,9 @@ class Checkpoints:
     so that a kill at any moment leaves a whole one. The best weights so far lie beside it.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, saved: type[Shape] = Saved) -> None:
+        """`saved`: what `progress` of these is, with the generators."""
+        self.folder, self._saved = folder, saved
 
     def exists(self) -> bool:
         return (self.folder / CURRENT).is_file()
@@ -117,7 +118,7 @@ class Checkpoints:
             progress: dict[str, Any] = json.loads(
                 (folder / "progress.json").read_text(encoding="utf-8")
             )
-            _require_own(folder, progress)
+            _require_own(folder, progress, self._saved)
             python = progress.pop("generators")
             _require_processes(folder, len(python))
             load_weights(model, folder / "model.safetensors")
@@ -162,9 +163,9 @@ def _named(current: Path) -> str:
     return name
 
 
-def _require_own(folder: Path, progress: Any) -> None:
+def _require_own(folder: Path, progress: Any, saved: type[Shape]) -> None:
     """`ValueError` for a progress.json that is not that of its folder."""
-    if wrong := fault(Saved, progress):
+    if wrong := fault(saved, progress):
         raise ValueError(f"progress.json: {wrong}")
     name = _name(progress)
     if name != folder.name:

@@ -41,6 +41,7 @@ from mmseq.runs.leftovers import LAST
 from mmseq.training import messages
 from mmseq.training.checkpoint import Checkpoints, Generators
 from mmseq.training.optimiser import factors_of, grouped, schedule, set_rates
+from mmseq.training.progress import SavedPictures
 from mmseq.training.setup import Setup
 
 BATCH = 16
@@ -140,7 +141,7 @@ class PictureLearning:
         self.optimiser = self._optimiser()
         self.stepping = self.accelerator.prepare(self.optimiser)
         self.base_rates = [group["lr"] for group in self.optimiser.param_groups]
-        self.checkpoints = Checkpoints(setup.folder / LAST / "pictures")
+        self.checkpoints = Checkpoints(setup.folder / LAST / "pictures", SavedPictures)
 
     def run(self, pressed: Callable[[], bool]) -> dict[str, int] | None:
         """From the start, or the last checkpoint, to the end; `Named` as JSON, None where nothing

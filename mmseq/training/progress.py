@@ -38,6 +38,14 @@ class Saved(Closed):
     """Of Python, a process each"""
 
 
+class SavedPictures(Closed):
+    """The same of a checkpoint from when the image encoder learns by itself."""
+
+    step: Whole
+    epoch: Whole
+    generators: list[list[Any]]
+
+
 @dataclass
 class Best:
     """The best epoch so far, by validation F1; epoch 0: none yet."""

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-from transformers.models.auto.configuration_auto import (
-    CONFIG_MAPPING_NAMES,  # type: ignore[attr-defined]
+from transformers.models.auto.configuration_auto import (  # type: ignore[attr-defined]
+    CONFIG_MAPPING_NAMES,
 )
 
 from mmseq.files import write_json

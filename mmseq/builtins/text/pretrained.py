@@ -41,6 +41,7 @@ LIBRARIES = (
 )
 """What the libraries raise over files that are not there, damaged or of another kind"""
 FORM = "form.json"
+SETTING = "text_encoder.model"
 """Of a run's encoder, where it is not a whole model with a tokenizer of the tokenizers library"""
 
 
@@ -87,7 +88,7 @@ def load_pretrained(model: str) -> Pretrained:
     """Tokenizer and model with pretrained weights; `UserError` where that cannot be had."""
     source = str(resolve_package_path(model)) if model.startswith("pkg:") else model
     if _looks_local(model):
-        source = str(at_home(model))
+        source = str(at_home(model, SETTING))
         if not Path(source).is_dir():
             raise UserError(f"text_encoder.model: no folder '{model}'.")
     _quiet()
@@ -109,7 +110,7 @@ def load_pretrained(model: str) -> Pretrained:
 
 def hub_models(model: str) -> tuple[str, ...]:
     """The id of the Hub that `model` is; none where it is a folder or in a package."""
-    here = model.startswith("pkg:") or _looks_local(model) or at_home(model).is_dir()
+    here = model.startswith("pkg:") or _looks_local(model) or at_home(model, SETTING).is_dir()
     return () if here else (model,)
 
 

@@ -78,7 +78,7 @@ def read_word_vectors(source: str, width: int = 0) -> WordVectors:
 
 def _file(source: str) -> Path:
     package = source.startswith("pkg:")
-    path = resolve_package_path(source) if package else at_home(source)
+    path = resolve_package_path(source) if package else at_home(source, "text_encoder.vectors")
     if path.is_file():
         return path
     if not path.is_dir():
