@@ -16,6 +16,7 @@ from mmseq.pictures.encoding import BATCH, half_rows
 from mmseq.pictures.frames import frames_line
 from mmseq.pictures.opening import PictureProblem, decode_picture
 from mmseq.pictures.reading import THREADS, Read, read_once
+from mmseq.pictures.room import ROOM
 from mmseq.pictures.store import FeatureStore, Row, StoredFeatures, default_store_root
 from mmseq.pictures.table import FeatureTable
 from mmseq.processes import from_all, process_count, process_index
@@ -194,8 +195,10 @@ class _Look:
         return found
 
     def _pixels(self, data: bytes, path: Path) -> Tensor:
-        image = decode_picture(data, path)
-        return self.encoder.transform(image) if self.keeps else torch.empty(0)
+        # The picture lives until it is transformed.
+        with ROOM.kept():
+            image = decode_picture(data, path)
+            return self.encoder.transform(image) if self.keeps else torch.empty(0)
 
     def _encode(self, batch: dict[str, Tensor]) -> None:
         rows = half_rows(self.encoder, batch, self.device, self.batch_size)

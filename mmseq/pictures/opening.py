@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import threading
 import warnings
 from collections import Counter
@@ -14,16 +15,22 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mmseq.data.picture_names import elsewhere, shown
 from mmseq.pictures.forms import foreign_form
 from mmseq.pictures.held import HeldPicture
+from mmseq.pictures.room import MOST, ROOM, bytes_needed, sizes_inside
 
 MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
 MAX_PIXELS = 100_000_000
 """Pixels; a file that claims more is refused before it is decoded"""
+MAX_ICON_PIXELS = 1 << 20
+"""Pixels of a picture inside an icon, whose own size is 256 x 256 at most"""
+STRIP = 1 << 20
+"""Pixels that are converted at a time"""
 # Named, because Pillow hands some others (EPS) to programs outside.
 FORMATS = (
     "JPEG", "PNG", "GIF", "WEBP", "BMP", "DIB", "TIFF", "PPM", "ICO", "JPEG2000", "TGA",
@@ -56,11 +63,16 @@ def open_picture(path: Path) -> Image.Image:
 
 
 def read_picture(path: Path) -> bytes:
-    """The bytes of a picture file. Raises `PictureProblem`."""
+    """The bytes of a picture file, `MOST` at most. Raises `PictureProblem`.
+
+    A device, pipe or socket is not opened: some wait, some end never.
+    """
     if isinstance(path, HeldPicture):
+        if len(path.content) > MOST:
+            raise _too_large(path, len(path.content))
         return path.content
     try:
-        return Path(path).read_bytes()
+        return _bytes_of(Path(path))
     except (FileNotFoundError, NotADirectoryError):
         raise PictureProblem(path, "missing", elsewhere(path) or _absent(Path(path))) from None
     except IsADirectoryError:
@@ -71,6 +83,31 @@ def read_picture(path: Path) -> bytes:
             raise PictureProblem(path, "missing", reason) from None
         reason = getattr(error, "strerror", None) or str(error)
         raise PictureProblem(path, "unreadable", reason) from error
+
+
+def _bytes_of(path: Path) -> bytes:
+    _require_file(path, path.stat().st_mode)
+    # What it has become since is not waited for.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with open(handle, "rb") as file:
+        state = os.fstat(handle)
+        _require_file(path, state.st_mode)
+        if state.st_size > MOST:
+            raise _too_large(path, state.st_size)
+        return file.read(state.st_size)
+
+
+def _require_file(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError
+    if not stat.S_ISREG(mode):
+        reason = "is a device, pipe or socket; name a picture file"
+        raise PictureProblem(path, "unreadable", reason)
+
+
+def _too_large(path: Path, size: int) -> PictureProblem:
+    reason = f"its {size:,} bytes are more than the {MOST:,} that are read; make it smaller"
+    return PictureProblem(path, "unreadable", reason)
 
 
 def _absent(path: Path) -> str:
@@ -99,9 +136,14 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
     with quiet_pillow():
         try:
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
-                _check_size(image, path)
-                image.load()
-                return _to_rgb(_upright(image))
+                _check_size(image.size, path)
+                if image.format == "ICO":
+                    # What it says of itself need not be so.
+                    for size in sizes_inside(data):
+                        _check_size(size, path, MAX_ICON_PIXELS)
+                with ROOM.taken(_need(image, len(data), path)):
+                    image.load()
+                    return _to_rgb(_upright(image))
         except PictureProblem:
             raise
         except UnidentifiedImageError:
@@ -134,43 +176,81 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
-def _check_size(image: Image.Image, path: Path) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        reason = f"{width} x {height} pixels are more than the {MAX_PIXELS:,} that are decoded"
+def _check_size(size: tuple[int, int], path: Path, most: int = MAX_PIXELS) -> None:
+    width, height = size
+    if width * height > most:
+        reason = f"{width} x {height} pixels are more than the {most:,} that are decoded"
         raise PictureProblem(path, "unreadable", reason)
     if min(width, height) < MIN_SIDE:
         reason = f"{width} x {height} pixels; a side needs {MIN_SIDE}"
         raise PictureProblem(path, "tiny", reason)
 
 
+def _need(image: Image.Image, file_bytes: int, path: Path) -> int:
+    need = bytes_needed(image, file_bytes)
+    if need > MOST:
+        width, height = image.size
+        reason = (
+            f"{width} x {height} pixels ({image.format}, {image.mode}) take {need / 1e6:,.0f} MB "
+            f"to decode, more than {MOST / 1e6:,.0f}; make it smaller"
+        )
+        raise PictureProblem(path, "unreadable", reason)
+    return need
+
+
 def _upright(image: Image.Image) -> Image.Image:
     # Broken EXIF is no reason to lose the picture.
     with suppress(Exception):
-        return ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _to_eight_bits(image).convert("RGB")
+        return _in_eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
+        return _over_white(image)
+    if image.mode != "RGB":
+        return image.convert("RGB")
+    # A copy even of RGB, as the opened file is closed on return; a large one lives on instead.
+    return image if 8 * image.width * image.height > MOST else image.copy()
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Where rows begin, and these rows: what is computed of all at once takes many times it."""
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    made = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        rgba = strip.convert("RGBA")
         white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    # A copy even of RGB: the opened file is closed on return.
-    return image.convert("RGB") if image.mode != "RGB" else image.copy()
+        made.paste(Image.alpha_composite(white, rgba).convert("RGB"), (0, top))
+    return made
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.float64)
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    def values(strip: Image.Image) -> NDArray[np.float64]:
+        return np.asarray(strip).astype(np.float64)
+
+    # Of values that are no number the others; none where there are no others.
+    highest = [float(np.fmax.reduce(values(s), axis=None)) for _, s in _strips(image)]
+    high = float(np.fmax.reduce(highest))
     if image.mode == "F":
-        low, high = float(np.nanmin(values)), float(np.nanmax(values))
+        lowest = [float(np.fmin.reduce(values(s), axis=None)) for _, s in _strips(image)]
+        low = float(np.fmin.reduce(lowest))
     else:
         # Mode I also holds 16-bit files; what goes beyond is scaled by its own largest value.
-        low, high = 0.0, max(65535.0, float(values.max()))
-    scaled = (values - low) / ((high - low) or 1.0) * 255.0
-    return Image.fromarray(np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8))
+        low, high = 0.0, max(65535.0, high)
+    made = Image.new("RGB", image.size)
+    for top, strip in _strips(image):
+        scaled = (values(strip) - low) / ((high - low) or 1.0) * 255.0
+        eight = np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8)
+        made.paste(Image.fromarray(eight).convert("RGB"), (0, top))
+    return made
 
 
 _lock = threading.Lock()
