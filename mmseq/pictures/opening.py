@@ -27,6 +27,7 @@ MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
 MAX_PIXELS = 100_000_000
 """Pixels; a file that claims more is refused before it is decoded"""
+ICON = b"\0\0\1\0"
 MAX_ICON_PIXELS = 1 << 20
 """Pixels of a picture inside an icon, whose own size is 256 x 256 at most"""
 STRIP = 1 << 20
@@ -135,12 +136,11 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
         raise PictureProblem(path, "unreadable", "the file is empty")
     with quiet_pillow():
         try:
+            # Pillow decodes what is in an icon when it opens it.
+            for size in sizes_inside(data) if data.startswith(ICON) else ():
+                _check_size(size, path, MAX_ICON_PIXELS)
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 _check_size(image.size, path)
-                if image.format == "ICO":
-                    # What it says of itself need not be so.
-                    for size in sizes_inside(data):
-                        _check_size(size, path, MAX_ICON_PIXELS)
                 with ROOM.taken(_need(image, len(data), path)):
                     image.load()
                     return _to_rgb(_upright(image))
