@@ -27,6 +27,7 @@ MIN_SIDE = 16
 """Pixels; a picture with a shorter side can show nothing"""
 MAX_PIXELS = 100_000_000
 """Pixels; a file that claims more is refused before it is decoded"""
+ICON = b"\0\0\1\0"
 MAX_ICON_PIXELS = 1 << 20
 """Pixels of a picture inside an icon, whose own size is 256 x 256 at most"""
 STRIP = 1 << 20
@@ -135,12 +136,11 @@ def decode_picture(data: bytes, path: Path) -> Image.Image:
         raise PictureProblem(path, "unreadable", "the file is empty")
     with quiet_pillow():
         try:
+            # Pillow decodes what is in an icon when it opens it.
+            for size in sizes_inside(data) if data.startswith(ICON) else ():
+                _check_size(size, path, MAX_ICON_PIXELS)
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 _check_size(image.size, path)
-                if image.format == "ICO":
-                    # What it says of itself need not be so.
-                    for size in sizes_inside(data):
-                        _check_size(size, path, MAX_ICON_PIXELS)
                 with ROOM.taken(_need(image, len(data), path)):
                     image.load()
                     return _to_rgb(_upright(image))
@@ -207,7 +207,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
-        return _to_eight_bits(image).convert("RGB")
+        return _in_eight_bits(image)
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
         return _over_white(image)
     if image.mode != "RGB":
@@ -232,7 +232,7 @@ def _over_white(image: Image.Image) -> Image.Image:
     return made
 
 
-def _to_eight_bits(image: Image.Image) -> Image.Image:
+def _in_eight_bits(image: Image.Image) -> Image.Image:
     def values(strip: Image.Image) -> NDArray[np.float64]:
         return np.asarray(strip).astype(np.float64)
 
@@ -245,11 +245,11 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     else:
         # Mode I also holds 16-bit files; what goes beyond is scaled by its own largest value.
         low, high = 0.0, max(65535.0, high)
-    made = Image.new("L", image.size)
+    made = Image.new("RGB", image.size)
     for top, strip in _strips(image):
         scaled = (values(strip) - low) / ((high - low) or 1.0) * 255.0
         eight = np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8)
-        made.paste(Image.fromarray(eight), (0, top))
+        made.paste(Image.fromarray(eight).convert("RGB"), (0, top))
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,10 +15,14 @@ from typing import Generic, TypeVar
 import torch
 
 from mmseq.pictures.frames import further_frames
+from mmseq.pictures.held import HeldPicture
 from mmseq.pictures.opening import PictureProblem, quiet_pillow, read_picture
 
 THREADS = 4
 """Pictures read and decoded at a time, while the encoder works on the batch before"""
+KEPT = 8 << 20
+"""Bytes of a file that are kept until it is decoded; larger ones are read again, one at a time"""
+_one_large = threading.Lock()
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -44,14 +49,22 @@ def read_once(
     """Read each file once, in order; where its hash is `wanted`, `make` gets the same bytes.
 
     Threads read, hash and make, at most some `ahead` files before the one that is asked for, and
-    bytes are let go when their file is done: memory does not grow with the number of files.
+    bytes are let go when their file is done: memory does not grow with the number of files. A file
+    of more than `KEPT` bytes is read a second time for `make`, and must hold the same then.
     `wanted` is asked in the caller's thread, in the order of `paths`. `make` may raise
     `PictureProblem`.
     """
 
-    def made(data: bytes, path: Path) -> T | PictureProblem:
+    def made(found: tuple[str, bytes | None, int], path: Path) -> T | PictureProblem:
+        sha, data, _ = found
         try:
-            return make(data, path)
+            if data is not None:
+                return make(data, path)
+            with _one_large:
+                data = read_picture(path)
+                if hashlib.sha256(data).hexdigest() != sha:
+                    raise PictureProblem(path, "unreadable", "has changed while it was read")
+                return make(data, path)
         except PictureProblem as problem:
             return problem
 
@@ -61,7 +74,7 @@ def read_once(
             if isinstance(found, PictureProblem):
                 waiting.append(Read(path, None, found))
             elif wanted(found[0]):
-                waiting.append((path, found[0], found[2], pool.submit(made, found[1], path)))
+                waiting.append((path, found[0], found[2], pool.submit(made, found, path)))
             else:
                 waiting.append(Read(path, found[0], None, found[2]))
             while waiting and (isinstance(waiting[0], Read) or len(waiting) > ahead):
@@ -70,12 +83,27 @@ def read_once(
             yield _settled(waiting.popleft())
 
 
-def _read(path: Path) -> tuple[str, bytes, int] | PictureProblem:
+def _read(path: Path) -> tuple[str, bytes | None, int] | PictureProblem:
+    """Hash, bytes where they are kept, and pages behind the first."""
     try:
-        data = read_picture(path)
+        if isinstance(path, HeldPicture) or _size(path) <= KEPT:
+            return _told(read_picture(path), keep=True)
+        with _one_large:
+            return _told(read_picture(path), keep=False)
     except PictureProblem as problem:
         return problem
-    return hashlib.sha256(data).hexdigest(), data, further_frames(data)
+
+
+def _told(data: bytes, *, keep: bool) -> tuple[str, bytes | None, int]:
+    return hashlib.sha256(data).hexdigest(), data if keep else None, further_frames(data)
+
+
+def _size(path: Path) -> int:
+    """Of a file; 0 of one that cannot be asked, which is told when it is read."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def _settled(item: Read[T] | tuple[Path, str, int, Future[T | PictureProblem]]) -> Read[T]:

@@ -75,14 +75,13 @@ def bytes_needed(image: Image.Image, file_bytes: int) -> int:
     # A PNG file that has not told of EXIF would be decoded to look for it at the end.
     known = image.format != "PNG" or "exif" in image.info
     turned = stored if known and image.getexif().get(_ORIENTATION, 1) != 1 else 0
-    # Greys of many bits become 8 bits first; RGB is not copied where there is no room.
-    grey = image.mode.startswith("I") or image.mode == "F"
-    made = 0 if image.mode == "RGB" else 5 if grey else 4
+    # RGB is not copied where there is no room.
+    made = 0 if image.mode == "RGB" and 8 * pixels > MOST else 4
     decoder = _DECODERS.get(image.format or "", 0)
     if image.info.get("progressive") or image.info.get("progression"):
         decoder += 2 * len(image.getbands())
     beside = decoder * pixels
-    if image.format == "TIFF":
+    if image.format == "TIFF" and image.info.get("compression", "raw") != "raw":
         beside += file_bytes + _strip_bytes(image)
     return pixels * stored + max(beside, pixels * max(turned, made))
 
