@@ -191,3 +191,18 @@ def test_the_pass_is_shown(config, tmp_path, capsys):
     new_run(config("default", "kept"), tmp_path / "one", Bars(quiet=True))
     assert ("lengths of sentences on disk", 24) in shown
     assert json.loads(next((tmp_path / "kept").glob("*/facts.json")).read_text())
+
+
+def test_a_disk_that_is_full_as_the_encoder_is_looked_at_is_what_the_system_says(
+    config, monkeypatch, tmp_path
+):
+    from mmseq.builtins.text.transformer import TransformerEncoder
+
+    def full(self, folder):
+        # As the tokenizers library, written in Rust, says it.
+        raise Exception("No space left on device (os error 28)")
+
+    monkeypatch.setattr(TransformerEncoder, "save_assets", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        new_run(config(cache=str(tmp_path / "cache")), tmp_path / "run", QUIET)
+    assert caught.value.errno == 28

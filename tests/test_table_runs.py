@@ -173,6 +173,39 @@ def test_systems_that_the_bench_did_not_have_are_shown_all_the_same(run_cli, mak
     assert [row["title"] for row in rows(run_cli, tmp_path)] == ["A", "later"]
 
 
+@pytest.mark.parametrize(
+    ("keys", "value", "wrong"),
+    [
+        ((), [], "it is no table"),
+        (("rows",), None, "rows: None is no list"),
+        (("rows", 0, "system"), [10**30], "rows.0.system: a list is no string"),
+        (("rows", 0), {"title": "a"}, "rows.0.system is missing"),
+        (("published",), {"a": ""}, "published: a table is no string"),
+    ],
+)
+def test_a_damaged_layout_is_one_line(run_cli, make_result, tmp_path, keys, value, wrong):
+    append(tmp_path / "results.jsonl", make_result("a", 1))
+    remember(tmp_path, Layout("One", (LayoutRow("a"),)))
+    file = tmp_path / "layout.json"
+    held = [json.loads(file.read_text())]
+    inner = held
+    place = (0, *keys)
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    file.write_text(json.dumps(held[0]))
+    told = run_cli("table", tmp_path)
+    assert told.code == 2
+    assert told.err == f"Error: {file}: damaged: {wrong}; delete it, or name a --plan.\n"
+
+
+def test_a_layout_may_hold_more_than_is_known(run_cli, make_result, tmp_path):
+    append(tmp_path / "results.jsonl", make_result("a", 1))
+    rows = [{"system": "a", "title": "A", "further": 1}]
+    (tmp_path / "layout.json").write_text(json.dumps({"rows": rows, "further": {}}))
+    assert "\nA " in run_cli("table", tmp_path).out
+
+
 def test_a_remembered_baseline_without_a_row_is_none():
     """Of two benches the first title and the first baseline that there is."""
     one = Layout("One", (LayoutRow("a"),), baseline="gone")

@@ -6,9 +6,9 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,11 @@ TIMES = frozenset(
 )
 """Keys of records whose values no two runs share"""
 TIMED_COLUMNS = re.compile("second|minute|time|duration|finished")
+
+
+DONE = ("that run is finished", "tagged.jsonl: exists")
+UNBEGUN = ("holds no run to resume", "start again in another folder", "leave out --resume")
+"""Of messages: there is nothing to take up any more, or not yet"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,14 @@ class Flow:
     def taken_up(self, folder: Path) -> Ended:
         """Go on, as the documentation says it."""
         ended = forked(self.again.split())
-        if ended.code == 2 and self.again != self.first and _nothing_begun(ended.err):
+        if ended.code == 2 and any(words in ended.err for words in DONE):
+            # The kill came after the last of the work.
+            return Ended(0)
+        if (
+            ended.code == 2
+            and self.again != self.first
+            and any(words in ended.err for words in UNBEGUN)
+        ):
             for name in self.written:
                 path = folder / name
                 if path.is_dir():
@@ -73,13 +85,6 @@ class Flow:
                 content = timeless(path)
                 found[str(path.relative_to(folder))] = hashlib.sha256(content).hexdigest()
         return found
-
-
-BEGUN = ("holds no run to resume", "start again in another folder", "nothing to resume")
-
-
-def _nothing_begun(err: str) -> bool:
-    return any(words in err for words in BEGUN)
 
 
 def timeless(path: Path) -> bytes:
@@ -157,18 +162,21 @@ TUNE = Flow(
 )
 
 
-@cache
-def resumes_predictions() -> bool:
-    """Whether `predict` can go on with an output that is begun."""
-    from mmseq.cli import build
+@dataclass(frozen=True)
+class Unbroken:
+    """What comes out of a flow that nothing disturbs, and what it takes."""
 
-    return any("--resume" in option.opts for option in build().commands["predict"].params)
+    outcome: dict[str, str]
+    operations: int
+    seconds: float
 
 
-def unbroken(flow: Flow, world: Path, folder: Path) -> tuple[dict[str, str], int]:
-    """What comes out of a flow that nothing disturbs, and how many operations it takes."""
+def unbroken(flow: Flow, world: Path, folder: Path) -> Unbroken:
+    """Carry a flow out in peace. `RuntimeError` where that fails."""
     flow.clean(world, folder)
+    started = time.monotonic()
     ended = forked(flow.first.split(), watched=flow.places(folder))
+    seconds = time.monotonic() - started
     if ended.code != 0:
         raise RuntimeError(f"{flow.first}: {ended}")
-    return flow.outcome(folder), ended.operations
+    return Unbroken(flow.outcome(folder), ended.operations, seconds)

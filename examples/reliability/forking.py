@@ -21,7 +21,6 @@ from judging import captured
 
 MOST = 300
 """Seconds after which a process is ended: more than any flow takes on a busy machine"""
-KILLED = -int(signal.SIGKILL)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGING = (
     "os.rename",

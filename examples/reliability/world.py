@@ -102,7 +102,7 @@ def make(folder: Path) -> None:
         ("published.toml", PUBLISHED),
     ):
         Path(name).write_text(text, encoding="utf-8")
-    many = Path("data/test.jsonl").read_text(encoding="utf-8") * 100
+    many = Path("data/test.jsonl").read_text(encoding="utf-8") * 800
     Path("many.jsonl").write_text(many, encoding="utf-8")
     quiet = ["--quiet", "--config", "config.toml"]
     if code := run(["train", *quiet, "--output", "run"]):

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from mmseq.errors import UserError
 from mmseq.files import read_json, write_json
+from mmseq.shapes import Shape, Text, fault
 from mmseq.tables.layout import Layout, LayoutRow
 
 FILE = "layout.json"
+
+
+class _Row(Shape):
+    """As `LayoutRow`."""
+
+    system: Text
+    title: Text = ""
+    published: Text = ""
+    preset: Text = ""
+
+
+class _Layout(Shape):
+    """As `Layout`."""
+
+    title: Text = ""
+    rows: list[_Row]
+    published: Text = ""
+    published_data: Text = ""
+    baseline: Text = ""
 
 
 def remember(folder: Path, layout: Layout) -> None:
@@ -29,12 +50,15 @@ def remembered(results: Path) -> Layout | None:
     # Another file of that folder may be of other benches.
     if not file.is_file() or (results.is_file() and results.name != "results.jsonl"):
         return None
-    try:
-        tables = read_json(file)
-        rows = tuple(LayoutRow(**row) for row in tables.pop("rows"))
-        return Layout(rows=rows, **tables)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{file}: damaged ({error!r}); delete it, or name a --plan.") from error
+    tables = read_json(file)
+    if wrong := fault(_Layout, tables):
+        raise UserError(f"{file}: damaged: {wrong}; delete it, or name a --plan.")
+    rows = tuple(LayoutRow(**_known(_Row, row)) for row in tables["rows"])
+    return Layout(**{**_known(_Layout, tables), "rows": rows})
+
+
+def _known(shape: type[Shape], table: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: table[name] for name in shape.model_fields if name in table}
 
 
 def joined(layouts: Sequence[Layout], own: Layout) -> Layout:

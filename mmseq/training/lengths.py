@@ -21,6 +21,7 @@ from mmseq.config.config import Choice
 from mmseq.console import Reporter
 from mmseq.contracts.text_encoder import TextEncoder
 from mmseq.errors import ComponentError
+from mmseq.files import refusals
 from mmseq.model import calls
 from mmseq.model.collate import PreparedLater
 from mmseq.processes import any_of_all, from_all, process_count, process_index
@@ -83,7 +84,8 @@ def _part(sentences: PreparedLater, encoder: TextEncoder, title: str, reporter: 
 def _key(encoder: TextEncoder, choice: Choice, fitted: Any) -> str:
     """SHA-256 of all that decides how an encoder reads a sentence."""
     with TemporaryDirectory() as folder:
-        encoder.save_assets(Path(folder))
+        with refusals(Path(folder)):
+            encoder.save_assets(Path(folder))
         assets = contents_of(Path(folder))
     options = to_jsonable_python(dict(choice.options), fallback=repr)
     record: Sequence[Any] = [choice.entry.provider, choice.name, options, fitted, assets]

@@ -10,6 +10,7 @@ from typing import Any
 from transformers import AutoTokenizer
 
 from mmseq.builtins.text.suitable import Unsuitable
+from mmseq.files import refusals
 
 TRIED = ("Paris", "paris", "don't", "#tag", "@user", "3.14", "U.S.", "Größe", "東京", "😀")
 """Words that a saved copy of a Python tokenizer must cut alike, before any of the data are seen"""
@@ -91,8 +92,9 @@ def require_kept(tokenizer: Any, structure: Any) -> None:
     if tokenizer.is_fast:
         return
     with tempfile.TemporaryDirectory() as folder:
-        structure.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
+        with refusals(Path(folder)):
+            structure.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
         words = {word: cut_word(tokenizer, word) for word in TRIED}
         word = cut_otherwise(Path(folder), words)
     if word is not None:
