@@ -30,7 +30,7 @@ MAX_PIXELS = 100_000_000
 ICON = b"\0\0\1\0"
 MAX_ICON_PIXELS = 1 << 20
 """Pixels of a picture inside an icon, whose own size is 256 x 256 at most"""
-STRIP = 1 << 20
+STRIP = 1 << 17
 """Pixels that are converted at a time"""
 # Named, because Pillow hands some others (EPS) to programs outside.
 FORMATS = (
