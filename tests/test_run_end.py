@@ -43,3 +43,9 @@ def test_a_folder_that_may_not_be_written_into_is_refused_first(tmp_path):
 
 def test_a_folder_that_is_to_be_made_is_none_that_cannot_be(tmp_path):
     assert new_folder(tmp_path / "a" / "b", "x") == tmp_path / "a" / "b"
+
+
+def test_a_dry_run_of_a_rate_that_is_far_too_high_is_timed(run_cli, tiny_encoder, tiny_data):
+    rates = ("--set", "train.learning_rate=1e30", "--set", "train.batch_size=4")
+    told = run_cli("train", tiny_data, *options(tiny_encoder, *rates), "--dry-run")
+    assert told.code == 0, told.err

@@ -96,6 +96,9 @@ def estimate(setup: Setup) -> Estimate:
     collator = model.collator(source)
     prepared = {i: collator.prepare(examples[i], training=True) for i in numbers}
     optimiser = build_optimiser(model, settings)
+    for group in optimiser.param_groups:
+        # It takes as long, and a rate that is far too high makes no weight infinite.
+        group["lr"] = 0.0
     stepper = Stepper(
         model, optimiser, setup.accelerator, settings.gradient_clip, settings.adversarial
     )
