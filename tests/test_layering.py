@@ -19,7 +19,8 @@ ENGINE = {
 }
 
 FLOORS = (
-    "distributions durable errors escaping shapes toml_mistakes version",
+    "escaping",
+    "distributions durable errors shapes toml_mistakes version",
     "files hookspecs modes processes standard_input standard_streams streams",
     "drafts prose",
     "table_width",

@@ -23,7 +23,7 @@ def test_every_setting_is_told_with_its_text(section, model, run_cli):
 
 def test_values_are_told_as_they_are_written():
     values = {s.key: (s.values, s.default) for s in settings_of("train")}
-    assert values["train.batch_size"] == ("int, at least 1", 32)
+    assert values["train.batch_size"] == ("int, at least 1 and at most 1,000,000,000", 32)
     assert values["train.warmup"] == ("float, at least 0 and below 1", 0.1)
     assert values["train.device"] == ("auto, cpu, cuda, cuda:N or mps", "auto")
     assert values["train.epochs"] == ("int or 'auto'", "auto")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -20,13 +20,14 @@ from mmseq.data.folder import (
     unread_files,
 )
 from mmseq.data.hearing import Hearing
+from mmseq.data.kept import stored_sentences
 from mmseq.data.naming import Naming
 from mmseq.data.picture_folder import PictureFolder
 from mmseq.data.reading import Rereading, takes_columns, unreadable
 from mmseq.data.schemes import SchemeOption, as_bio, is_right, scheme_of
 from mmseq.data.sentences import Facts, is_annotated, renamed, with_files
 from mmseq.data.split_files import file_names
-from mmseq.data.store import ExampleStore, NotKept, StoredExamples
+from mmseq.data.store import ExampleStore, StoredExamples
 from mmseq.errors import UserError, did_you_mean
 from mmseq.files import sha256_of
 
@@ -164,12 +165,7 @@ def load_file(
     said = dict(columns or {}) if takes_columns(entry) else {}
     file = Rereading(path, entry, said, hearing, naming or Naming())
     examples: Sequence[Example]
-    stored = None
-    if store is not None and path.stat().st_size >= store.least:
-        try:
-            stored = _stored(store, split, file, scheme, find)
-        except NotKept as error:
-            store.tell(f"{error} Until then they stay in memory.")
+    stored = stored_sentences(store, split.sha256, split.where, file, scheme, find)
     if stored is not None:
         examples, found = stored, stored.scheme
         hearing.notes.update(dict.fromkeys(stored.notes))
@@ -188,30 +184,6 @@ def _digest(path: Path) -> str:
         return sha256_of(path)
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def _stored(
-    store: ExampleStore,
-    split: Split,
-    examples: Rereading,
-    scheme: SchemeOption,
-    find: Callable[[Path], Path],
-) -> StoredExamples:
-    """The sentences of a file in the store, put there if they are not."""
-    way = {"reader": examples.entry.full_title, "scheme": scheme, "columns": examples.columns}
-    way |= examples.naming.options(examples.entry)
-    folder = store.folder(split.sha256, way)
-    stored = store.open(folder, split.path, find)
-    if stored is not None:
-        return stored
-    found = scheme_of(examples, scheme, split.path, split.where)
-    # Another process may be putting its own, which is the same, in place of a damaged one.
-    for _ in range(3):
-        store.write(folder, split.path, as_bio(examples, found), found, examples.hearing.notes)
-        stored = store.open(folder, split.path, find)
-        if stored is not None:
-            return stored
-    raise NotKept(f"{folder}: what was written there cannot be read; check the disk.")
 
 
 def check_mapping(splits: Iterable[Split], mapping: Mapping[str, str]) -> None:

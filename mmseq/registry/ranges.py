@@ -25,7 +25,7 @@ Share = Annotated[float, Ge(0), Le(1)]
 Dropout = Annotated[float, Ge(0), Lt(1)]
 """A share that is dropped: 0 or more, below 1"""
 
-_WORDS = {Ge: "at least {0.ge}", Gt: "above {0.gt}", Le: "at most {0.le}", Lt: "below {0.lt}"}
+_WORDS = {Ge: "at least {0.ge}", Gt: "above {0.gt}", Le: "at most {0.le:,}", Lt: "below {0.lt}"}
 
 
 def limits(metadata: Iterable[Any]) -> str:
