@@ -60,6 +60,7 @@ def own_pages() -> Iterator[str]:
     yield "examples/benchmarks/growth.svg"
     yield from ("examples/own_data/README.md", "examples/own_data/reader/mmseq_csv.py")
     yield from ("examples/ENCODERS.md", "examples/small_plugins/README.md")
+    yield "examples/reliability/README.md"
     for path in sorted((ROOT / "plugins").glob("*/README.md")):
         yield path.relative_to(ROOT).as_posix()
 
