@@ -88,7 +88,7 @@ def _file(where: str, one: Any) -> Path:
         try:
             return held_picture(bytes_of(one))
         # Pillow reads the file now, which may be closed or cut short.
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, SystemError) as error:
             raise UserError(f"{where}: the Pillow image cannot be read ({error}).") from error
     if isinstance(one, Path):
         return at_home(one) if str(one).startswith("~") else one
