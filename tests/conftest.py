@@ -298,3 +298,34 @@ def make_result():
         return Result(**{**fields, **own})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def text_run(tiny_encoder, tiny_data, run_once):
+    """The folder of a run on text alone, only to be read."""
+    from mmseq.config.config import Config
+
+    config = Config.from_layers(
+        flags={
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "fusion": {"name": "none"},
+            "data": {"path": str(tiny_data)},
+            "train": {"epochs": 1},
+        }
+    )
+    return run_once(config)
+
+
+@pytest.fixture(scope="module")
+def pictured_run(tiny_encoder, tiny_data, run_once):
+    """The folder of a run with pictures, only to be read."""
+    from mmseq.config.config import Config
+
+    config = Config.from_layers(
+        flags={
+            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
+            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
+        },
+        settings={"data.path": str(tiny_data), "train.epochs": 1, "train.device": "cpu"},
+    )
+    return run_once(config)

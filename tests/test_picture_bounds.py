@@ -9,21 +9,8 @@ import pytest
 from PIL import Image
 
 from mmseq import UserError
-from mmseq.config.config import Config
 from mmseq.jobs.shipping import pack_data
 from mmseq.standard_input import taken_input
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, run_once):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
-        },
-        settings={"data.path": str(tiny_data), "train.epochs": 1, "train.device": "cpu"},
-    )
-    return run_once(config)
 
 
 def given(monkeypatch, text):
@@ -43,14 +30,14 @@ def given(monkeypatch, text):
     ],
 )
 def test_a_picture_that_standard_input_names_lies_in_the_folder(
-    finished, run_cli, monkeypatch, tmp_path, name, shown
+    pictured_run, run_cli, monkeypatch, tmp_path, name, shown
 ):
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
     line = f'{{"text": "Jordan", "images": ["{name}"]}}\n'
     given(monkeypatch, '{"text": "so tired"}\n' + line)
     folder = tmp_path / "pictures"
-    done = run_cli("predict", finished, "--format", "jsonl", "--images", folder)
+    done = run_cli("predict", pictured_run, "--format", "jsonl", "--images", folder)
     assert (done.code, done.err) == (
         2,
         f"Error: standard input:2: picture {shown} leads out of the picture folder ({folder}); "
@@ -58,16 +45,16 @@ def test_a_picture_that_standard_input_names_lies_in_the_folder(
     )
 
 
-def test_of_a_file_pictures_may_lie_anywhere(finished, run_cli, monkeypatch, tmp_path):
+def test_of_a_file_pictures_may_lie_anywhere(pictured_run, run_cli, monkeypatch, tmp_path):
     Image.new("RGB", (20, 20)).save(tmp_path / "a.png")
     (tmp_path / "in").mkdir()
     source = tmp_path / "in" / "in.jsonl"
     lines = [f'{{"text": "Jordan", "images": "{name}"}}' for name in (tmp_path / "a.png", "a.png")]
     source.write_text("\n".join(lines))
-    done = run_cli("predict", finished, "--input", source, "--images", tmp_path)
+    done = run_cli("predict", pictured_run, "--input", source, "--images", tmp_path)
     assert (done.code, done.err) == (0, "")
     given(monkeypatch, '{"text": "Jordan", "images": ["a.png"]}')
-    done = run_cli("predict", finished, "--format", "jsonl", "--images", tmp_path)
+    done = run_cli("predict", pictured_run, "--format", "jsonl", "--images", tmp_path)
     assert (done.code, done.err) == (0, "")
 
 
@@ -145,9 +132,9 @@ def test_a_stream_without_a_descriptor_is_taken_too(monkeypatch):
         assert data.read() == b""
 
 
-def test_predict_gives_standard_input_back(finished, run_cli, monkeypatch):
+def test_predict_gives_standard_input_back(pictured_run, run_cli, monkeypatch):
     given(monkeypatch, "Jordan\n")
     stream, descriptor = sys.stdin, os.fstat(0)
-    assert run_cli("predict", finished).code == 0
+    assert run_cli("predict", pictured_run).code == 0
     assert sys.stdin is stream
     assert os.fstat(0) == descriptor

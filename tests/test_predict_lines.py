@@ -9,25 +9,11 @@ import time
 import pytest
 import warm
 
-from mmseq.config.config import Config
 from mmseq.errors import UserError
 from mmseq.tagging import piped
 from mmseq.tagging.bad_lines import SHOWN
 from mmseq.tagging.chunks import chunks_of
 from mmseq.tagging.piped import WAIT, lines_of
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, run_once):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "fusion": {"name": "none"},
-            "data": {"path": str(tiny_data)},
-            "train": {"epochs": 1},
-        }
-    )
-    return run_once(config)
 
 
 def texts(result):
@@ -56,9 +42,9 @@ def written(path, lines):
 
 
 @pytest.mark.parametrize("form", INPUTS)
-def test_bad_lines_are_told_left_out_and_counted(finished, tmp_path, run_cli, form):
+def test_bad_lines_are_told_left_out_and_counted(text_run, tmp_path, run_cli, form):
     source = written(tmp_path / "in", INPUTS[form])
-    call = ("predict", finished, "--input", source, "--format", form)
+    call = ("predict", text_run, "--input", source, "--format", form)
     refused = run_cli(*call)
     assert refused.code == 2
     assert texts(refused) == ["one"]
@@ -80,12 +66,12 @@ def test_bad_lines_are_told_left_out_and_counted(finished, tmp_path, run_cli, fo
 
 @pytest.mark.process
 @pytest.mark.parametrize("form", ["jsonl", "text"])
-def test_bad_lines_of_standard_input(finished, tmp_path, form):
+def test_bad_lines_of_standard_input(text_run, tmp_path, form):
     source = written(tmp_path / "in", INPUTS[form])
     command = "import sys; from mmseq.__main__ import main; main(sys.argv[1:])"
     with source.open("rb") as file:
         process = warm.Process(
-            "-c", command, "predict", finished, "--format", form, "--skip-bad",
+            "-c", command, "predict", text_run, "--format", form, "--skip-bad",
             stdin=file, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         with process:
@@ -98,9 +84,9 @@ def test_bad_lines_of_standard_input(finished, tmp_path, form):
     )
 
 
-def test_of_many_bad_lines_the_first_are_told(finished, tmp_path, run_cli):
+def test_of_many_bad_lines_the_first_are_told(text_run, tmp_path, run_cli):
     source = written(tmp_path / "in.jsonl", ["{oops"] * 40 + ['{"text": "one"}'])
-    done = run_cli("predict", finished, "--input", source, "--skip-bad")
+    done = run_cli("predict", text_run, "--input", source, "--skip-bad")
     assert (done.code, texts(done)) == (0, ["one"])
     *told, last = done.err.splitlines()
     assert len(told) == SHOWN
@@ -117,30 +103,30 @@ def test_of_many_bad_lines_the_first_are_told(finished, tmp_path, run_cli):
     ],
 )
 def test_what_is_wrong_with_a_whole_file_stays_an_error(
-    finished, tmp_path, run_cli, name, lines, told
+    text_run, tmp_path, run_cli, name, lines, told
 ):
     form = ("--format", "text") if name == "in.txt" else ()
     source = written(tmp_path / name, lines)
-    done = run_cli("predict", finished, "--input", source, "--skip-bad", *form)
+    done = run_cli("predict", text_run, "--input", source, "--skip-bad", *form)
     assert done.code == 2
     (line,) = done.err.splitlines()
     assert told in line
 
 
-def test_a_file_of_another_reader_that_cannot_go_on(finished, tmp_path, run_cli, monkeypatch):
+def test_a_file_of_another_reader_that_cannot_go_on(text_run, tmp_path, run_cli, monkeypatch):
     def read(reader, path):
         yield from ()
         raise UserError(f"{path}:3: broken.")
 
     monkeypatch.setattr("mmseq.builtins.conll.ConllReader.read", read)
     source = written(tmp_path / "in.conll", ["a\tO"])
-    done = run_cli("predict", finished, "--input", source, "--skip-bad")
+    done = run_cli("predict", text_run, "--input", source, "--skip-bad")
     assert done.code == 2
     assert done.err == f"Error: {source}:3: broken; --skip-bad cannot go on behind it.\n"
 
 
-def test_bad_lines_belong_to_an_input(finished, run_cli):
-    done = run_cli("predict", finished, "--text", "a", "--skip-bad")
+def test_bad_lines_belong_to_an_input(text_run, run_cli):
+    done = run_cli("predict", text_run, "--text", "a", "--skip-bad")
     assert done.code == 2
     assert "--skip-bad belongs to --input or standard input" in done.err
 
@@ -227,10 +213,10 @@ def test_chunks_end_at_a_mark_and_before_an_error():
 
 
 @pytest.mark.process
-def test_a_line_of_a_pipe_is_answered_before_the_next_one_comes(finished):
+def test_a_line_of_a_pipe_is_answered_before_the_next_one_comes(text_run):
     command = "import sys; from mmseq.__main__ import main; main(sys.argv[1:])"
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with warm.Process("-c", command, "predict", finished, **streams) as process:
+    with warm.Process("-c", command, "predict", text_run, **streams) as process:
         for text in ("Jordan and friends", "", "so tired"):
             process.stdin.write(f"{text}\n")
             process.stdin.flush()
@@ -241,17 +227,17 @@ def test_a_line_of_a_pipe_is_answered_before_the_next_one_comes(finished):
 
 
 @pytest.mark.process
-def test_a_pipe_is_interrupted_and_closed_at_once(finished):
+def test_a_pipe_is_interrupted_and_closed_at_once(text_run):
     command = "import sys; from mmseq.__main__ import main; main(sys.argv[1:])"
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with warm.Process("-c", command, "predict", finished, **streams) as process:
+    with warm.Process("-c", command, "predict", text_run, **streams) as process:
         process.stdin.write("Jordan\n")
         process.stdin.flush()
         process.stdout.readline()
         process.send_signal(2)
         assert process.wait(10) == 1
         assert process.stderr.read().split() == ["Interrupted."]
-    with warm.Process("-c", command, "predict", finished, **streams) as process:
+    with warm.Process("-c", command, "predict", text_run, **streams) as process:
         process.stdin.write("Jordan\n")
         process.stdin.flush()
         process.stdout.readline()
@@ -263,7 +249,7 @@ def test_a_pipe_is_interrupted_and_closed_at_once(finished):
         assert process.stderr.read() == ""
 
 
-def test_what_may_not_be_read_is_not_said_to_be_kept(finished, tmp_path, run_cli, monkeypatch):
+def test_what_may_not_be_read_is_not_said_to_be_kept(text_run, tmp_path, run_cli, monkeypatch):
     source = written(tmp_path / "in.jsonl", ['{"text": "one"}'])
     opened = type(source).open
 
@@ -273,10 +259,10 @@ def test_what_may_not_be_read_is_not_said_to_be_kept(finished, tmp_path, run_cli
         return opened(path, *arguments, **options)
 
     monkeypatch.setattr(type(source), "open", refusing)
-    done = run_cli("predict", finished, "--input", source)
+    done = run_cli("predict", text_run, "--input", source)
     assert done.code == 2
     assert done.err == f"Error: {source}: cannot be read (Permission denied); check the file.\n"
-    done = run_cli("predict", finished, "--input", source, "--output", tmp_path / "out.jsonl")
+    done = run_cli("predict", text_run, "--input", source, "--output", tmp_path / "out.jsonl")
     assert done.code == 2
     assert "Permission denied" in done.err
     assert "lost" not in done.err

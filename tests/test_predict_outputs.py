@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mmseq.config.config import Config
 from mmseq.data.splits import load_file
 from mmseq.errors import UserError
 from mmseq.tagging.outputs import columns, record
@@ -59,21 +58,8 @@ def test_what_columns_cannot_hold_is_refused(word):
         columns(tagged([word], ["O"]))
 
 
-@pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, run_once):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "fusion": {"name": "none"},
-            "data": {"path": str(tiny_data)},
-            "train": {"epochs": 1},
-        }
-    )
-    return run_once(config)
-
-
 def test_the_command_keeps_the_pictures_and_score_reads_both(
-    finished, tiny_data, tmp_path, run_cli
+    text_run, tiny_data, tmp_path, run_cli
 ):
     gold = tiny_data / "test.jsonl"
     images = [json.loads(line).get("images", []) for line in gold.read_text().splitlines()]
@@ -81,7 +67,7 @@ def test_the_command_keeps_the_pictures_and_score_reads_both(
     scores = []
     for name in ("x.conll", "x.jsonl"):
         target = tmp_path / name
-        done = run_cli("predict", finished, "--input", gold, "--output", target)
+        done = run_cli("predict", text_run, "--input", gold, "--output", target)
         assert done.code == 0, done.err
         shown = run_cli("data", "show", target, "--json", "--images", tiny_data / "images")
         found = [json.loads(line) for line in shown.out.splitlines()]
@@ -93,9 +79,9 @@ def test_the_command_keeps_the_pictures_and_score_reads_both(
     assert scores[0]["errors"] == scores[1]["errors"]
 
 
-def test_ways_to_tag_do_not_fit_into_columns(finished, tmp_path, run_cli):
+def test_ways_to_tag_do_not_fit_into_columns(text_run, tmp_path, run_cli):
     done = run_cli(
-        "predict", finished, "--text", "a", "--best", "2", "--output", tmp_path / "x.conll"
+        "predict", text_run, "--text", "a", "--best", "2", "--output", tmp_path / "x.conll"
     )
     assert done.code == 2
     assert "columns hold one way to tag" in done.err

@@ -11,25 +11,11 @@ from pathlib import Path
 import pytest
 import warm
 
-from mmseq.config.config import Config
 from mmseq.tagging.part import part_of, record_of
 
 WORDS = ["Anna", "was", "seen", "in", "Oslo", "today", "with", "friends", ",", "so", "tired"]
 SENTENCES = 27
 CHUNK = 4
-
-
-@pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, run_once):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "fusion": {"name": "none"},
-            "data": {"path": str(tiny_data)},
-            "train": {"epochs": 1},
-        }
-    )
-    return run_once(config)
 
 
 @pytest.fixture(autouse=True)
@@ -50,12 +36,12 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def whole(finished, source, tmp_path, run_cli):
+def whole(text_run, source, tmp_path, run_cli):
     """What an uninterrupted call writes, by the ending of its name."""
 
     def made(ending=".jsonl", *options):
         target = tmp_path / f"whole{ending}"
-        done = run_cli("predict", finished, "--input", source, "--output", target, *options)
+        done = run_cli("predict", text_run, "--input", source, "--output", target, *options)
         assert done.code == 0, done.err
         assert sorted(tmp_path.glob("whole*")) == [target]
         return target.read_bytes()
@@ -97,19 +83,19 @@ sys.exit(run(arguments))
 '''
 
 
-def killed(kind, place, finished, source, target, *more):
+def killed(kind, place, text_run, source, target, *more):
     """Whether `kill -9` came before the end."""
     done = warm.run(
-        "-c", KILLED, kind, place, "predict", finished, "--input", source, "--output", target, *more
+        "-c", KILLED, kind, place, "predict", text_run, "--input", source, "--output", target, *more
     )
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0
 
 
-def resumed(run_cli, finished, source, target):
+def resumed(run_cli, text_run, source, target):
     """Go on where there is something, as the messages say."""
     flags = ["--resume"] if part_of(target).exists() else []
-    done = run_cli("predict", finished, "--input", source, "--output", target, *flags)
+    done = run_cli("predict", text_run, "--input", source, "--output", target, *flags)
     assert done.code == 0, done.err
     assert not part_of(target).exists()
     assert not record_of(target).exists()
@@ -119,14 +105,14 @@ def resumed(run_cli, finished, source, target):
 @pytest.mark.process
 @pytest.mark.parametrize("ending", [".jsonl", ".conll"])
 def test_killed_at_any_byte_it_goes_on_to_the_same_bytes(
-    finished, source, whole, tmp_path, run_cli, ending
+    text_run, source, whole, tmp_path, run_cli, ending
 ):
     expected = whole(ending)
     size = len(expected)
     places = [0, 1, size // 3, size - 1, *range(97, size, size // 6)]
     for place in places:
         target = tmp_path / f"out{ending}"
-        assert killed("bytes", place, finished, source, target)
+        assert killed("bytes", place, text_run, source, target)
         assert part_of(target).stat().st_size == place
         record = json.loads(record_of(target).read_text())
         done = record["done"]
@@ -134,17 +120,17 @@ def test_killed_at_any_byte_it_goes_on_to_the_same_bytes(
         assert done["sentences"] == done["lines"] == done["read"]
         assert done["sentences"] % CHUNK == 0
         assert done["sha256"] == hashlib.sha256(expected[: done["bytes"]]).hexdigest()
-        assert resumed(run_cli, finished, source, target) == expected
+        assert resumed(run_cli, text_run, source, target) == expected
         target.unlink()
 
 
 @pytest.mark.process
 def test_killed_at_any_change_of_a_file_it_goes_on_to_the_same_bytes(
-    finished, source, whole, tmp_path, run_cli
+    text_run, source, whole, tmp_path, run_cli
 ):
     expected, target = whole(), tmp_path / "out.jsonl"
     for place in range(100):
-        if not killed("files", place, finished, source, target):
+        if not killed("files", place, text_run, source, target):
             break
         if target.exists():
             # Between its last name and the end of its record.
@@ -152,24 +138,24 @@ def test_killed_at_any_change_of_a_file_it_goes_on_to_the_same_bytes(
             assert not part_of(target).exists()
             record_of(target).unlink()
         else:
-            assert resumed(run_cli, finished, source, target) == expected
+            assert resumed(run_cli, text_run, source, target) == expected
         target.unlink()
     assert place > 10
     assert target.read_bytes() == expected
 
 
 @pytest.mark.process
-def test_killed_again_and_again_it_comes_to_the_end(finished, source, whole, tmp_path):
+def test_killed_again_and_again_it_comes_to_the_end(text_run, source, whole, tmp_path):
     target, flags = tmp_path / "out.jsonl", []
     for _ in range(20):
-        if not killed("bytes", 2500, finished, source, target, *flags):
+        if not killed("bytes", 2500, text_run, source, target, *flags):
             break
         flags = ["--resume"]
     assert target.read_bytes() == whole()
 
 
 @pytest.mark.process
-def test_a_full_disk_keeps_what_is_done(finished, source, whole, tmp_path, run_cli):
+def test_a_full_disk_keeps_what_is_done(text_run, source, whole, tmp_path, run_cli):
     """A limit on the size of a file stands for the disk."""
     expected, target = whole(), tmp_path / "out.jsonl"
     lines = expected.splitlines(keepends=True)
@@ -182,7 +168,7 @@ def test_a_full_disk_keeps_what_is_done(finished, source, whole, tmp_path, run_c
             f"({room}, {resource.RLIM_INFINITY})); sys.exit(run(sys.argv[1:]))"
         )
         done = warm.run(
-            "-c", program, "predict", finished, "--input", source, "--output", target
+            "-c", program, "predict", text_run, "--input", source, "--output", target
         )  # fmt: skip
         assert done.returncode == 2, done.stderr
         (line,) = done.stderr.splitlines()
@@ -192,30 +178,30 @@ def test_a_full_disk_keeps_what_is_done(finished, source, whole, tmp_path, run_c
         )
         # Half a sentence is not left.
         assert part_of(target).read_bytes() == expected[: ends[held - 1]]
-        assert resumed(run_cli, finished, source, target) == expected
+        assert resumed(run_cli, text_run, source, target) == expected
         target.unlink()
 
 
 @pytest.mark.process
-def test_ctrl_c_says_how_many_sentences_are_kept(finished, source, whole, tmp_path, run_cli):
+def test_ctrl_c_says_how_many_sentences_are_kept(text_run, source, whole, tmp_path, run_cli):
     target = tmp_path / "out.jsonl"
     program = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise KeyboardInterrupt")
     done = warm.run(
-        "-c", program, "bytes", 3000, "predict", finished, "--input", source, "--output", target
+        "-c", program, "bytes", 3000, "predict", text_run, "--input", source, "--output", target
     )
     assert done.returncode == 1
     held = len(part_of(target).read_bytes().splitlines())
     assert done.stderr.split("\n")[0] == (
         f"{target}.part holds {held} sentences: go on with --resume."
     )
-    assert resumed(run_cli, finished, source, target) == whole()
+    assert resumed(run_cli, text_run, source, target) == whole()
 
 
 @pytest.fixture
-def begun(finished, source, tmp_path):
+def begun(text_run, source, tmp_path):
     """An output of which some is done, its file and its record."""
     target = tmp_path / "out.jsonl"
-    assert killed("bytes", 3000, finished, source, target)
+    assert killed("bytes", 3000, text_run, source, target)
     kept = {path: path.read_bytes() for path in (part_of(target), record_of(target))}
     assert json.loads(kept[record_of(target)])["done"]["lines"] >= CHUNK
     yield target
@@ -234,8 +220,8 @@ def refused(result, *words):
 
 
 @pytest.mark.process
-def test_another_run_input_or_option_is_refused_by_name(finished, source, begun, tmp_path, run_cli):
-    call = ("predict", finished, "--input", source, "--output", begun)
+def test_another_run_input_or_option_is_refused_by_name(text_run, source, begun, tmp_path, run_cli):
+    call = ("predict", text_run, "--input", source, "--output", begun)
     anew = f"delete {begun}.part to begin anew"
     refused(run_cli(*call), f"{begun}.part: exists", "--resume", "delete it to begin anew")
     for options, told in (
@@ -250,7 +236,7 @@ def test_another_run_input_or_option_is_refused_by_name(finished, source, begun,
     other = tmp_path / "other.jsonl"
     shutil.copy(source, other)
     refused(
-        run_cli("predict", finished, "--input", other, "--output", begun, "--resume"),
+        run_cli("predict", text_run, "--input", other, "--output", begun, "--resume"),
         f"{begun}.part was begun with another input (in.jsonl)", anew,
     )  # fmt: skip
     lines = source.read_text().splitlines(keepends=True)
@@ -260,7 +246,7 @@ def test_another_run_input_or_option_is_refused_by_name(finished, source, begun,
     refused(run_cli(*call, "--resume"), "another input", anew)
     source.write_text("".join(lines))
     for name in ("model.safetensors", "labels.json", "config.toml", "assets/splitter.json"):
-        run = shutil.copytree(finished, tmp_path / "run" / name.replace("/", "-"))
+        run = shutil.copytree(text_run, tmp_path / "run" / name.replace("/", "-"))
         with (run / name).open("rb+") as file:
             if name == "model.safetensors":
                 file.seek(-1, os.SEEK_END)
@@ -275,8 +261,8 @@ def test_another_run_input_or_option_is_refused_by_name(finished, source, begun,
 
 
 @pytest.mark.process
-def test_what_has_been_changed_since_is_refused(finished, source, begun, run_cli):
-    call = ("predict", finished, "--input", source, "--output", begun, "--resume")
+def test_what_has_been_changed_since_is_refused(text_run, source, begun, run_cli):
+    call = ("predict", text_run, "--input", source, "--output", begun, "--resume")
     part, record = part_of(begun), record_of(begun)
     before = part.read_bytes(), record.read_bytes()
     for content in (b"", before[0][:20], before[0].replace(b"s0", b"t0")):
@@ -293,9 +279,9 @@ def test_what_has_been_changed_since_is_refused(finished, source, begun, run_cli
         record.write_bytes(before[1])
 
 
-def test_there_must_be_something_to_resume(finished, source, tmp_path, run_cli):
+def test_there_must_be_something_to_resume(text_run, source, tmp_path, run_cli):
     target = tmp_path / "out.jsonl"
-    call = ("predict", finished, "--resume")
+    call = ("predict", text_run, "--resume")
     refused(
         run_cli(*call, "--input", source, "--output", target),
         f"there is no {target}.part to go on with; leave out --resume",
@@ -307,10 +293,10 @@ def test_there_must_be_something_to_resume(finished, source, tmp_path, run_cli):
     refused(run_cli(*call, "--input", source, "--output", target), f"{target}: exists")
 
 
-def test_a_bad_line_that_was_mended_is_gone_on_with(finished, source, whole, tmp_path, run_cli):
+def test_a_bad_line_that_was_mended_is_gone_on_with(text_run, source, whole, tmp_path, run_cli):
     expected, target = whole(), tmp_path / "out.jsonl"
     lines = source.read_text().splitlines(keepends=True)
-    call = ("predict", finished, "--input", source, "--output", target)
+    call = ("predict", text_run, "--input", source, "--output", target)
     source.write_text("".join([*lines[:14], "{oops\n", *lines[15:]]))
     refused(
         run_cli(*call), f"{source}:15: broken JSON", f"{target}.part holds 14 sentences",
@@ -327,12 +313,12 @@ def test_a_bad_line_that_was_mended_is_gone_on_with(finished, source, whole, tmp
     assert target.read_bytes() == expected
 
 
-def test_a_bad_line_may_be_left_out_on_resuming(finished, source, whole, tmp_path, run_cli):
+def test_a_bad_line_may_be_left_out_on_resuming(text_run, source, whole, tmp_path, run_cli):
     lines = source.read_text().splitlines(keepends=True)
     lines[2], lines[14], lines[20] = "{oops\n", "[1]\n", '{"tokens": []}\n'
     source.write_text("".join(lines))
     target = tmp_path / "out.jsonl"
-    call = ("predict", finished, "--input", source, "--output", target)
+    call = ("predict", text_run, "--input", source, "--output", target)
     refused(run_cli(*call), f"{source}:3: broken JSON", f"{target}.part holds 2 sentences")
     done = run_cli(*call, "--resume", "--skip-bad")
     assert done.code == 0, done.err
@@ -340,23 +326,23 @@ def test_a_bad_line_may_be_left_out_on_resuming(finished, source, whole, tmp_pat
     assert target.read_bytes() == whole(".jsonl", "--skip-bad")
 
 
-def test_where_nothing_is_done_nothing_is_left(finished, source, tmp_path, run_cli):
+def test_where_nothing_is_done_nothing_is_left(text_run, source, tmp_path, run_cli):
     source.write_text("{oops\n")
     target = tmp_path / "out.jsonl"
-    result = run_cli("predict", finished, "--input", source, "--output", target)
+    result = run_cli("predict", text_run, "--input", source, "--output", target)
     refused(result, f"{source}:1: broken JSON")
     assert ".part" not in result.err
     assert sorted(Path(tmp_path).iterdir()) == [source]
 
 
-def test_of_a_pipe_what_is_done_stays_too(finished, tmp_path, run_cli):
+def test_of_a_pipe_what_is_done_stays_too(text_run, tmp_path, run_cli):
     target = tmp_path / "out.jsonl"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     if not (child := os.fork()):
         pipe.write_bytes(b"Jordan\nso tired\ncaf\xe9\n")
         os._exit(0)
-    call = ("predict", finished, "--input", pipe, "--format", "text", "--output", target)
+    call = ("predict", text_run, "--input", pipe, "--format", "text", "--output", target)
     refused(
         run_cli(*call), f"{pipe}:3: not UTF-8", f"{target}.part holds 2 sentences",
         "a pipe cannot be gone back to",
@@ -371,12 +357,12 @@ def test_of_a_pipe_what_is_done_stays_too(finished, tmp_path, run_cli):
 
 
 def test_a_sentence_that_columns_cannot_hold_keeps_those_before(
-    finished, source, tmp_path, run_cli
+    text_run, source, tmp_path, run_cli
 ):
     lines = source.read_text().splitlines(keepends=True)
     lines[6] = json.dumps({"id": "odd", "tokens": ["a\tb"]}) + "\n"
     source.write_text("".join(lines))
     target = tmp_path / "out.conll"
-    result = run_cli("predict", finished, "--input", source, "--output", target)
+    result = run_cli("predict", text_run, "--input", source, "--output", target)
     refused(result, "sentence 'odd'", "write a .jsonl file", "holds 6 sentences")
     assert part_of(target).read_text().count("\n\n") == 6

@@ -11,7 +11,6 @@ from safetensors.torch import load_file, save_file
 import mmseq
 from mmseq.builtins.text.plain import without_places
 from mmseq.builtins.text.transformer import TransformerEncoder
-from mmseq.config.config import Config
 from mmseq.contracts.states import Sizes
 from mmseq.errors import UserError
 from mmseq.model.budget import Budget
@@ -27,21 +26,9 @@ TRANSFORM = {
 }
 
 
-@pytest.fixture(scope="module")
-def finished(tiny_encoder, tiny_data, run_once):
-    config = Config.from_layers(
-        flags={
-            "text_encoder": {"name": "transformer", "model": str(tiny_encoder)},
-            "image_encoder": {"name": "timm", "model": "test_vit", "weights": "random"},
-        },
-        settings={"data.path": str(tiny_data), "train.epochs": 1, "train.device": "cpu"},
-    )
-    return run_once(config)
-
-
 @pytest.fixture
-def run(finished, tmp_path):
-    return shutil.copytree(finished, tmp_path / "run")
+def run(pictured_run, tmp_path):
+    return shutil.copytree(pictured_run, tmp_path / "run")
 
 
 @pytest.fixture
